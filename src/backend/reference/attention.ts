@@ -1,0 +1,129 @@
+/**
+ * Causal self-attention as plain f64 loops: whole sequences forwards and backwards, and one token over a cache of keys and values.
+ * A row of qkv holds Q | K | V, each with H heads of D numbers side by side.
+ * Invariant: the step over a cache sums in the same order as the whole sequence, so both give the same bits.
+ */
+import { exp } from '../../base/math.js';
+
+interface Shape {
+  readonly B: number;
+  readonly T: number;
+  readonly C: number;
+  readonly H: number;
+}
+
+/** Scores → probabilities, in place; the largest score is taken off first so that exp stays in range. */
+function softmaxInPlace(x: Float64Array): void {
+  let largest = Number.NEGATIVE_INFINITY;
+  for (const score of x) largest = Math.max(largest, score);
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) {
+    x[i] = exp(x[i] - largest);
+    sum += x[i];
+  }
+  for (let i = 0; i < x.length; i++) x[i] /= sum;
+}
+
+function dot(size: number, a: Float64Array, aAt: number, b: Float64Array, bAt: number): number {
+  let sum = 0;
+  for (let i = 0; i < size; i++) sum += a[aAt + i] * b[bAt + i];
+  return sum;
+}
+
+export function attention(
+  { B, T, C, H }: Shape,
+  qkv: Float64Array, // [B,T,3C]
+  probs: Float64Array, // [B,H,T,T]
+  out: Float64Array, // [B,T,C]
+): void {
+  const D = C / H;
+  const scale = 1 / Math.sqrt(D);
+  probs.fill(0);
+  out.fill(0);
+  for (let b = 0; b < B; b++) {
+    for (let h = 0; h < H; h++) {
+      for (let t = 0; t < T; t++) {
+        const row = (b * T + t) * 3 * C + h * D; // where Q of this token and head starts
+        const p = probs.subarray(((b * H + h) * T + t) * T).subarray(0, t + 1);
+        for (let past = 0; past <= t; past++) {
+          const k = (b * T + past) * 3 * C + C + h * D;
+          p[past] = dot(D, qkv, row, qkv, k) * scale;
+        }
+        softmaxInPlace(p);
+        for (let past = 0; past <= t; past++) {
+          const v = (b * T + past) * 3 * C + 2 * C + h * D;
+          for (let d = 0; d < D; d++) out[(b * T + t) * C + h * D + d] += p[past] * qkv[v + d];
+        }
+      }
+    }
+  }
+}
+
+export function attentionBackward(
+  { B, T, C, H }: Shape,
+  qkv: Float64Array,
+  probs: Float64Array,
+  dOut: Float64Array,
+  dQkv: Float64Array,
+): void {
+  const D = C / H;
+  const scale = 1 / Math.sqrt(D);
+  const dProbs = new Float64Array(T);
+  for (let b = 0; b < B; b++) {
+    for (let h = 0; h < H; h++) {
+      for (let t = 0; t < T; t++) {
+        const q = (b * T + t) * 3 * C + h * D;
+        const p = ((b * H + h) * T + t) * T;
+        const dRow = (b * T + t) * C + h * D;
+        let along = 0; // Σ p·dp: softmax only sees differences
+        for (let past = 0; past <= t; past++) {
+          const v = (b * T + past) * 3 * C + 2 * C + h * D;
+          dProbs[past] = dot(D, dOut, dRow, qkv, v);
+          along += probs[p + past] * dProbs[past];
+        }
+        for (let past = 0; past <= t; past++) {
+          const k = (b * T + past) * 3 * C + C + h * D;
+          const v = k + C;
+          const dScore = probs[p + past] * (dProbs[past] - along) * scale;
+          for (let d = 0; d < D; d++) {
+            dQkv[v + d] += probs[p + past] * dOut[dRow + d];
+            dQkv[q + d] += dScore * qkv[k + d];
+            dQkv[k + d] += dScore * qkv[q + d];
+          }
+        }
+      }
+    }
+  }
+}
+
+export function attentionStep(
+  { S, N, C, H }: { readonly S: number; readonly N: number; readonly C: number; readonly H: number },
+  qkv: Float64Array, // [S,3C]
+  positions: Int32Array, // [S]
+  keys: Float64Array, // [S,N,C]
+  values: Float64Array, // [S,N,C]
+  out: Float64Array, // [S,C]
+): void {
+  const D = C / H;
+  const scale = 1 / Math.sqrt(D);
+  const scores = new Float64Array(N);
+  out.fill(0);
+  for (let s = 0; s < S; s++) {
+    const row = s * 3 * C;
+    const cache = s * N * C;
+    const t = positions[s];
+    keys.set(qkv.subarray(row + C, row + 2 * C), cache + t * C);
+    values.set(qkv.subarray(row + 2 * C, row + 3 * C), cache + t * C);
+    for (let h = 0; h < H; h++) {
+      const p = scores.subarray(0, t + 1);
+      for (let past = 0; past <= t; past++) {
+        p[past] = dot(D, qkv, row + h * D, keys, cache + past * C + h * D) * scale;
+      }
+      softmaxInPlace(p);
+      for (let past = 0; past <= t; past++) {
+        const v = cache + past * C + h * D;
+        for (let d = 0; d < D; d++) out[s * C + h * D + d] += p[past] * values[v + d];
+      }
+    }
+  }
+}

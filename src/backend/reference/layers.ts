@@ -1,0 +1,189 @@
+/**
+ * Embedding, norms, linear layers, activations and AdamW as plain f64 loops. Every `…Backward` adds to its `d…` outputs.
+ * Letters: R rows, I inputs, O outputs, C channels.
+ */
+import { tanh } from '../../base/math.js';
+import type { ActivationKind, NormKind } from '../../tensor/backend.js';
+
+const NORM_EPS = 1e-5;
+
+export function add(a: Float64Array, b: Float64Array, out: Float64Array): void {
+  for (let i = 0; i < out.length; i++) out[i] = a[i] + b[i];
+}
+
+export function accumulate(x: Float64Array, into: Float64Array): void {
+  for (let i = 0; i < x.length; i++) into[i] += x[i];
+}
+
+export function embed(
+  C: number,
+  tokens: Int32Array, // [R]
+  positions: Int32Array, // [R]
+  tokenTable: Float64Array, // [V,C]
+  positionTable: Float64Array, // [N,C]
+  out: Float64Array, // [R,C]
+): void {
+  for (let r = 0; r < tokens.length; r++) {
+    for (let c = 0; c < C; c++) out[r * C + c] = tokenTable[tokens[r] * C + c] + positionTable[positions[r] * C + c];
+  }
+}
+
+export function embedBackward(
+  C: number,
+  tokens: Int32Array,
+  positions: Int32Array,
+  dOut: Float64Array,
+  dTokenTable: Float64Array,
+  dPositionTable: Float64Array,
+): void {
+  for (let r = 0; r < tokens.length; r++) {
+    for (let c = 0; c < C; c++) {
+      dTokenTable[tokens[r] * C + c] += dOut[r * C + c];
+      dPositionTable[positions[r] * C + c] += dOut[r * C + c];
+    }
+  }
+}
+
+export function norm(
+  kind: NormKind,
+  C: number,
+  x: Float64Array, // [R,C]
+  out: Float64Array, // [R,C]
+  rstd: Float64Array, // [R]
+): void {
+  for (let r = 0; r < rstd.length; r++) {
+    const row = r * C;
+    let mean = 0;
+    if (kind === 'layernorm') {
+      for (let c = 0; c < C; c++) mean += x[row + c];
+      mean /= C;
+    }
+    let squares = 0;
+    for (let c = 0; c < C; c++) squares += (x[row + c] - mean) * (x[row + c] - mean);
+    const scale = 1 / Math.sqrt(squares / C + NORM_EPS);
+    for (let c = 0; c < C; c++) out[row + c] = (x[row + c] - mean) * scale;
+    rstd[r] = scale;
+  }
+}
+
+/** With y the forward result: dx = rstd·(dy − y·mean(y·dy)), for layernorm also minus mean(dy) inside. */
+export function normBackward(
+  kind: NormKind,
+  C: number,
+  out: Float64Array, // y [R,C]
+  rstd: Float64Array, // [R]
+  dOut: Float64Array,
+  dX: Float64Array,
+): void {
+  for (let r = 0; r < rstd.length; r++) {
+    const row = r * C;
+    let along = 0;
+    let mean = 0;
+    for (let c = 0; c < C; c++) {
+      along += out[row + c] * dOut[row + c];
+      mean += dOut[row + c];
+    }
+    along /= C;
+    mean = kind === 'layernorm' ? mean / C : 0;
+    for (let c = 0; c < C; c++) dX[row + c] += rstd[r] * (dOut[row + c] - out[row + c] * along - mean);
+  }
+}
+
+export function linear(
+  I: number,
+  O: number,
+  x: Float64Array, // [R,I]
+  w: Float64Array, // [O,I]
+  bias: Float64Array | null, // [O]
+  out: Float64Array, // [R,O]
+): void {
+  const R = out.length / O;
+  for (let r = 0; r < R; r++) {
+    for (let o = 0; o < O; o++) {
+      let sum = 0;
+      for (let i = 0; i < I; i++) sum += w[o * I + i] * x[r * I + i];
+      out[r * O + o] = bias === null ? sum : sum + bias[o];
+    }
+  }
+}
+
+export function linearBackward(
+  I: number,
+  O: number,
+  x: Float64Array,
+  w: Float64Array,
+  dOut: Float64Array,
+  dX: Float64Array,
+  dW: Float64Array,
+  dBias: Float64Array | null,
+): void {
+  const R = dOut.length / O;
+  for (let r = 0; r < R; r++) {
+    for (let o = 0; o < O; o++) {
+      const d = dOut[r * O + o];
+      if (dBias !== null) dBias[o] += d;
+      for (let i = 0; i < I; i++) {
+        dX[r * I + i] += d * w[o * I + i];
+        dW[o * I + i] += d * x[r * I + i];
+      }
+    }
+  }
+}
+
+// The tanh form of GELU (Hendrycks & Gimpel, 2016); √(2/π) as the earlier systems write it.
+const GELU_SCALE = 0.7978845608;
+const GELU_CUBE = 0.044715;
+
+export function activation(kind: ActivationKind, x: Float64Array, out: Float64Array): void {
+  for (let i = 0; i < x.length; i++) out[i] = activate(kind, x[i]);
+}
+
+function activate(kind: ActivationKind, x: number): number {
+  switch (kind) {
+    case 'relu':
+      return x > 0 ? x : 0;
+    case 'relu2':
+      return x > 0 ? x * x : 0;
+    case 'gelu':
+      return 0.5 * x * (1 + tanh(GELU_SCALE * (x + GELU_CUBE * x * x * x)));
+  }
+}
+
+export function activationBackward(
+  kind: ActivationKind,
+  x: Float64Array,
+  dOut: Float64Array,
+  dX: Float64Array,
+): void {
+  for (let i = 0; i < x.length; i++) dX[i] += dOut[i] * activationSlope(kind, x[i]);
+}
+
+function activationSlope(kind: ActivationKind, x: number): number {
+  switch (kind) {
+    case 'relu':
+      return x > 0 ? 1 : 0;
+    case 'relu2':
+      return x > 0 ? 2 * x : 0;
+    case 'gelu': {
+      const t = tanh(GELU_SCALE * (x + GELU_CUBE * x * x * x));
+      return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * GELU_SCALE * (1 + 3 * GELU_CUBE * x * x);
+    }
+  }
+}
+
+/** Kingma & Ba (2015), with the decay of Loshchilov & Hutter (2019). `hyper` as backend.ts lists it. */
+export function adamw(
+  params: Float64Array,
+  grads: Float64Array,
+  m: Float64Array,
+  v: Float64Array,
+  hyper: Float64Array,
+): void {
+  const [lr, beta1, beta2, eps, decay, correction1, correction2] = hyper;
+  for (let i = 0; i < params.length; i++) {
+    const g = grads[i];
+    m[i] = beta1 * m[i] + (1 - beta1) * g;
+    v[i] = beta2 * v[i] + (1 - beta2) * (g * g);
+    params[i] -= lr * (m[i] / correction1 / (Math.sqrt(v[i] / correction2) + eps) + decay * params[i]);
+  }
+}

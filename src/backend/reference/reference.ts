@@ -1,0 +1,135 @@
+/**
+ * The reference backend: every op as plain loops over f64, written to be checked by eye. It is compared with the scalar engine,
+ * and the fast backends are compared with it. Refuses to be clever. Invariant: each sum runs in the order of its index.
+ */
+import type { Backend, Op } from '../../tensor/backend.js';
+import { attention, attentionBackward, attentionStep } from './attention.js';
+import { createMemory, type Memory } from './memory.js';
+import {
+  accumulate,
+  activation,
+  activationBackward,
+  adamw,
+  add,
+  embed,
+  embedBackward,
+  linear,
+  linearBackward,
+  norm,
+  normBackward,
+} from './layers.js';
+import { crossEntropy, crossEntropyBackward } from './loss.js';
+
+export function createReferenceBackend(): Backend {
+  const memory = createMemory();
+  return {
+    name: 'reference',
+    precision: 'f64',
+    alloc: memory.alloc,
+    mark: memory.mark,
+    reset: memory.reset,
+    write(x, values) {
+      (x.type === 'int' ? memory.ints(x) : memory.floats(x)).set(values);
+    },
+    read: (x) => Float64Array.from(x.type === 'int' ? memory.ints(x) : memory.floats(x)),
+    run(ops) {
+      for (const op of ops) runOp(memory, op);
+    },
+    close() {},
+  };
+}
+
+function runOp({ floats, ints }: Memory, op: Op): void {
+  switch (op.op) {
+    case 'zero':
+      floats(op.x).fill(0);
+      break;
+    case 'add':
+      add(floats(op.a), floats(op.b), floats(op.out));
+      break;
+    case 'accumulate':
+      accumulate(floats(op.x), floats(op.into));
+      break;
+    case 'embed': {
+      const C = op.out.shape[1];
+      embed(C, ints(op.tokens), ints(op.positions), floats(op.tokenTable), floats(op.positionTable), floats(op.out));
+      break;
+    }
+    case 'embedBackward': {
+      const C = op.dOut.shape[1];
+      embedBackward(
+        C,
+        ints(op.tokens),
+        ints(op.positions),
+        floats(op.dOut),
+        floats(op.dTokenTable),
+        floats(op.dPositionTable),
+      );
+      break;
+    }
+    case 'norm':
+      norm(op.kind, op.x.shape[1], floats(op.x), floats(op.out), floats(op.rstd));
+      break;
+    case 'normBackward':
+      normBackward(op.kind, op.out.shape[1], floats(op.out), floats(op.rstd), floats(op.dOut), floats(op.dX));
+      break;
+    case 'linear': {
+      const [O, I] = op.w.shape;
+      linear(I, O, floats(op.x), floats(op.w), op.bias && floats(op.bias), floats(op.out));
+      break;
+    }
+    case 'linearBackward': {
+      const [O, I] = op.w.shape;
+      const dBias = op.dBias && floats(op.dBias);
+      linearBackward(I, O, floats(op.x), floats(op.w), floats(op.dOut), floats(op.dX), floats(op.dW), dBias);
+      break;
+    }
+    case 'attention': {
+      const [B, T, width] = op.qkv.shape;
+      const shape = { B, T, C: width / 3, H: op.heads };
+      attention(shape, floats(op.qkv), floats(op.probs), floats(op.out));
+      break;
+    }
+    case 'attentionBackward': {
+      const [B, T, width] = op.qkv.shape;
+      const shape = { B, T, C: width / 3, H: op.heads };
+      attentionBackward(shape, floats(op.qkv), floats(op.probs), floats(op.dOut), floats(op.dQkv));
+      break;
+    }
+    case 'attentionStep': {
+      const [S, N, C] = op.keys.shape;
+      const shape = { S, N, C, H: op.heads };
+      attentionStep(shape, floats(op.qkv), ints(op.positions), floats(op.keys), floats(op.values), floats(op.out));
+      break;
+    }
+    case 'activation':
+      activation(op.kind, floats(op.x), floats(op.out));
+      break;
+    case 'activationBackward':
+      activationBackward(op.kind, floats(op.x), floats(op.dOut), floats(op.dX));
+      break;
+    case 'crossEntropy': {
+      const V = op.logits.shape[1];
+      crossEntropy(
+        V,
+        floats(op.logits),
+        ints(op.targets),
+        floats(op.weights),
+        floats(op.probs),
+        floats(op.losses),
+        floats(op.loss),
+      );
+      break;
+    }
+    case 'crossEntropyBackward': {
+      const V = op.probs.shape[1];
+      crossEntropyBackward(V, floats(op.probs), ints(op.targets), floats(op.weights), floats(op.dLogits));
+      break;
+    }
+    case 'adamw':
+      adamw(floats(op.params), floats(op.grads), floats(op.m), floats(op.v), floats(op.hyper));
+      break;
+    default:
+      op satisfies never;
+  }
+}

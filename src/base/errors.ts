@@ -1,0 +1,62 @@
+/**
+ * Every way in which microgpt refuses: a stable code, the exit code of the command line, and what the code stands for.
+ * The sentence with the numbers is written where the error is thrown; the way out goes with it.
+ * Invariant: an error that is not a MicrogptError is our bug.
+ */
+
+/** Exit codes of the command line. */
+export const EXIT = { ok: 0, bug: 1, usage: 2, data: 3, disk: 4, diverged: 5, sigint: 130, sigterm: 143 } as const;
+
+export interface ErrorKind {
+  readonly exit: number;
+  readonly about: string;
+}
+
+export const ERRORS = {
+  MG_CLI_USAGE: { exit: EXIT.usage, about: 'A flag, a command or an argument that does not exist or is missing.' },
+  MG_CLI_VALUE: { exit: EXIT.usage, about: 'A flag has a value outside its range or of the wrong kind.' },
+  MG_CLI_SCENARIO: { exit: EXIT.usage, about: 'There is no scenario of that name.' },
+  MG_CONFIG_INVALID: { exit: EXIT.usage, about: 'Model sizes that do not fit together or are out of range.' },
+  MG_TRAIN_BACKEND: { exit: EXIT.usage, about: 'The chosen backend cannot do what was asked.' },
+  MG_TRAIN_NONFINITE: { exit: EXIT.diverged, about: 'The loss became NaN or infinite; training stopped and nothing was saved.' },
+  MG_DATA_EMPTY: { exit: EXIT.data, about: 'The data holds no documents.' },
+  MG_DATA_TOO_SMALL: { exit: EXIT.data, about: 'The data holds too little text to learn from.' },
+  MG_DATA_UTF8: { exit: EXIT.data, about: 'The data is not valid UTF-8 text.' },
+  MG_TOKENIZER_INVALID: { exit: EXIT.data, about: 'A list of characters that cannot be a tokenizer.' },
+  MG_GEN_NONFINITE: { exit: EXIT.data, about: 'The model computes numbers that are not finite, so no next token can be drawn.' },
+  MG_CKPT_UNKNOWN: { exit: EXIT.data, about: 'The file is not a model in any format that microgpt reads.' },
+  MG_CKPT_JSON: { exit: EXIT.data, about: 'A model file is not well-formed JSON, or uses what JSON models must not use.' },
+  MG_CKPT_CONFIG: { exit: EXIT.data, about: 'A model file has an impossible or incomplete configuration.' },
+  MG_CKPT_TOKENIZER: { exit: EXIT.data, about: "A model file's tokenizer does not fit its weights." },
+  MG_CKPT_SHAPE: { exit: EXIT.data, about: 'A weight is missing, not expected, or has another shape than the configuration says.' },
+  MG_CKPT_NONFINITE: { exit: EXIT.data, about: 'A model file has weights that are NaN, infinite or not numbers.' },
+  MG_CKPT_FORMAT: { exit: EXIT.usage, about: 'The chosen file format cannot hold this model.' },
+  MG_FILE_MISSING: { exit: EXIT.data, about: 'A file that was asked for does not exist.' },
+  MG_FILE_KIND: { exit: EXIT.data, about: 'A path is a folder, a device or a pipe where a regular file is needed.' },
+  MG_FILE_READ: { exit: EXIT.disk, about: 'A file exists but cannot be read.' },
+  MG_FILE_SIZE: { exit: EXIT.data, about: 'A file is larger than its kind may be.' },
+  MG_SAVE_UNWRITABLE: { exit: EXIT.disk, about: 'The place for the result cannot be written; found before training starts.' },
+  MG_SAVE_FAILED: { exit: EXIT.disk, about: 'Writing the result failed; whatever was there before is intact.' },
+  MG_DOWNLOAD_FAILED: { exit: EXIT.disk, about: 'A download did not arrive: no network, or the server refused.' },
+  MG_DOWNLOAD_HASH: { exit: EXIT.data, about: 'A downloaded file is not the one expected; it was thrown away.' },
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export class MicrogptError extends Error {
+  readonly code: ErrorCode;
+  /** What to do about it. */
+  readonly remedy: string;
+
+  /** `message` says what is wrong, with numbers and place; `remedy` says the way out. */
+  constructor(code: ErrorCode, message: string, remedy: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'MicrogptError';
+    this.code = code;
+    this.remedy = remedy;
+  }
+
+  get exitCode(): number {
+    return ERRORS[this.code].exit;
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * A strict JSON reader for files from outside, and a writer that lays text out as Python's json.dump does.
+ * Where JSON.parse is silent, this reader refuses: duplicate keys, names that reach into JavaScript's prototypes, deep nesting.
+ * Python's NaN, Infinity and -Infinity are read as numbers; whoever needs finite ones says so with the place.
+ * Invariant: objects come back as Maps, so no name can touch a prototype.
+ */
+import { type ErrorCode, MicrogptError } from './errors.js';
+import { LIMITS } from './limits.js';
+
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+export type JsonObject = ReadonlyMap<string, Json>;
+
+const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype']);
+const NUMBER = /-?(?:(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|Infinity)|NaN/y;
+const PLAIN_STRING = /"[^"\\\u0000-\u001f]*"/y;
+const ANY_STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+
+/** @throws `code` with the offset, in characters, of what is wrong in `source`. */
+export function parseJson(text: string, source: string, code: ErrorCode): Json {
+  let at = 0;
+
+  function fail(what: string): never {
+    throw new MicrogptError(code, `${source}: ${what} at offset ${at.toLocaleString('en')}`, 'use a file that is whole and unchanged');
+  }
+
+  function skipSpace(): void {
+    for (;;) {
+      const c = text.charCodeAt(at);
+      if (c !== 32 && c !== 10 && c !== 13 && c !== 9) return;
+      at++;
+    }
+  }
+
+  function found(): string {
+    return at >= text.length ? 'the file ends' : `unexpected ${JSON.stringify(String.fromCodePoint(text.codePointAt(at)!))}`;
+  }
+
+  function match(pattern: RegExp): string | null {
+    pattern.lastIndex = at;
+    const result = pattern.exec(text);
+    if (result === null) return null;
+    at += result[0].length;
+    return result[0];
+  }
+
+  function string(): string {
+    const plain = match(PLAIN_STRING);
+    if (plain !== null) return plain.slice(1, -1);
+    const escaped = match(ANY_STRING);
+    if (escaped === null) fail(text.includes('"', at + 1) ? 'a string with a character that must be escaped' : 'a string that does not end');
+    return JSON.parse(escaped) as string;
+  }
+
+  function array(depth: number): Json[] {
+    const out: Json[] = [];
+    at++;
+    skipSpace();
+    if (text[at] === ']') {
+      at++;
+      return out;
+    }
+    for (;;) {
+      out.push(value(depth));
+      skipSpace();
+      const c = text[at];
+      if (c !== ',' && c !== ']') fail(`${found()}, expected , or ] of a list`);
+      at++;
+      if (c === ']') return out;
+    }
+  }
+
+  function object(depth: number): JsonObject {
+    const out = new Map<string, Json>();
+    at++;
+    skipSpace();
+    if (text[at] === '}') {
+      at++;
+      return out;
+    }
+    for (;;) {
+      skipSpace();
+      if (text[at] !== '"') fail(`${found()}, expected a name`);
+      const name = string();
+      if (FORBIDDEN.has(name)) fail(`the name ${JSON.stringify(name)} is not allowed,`);
+      if (out.has(name)) fail(`the name ${JSON.stringify(name)} stands twice,`);
+      skipSpace();
+      if (text[at] !== ':') fail(`${found()}, expected : after ${JSON.stringify(name)}`);
+      at++;
+      out.set(name, value(depth));
+      skipSpace();
+      const c = text[at];
+      if (c !== ',' && c !== '}') fail(`${found()}, expected , or } of an object`);
+      at++;
+      if (c === '}') return out;
+    }
+  }
+
+  function value(depth: number): Json {
+    skipSpace();
+    switch (text[at]) {
+      case '{':
+      case '[':
+        if (depth >= LIMITS.jsonDepth) fail(`nested more than ${LIMITS.jsonDepth} deep`);
+        return text[at] === '{' ? object(depth + 1) : array(depth + 1);
+      case '"':
+        return string();
+      case 't':
+        return word('true', true);
+      case 'f':
+        return word('false', false);
+      case 'n':
+        return word('null', null);
+      default: {
+        const number = match(NUMBER);
+        if (number === null) fail(found());
+        return Number(number);
+      }
+    }
+  }
+
+  function word<T>(letters: string, meaning: T): T {
+    if (!text.startsWith(letters, at)) fail(found());
+    at += letters.length;
+    return meaning;
+  }
+
+  const result = value(0);
+  skipSpace();
+  if (at < text.length) fail(`${found()} after the end`);
+  return result;
+}
+
+/** What Python's json.dump writes: integers from plain numbers, floats from the elements of a Float64Array. */
+export type PythonValue =
+  | number
+  | string
+  | boolean
+  | null
+  | Float64Array
+  | readonly PythonValue[]
+  | { readonly [name: string]: PythonValue };
+
+/** json.dumps(value) with its default layout, or with indent=0: every element on a line of its own. */
+export function pythonDumps(value: PythonValue, layout: 'line' | 'indent0'): string {
+  const [open, comma, close] = layout === 'line' ? ['', ', ', ''] : ['\n', ',\n', '\n'];
+  const wrap = (start: string, items: string[], end: string) =>
+    items.length === 0 ? start + end : start + open + items.join(comma) + close + end;
+  const dump = (x: PythonValue): string => {
+    if (x === null) return 'null';
+    if (typeof x === 'string') return pythonString(x);
+    if (typeof x !== 'object') return String(x);
+    if (x instanceof Float64Array) return wrap('[', Array.from(x, pythonFloat), ']');
+    if (isList(x)) return wrap('[', x.map(dump), ']');
+    return wrap('{', Object.entries(x).map(([name, y]) => `${pythonString(name)}: ${dump(y)}`), '}');
+  };
+  return dump(value);
+}
+
+function isList(x: PythonValue): x is readonly PythonValue[] {
+  return Array.isArray(x);
+}
+
+/** repr() of a Python float: the shortest digits that read back to the same number. */
+export function pythonFloat(x: number): string {
+  if (Number.isNaN(x)) return 'NaN';
+  if (!Number.isFinite(x)) return x > 0 ? 'Infinity' : '-Infinity';
+  if (Object.is(x, -0)) return '-0.0';
+  const size = Math.abs(x);
+  if (size !== 0 && (size < 1e-4 || size >= 1e16)) {
+    const [digits, exponent] = x.toExponential().split('e') as [string, string];
+    return `${digits}e${exponent[0]}${exponent.slice(1).padStart(2, '0')}`;
+  }
+  return Number.isInteger(x) ? `${x}.0` : String(x);
+}
+
+/** A string as Python writes it: all but printable ASCII escaped. */
+function pythonString(s: string): string {
+  return JSON.stringify(s).replace(/[\u007f-\uffff]/g, (c) => (c === '\u007f' ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`));
+}

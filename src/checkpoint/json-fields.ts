@@ -1,0 +1,170 @@
+/**
+ * What the JSON formats have in common: reading configuration numbers, characters and matrices with exact complaints.
+ * Invariant: nothing leaves this file unchecked; sizes are compared with the configuration before memory is taken.
+ */
+import { type ErrorCode, MicrogptError } from '../base/errors.js';
+import type { Json, JsonObject } from '../base/json.js';
+import { ACTIVATIONS, type ModelConfig, modelConfig, NORMS } from '../model/config.js';
+import { type Parameter, type ParameterTable, parameterTable } from '../model/parameters.js';
+import { createCharTokenizer } from '../tokenizer/char.js';
+import type { Tokenizer } from '../tokenizer/tokenizer.js';
+import type { DecodeOptions } from './checkpoint.js';
+
+export const BOS_NAME = '<BOS>';
+
+const SIZES = [
+  ['n_embd', 'nEmbd'],
+  ['n_head', 'nHead'],
+  ['n_layer', 'nLayer'],
+  ['block_size', 'blockSize'],
+  ['vocab_size', 'vocabSize'],
+] as const;
+
+/** What the programs that read and write `model.json` compute; a file says so only where it differs. */
+const HABIT = { norm: 'rmsnorm', activation: 'relu2', bias: false, embedNorm: true, finalNorm: false } as const;
+const MARKERS = [
+  ['activation', 'activation', ACTIVATIONS],
+  ['norm', 'norm', NORMS],
+  ['bias', 'bias', [true, false]],
+  ['embed_norm', 'embedNorm', [true, false]],
+  ['final_norm', 'finalNorm', [true, false]],
+] as const;
+
+export function bad(code: ErrorCode, source: string, what: string): MicrogptError {
+  return new MicrogptError(code, `${source}: ${what}`, 'use a file that is whole, as the program that trained the model wrote it');
+}
+
+export function objectIn(from: JsonObject, name: string, source: string): JsonObject {
+  const value = from.get(name);
+  if (!(value instanceof Map)) throw bad('MG_CKPT_CONFIG', source, `"${name}" is ${describe(value)}, expected an object`);
+  return value;
+}
+
+/** The sizes and, where the file has them, the markers of what else its model is. */
+export function readConfig(
+  from: JsonObject,
+  options: DecodeOptions,
+  source: string,
+): { config: ModelConfig; notes: readonly string[] } {
+  const given: Record<string, number | string | boolean> = {};
+  for (const [theirs, ours] of SIZES) {
+    const value = from.get(theirs);
+    if (typeof value !== 'number') {
+      throw bad('MG_CKPT_CONFIG', source, `config "${theirs}" is ${describe(value)}, expected a whole number`);
+    }
+    given[ours] = value;
+  }
+  for (const [theirs, ours, allowed] of MARKERS) {
+    const value = from.get(theirs) ?? HABIT[ours];
+    if (!(allowed as readonly unknown[]).includes(value)) {
+      throw bad('MG_CKPT_CONFIG', source, `config "${theirs}" is ${describe(value)}, expected ${allowed.join(' or ')}`);
+    }
+    given[ours] = value as string | boolean;
+  }
+  const notes: string[] = [];
+  if (options.activation !== undefined) given['activation'] = options.activation;
+  else if (!from.has('activation')) {
+    notes.push(
+      `${source} does not name its activation; taking relu2, as the programs that write such files do (--activation overrides)`,
+    );
+  }
+  try {
+    return { config: modelConfig(given as Parameters<typeof modelConfig>[0]), notes };
+  } catch (error) {
+    if (error instanceof MicrogptError) throw bad('MG_CKPT_CONFIG', source, error.message);
+    throw error;
+  }
+}
+
+/** The five sizes, and a marker for each choice that readers without markers would get wrong. */
+export function configFields(config: ModelConfig): Record<string, number | string | boolean> {
+  const out: Record<string, number | string | boolean> = {};
+  for (const [theirs, ours] of SIZES) out[theirs] = config[ours];
+  for (const [theirs, ours] of MARKERS) if (config[ours] !== HABIT[ours]) out[theirs] = config[ours];
+  return out;
+}
+
+/** A list of characters; where none of them is called <BOS>, BOS comes after the last. */
+export function readCharacters(value: Json | undefined, name: string, vocabSize: number, source: string): Tokenizer {
+  if (!isList(value) || !value.every((c) => typeof c === 'string')) {
+    throw bad('MG_CKPT_TOKENIZER', source, `"${name}" is ${describe(value)}, expected a list of characters`);
+  }
+  const pieces = value.map((c) => (c === BOS_NAME ? null : c));
+  if (!pieces.includes(null)) pieces.push(null);
+  if (pieces.length !== vocabSize) {
+    throw bad(
+      'MG_CKPT_TOKENIZER',
+      source,
+      `${pieces.length} tokens (BOS included) but vocab_size ${vocabSize}: this tokenizer belongs to another model`,
+    );
+  }
+  try {
+    return createCharTokenizer(pieces);
+  } catch (error) {
+    if (error instanceof MicrogptError) throw bad('MG_CKPT_TOKENIZER', source, error.message);
+    throw error;
+  }
+}
+
+/** All weights of a configuration, each of exactly its shape and finite. */
+export function readWeights(from: JsonObject, config: ModelConfig, source: string): Float64Array {
+  const table = parameterTable(config);
+  for (const name of from.keys()) {
+    if (!table.byName.has(name)) throw bad('MG_CKPT_SHAPE', source, `there is a weight "${name}" that this model does not have`);
+  }
+  // Every weight takes at least one list, so a file cannot make us reserve more than a few times its own size.
+  for (const p of table.list) requireShape(p, from.get(p.name), source);
+  const out = new Float64Array(table.total);
+  for (const p of table.list) {
+    const value = from.get(p.name) as readonly Json[];
+    const rows = (p.shape.length === 2 ? value : [value]) as readonly (readonly Json[])[];
+    rows.forEach((row, r) => {
+      row.forEach((x, c) => {
+        if (typeof x !== 'number' || !Number.isFinite(x)) {
+          throw bad('MG_CKPT_NONFINITE', source, `${p.name} [${r},${c}] is ${describe(x)}, expected a finite number`);
+        }
+        out[p.offset + r * row.length + c] = x;
+      });
+    });
+  }
+  return out;
+}
+
+function requireShape(p: Parameter, value: Json | undefined, source: string): void {
+  const wanted = `[${p.shape.join(',')}]`;
+  if (value === undefined) throw bad('MG_CKPT_SHAPE', source, `${p.name} ${wanted} is missing`);
+  if (!isList(value) || value.length !== p.shape[0]) {
+    throw bad('MG_CKPT_SHAPE', source, `${p.name} is ${describe(value)}, the configuration needs ${wanted}`);
+  }
+  if (p.shape.length === 1) return;
+  value.forEach((row, r) => {
+    if (!isList(row) || row.length !== p.shape[1]) {
+      throw bad('MG_CKPT_SHAPE', source, `row ${r} of ${p.name} is ${describe(row)}, the configuration needs ${wanted}`);
+    }
+  });
+}
+
+/** Weights as the JSON formats lay them out: matrices as lists of rows, in the order of the parameter table. */
+export function weightFields(config: ModelConfig, parameters: Float64Array): Record<string, Float64Array | Float64Array[]> {
+  const table: ParameterTable = parameterTable(config);
+  return Object.fromEntries(
+    table.list.map((p) => {
+      const all = parameters.subarray(p.offset, p.offset + p.size);
+      if (p.shape.length === 1) return [p.name, all];
+      const width = p.shape[1];
+      return [p.name, Array.from({ length: p.shape[0] }, (_, r) => all.subarray(r * width, (r + 1) * width))];
+    }),
+  );
+}
+
+function isList(x: Json | undefined): x is readonly Json[] {
+  return Array.isArray(x);
+}
+
+function describe(x: Json | undefined): string {
+  if (x === undefined) return 'missing';
+  if (x === null) return 'null';
+  if (isList(x)) return `a list of ${x.length}`;
+  if (x instanceof Map) return 'an object';
+  return typeof x === 'string' ? JSON.stringify(x.slice(0, 40)) : String(x);
+}

@@ -1,0 +1,65 @@
+/**
+ * A model that is asked for text: prompt in, samples out.
+ */
+import { createPythonRandom } from '../base/python-random.js';
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import { generateSequence } from '../generate/generate.js';
+import { counterDraw, type Draw, pythonDraw } from '../generate/sampler.js';
+import { type BackendName, createEngine } from './engine.js';
+
+export interface GenerateOptions {
+  /** How many samples; 1 if left out. */
+  readonly samples?: number | undefined;
+  /** 0 = always the most likely token; 1 = as the model thinks; 0.5 if left out. */
+  readonly temperature?: number | undefined;
+  /** Same seed, same samples; 42 if left out. */
+  readonly seed?: number | bigint | undefined;
+  /** Text that every sample begins with. Characters that the model does not know do not reach it. */
+  readonly prompt?: string | undefined;
+  /** Most tokens to add; without it, until the model ends the sample or the context is full. */
+  readonly maxTokens?: number | undefined;
+  /**
+   * Draw from one stream of Python's random numbers, as the earlier Python programs do after random.seed(seed).
+   * `python-scenario` also ends a sample where the scenario scripts do: when prompt and sample fill the context, BOS counted.
+   */
+  readonly compat?: 'python' | 'python-scenario' | undefined;
+  readonly backend?: BackendName | 'auto' | undefined;
+}
+
+/**
+ * Samples, each with its prompt in front. Sample i is the same whether asked for alone or among many (not with `compat`).
+ * @throws MG_GEN_NONFINITE when the model is damaged, MG_TRAIN_BACKEND when there is no such backend.
+ */
+export function generate(model: Checkpoint, options: GenerateOptions = {}): string[] {
+  const engine = createEngine(options.backend ?? 'auto', model.config, model.parameters);
+  try {
+    const seed = options.seed ?? 42;
+    const draw = options.compat ? pythonDraw(createPythonRandom(seed)) : counterDraw(seed);
+    return sampleTexts(engine.decoder(), model, draw, options);
+  } finally {
+    engine.close();
+  }
+}
+
+/** Samples from a decoder that is there already. */
+export function sampleTexts(
+  decoder: ReturnType<ReturnType<typeof createEngine>['decoder']>,
+  { config, tokenizer }: Pick<Checkpoint, 'config' | 'tokenizer'>,
+  draw: Draw,
+  { samples = 1, temperature = 0.5, prompt = '', compat, maxTokens }: GenerateOptions,
+): string[] {
+  const { ids } = tokenizer.encode(prompt);
+  const room = compat === 'python-scenario' ? config.blockSize - Math.min(1 + ids.length, config.blockSize) : undefined;
+  return Array.from({ length: samples }, (_, sample) => {
+    const tokens = generateSequence(decoder, {
+      bos: tokenizer.bos,
+      prompt: ids,
+      blockSize: config.blockSize,
+      temperature,
+      draw,
+      sample,
+      maxTokens: maxTokens ?? room,
+    });
+    return prompt + tokenizer.decode(tokens);
+  });
+}

@@ -1,0 +1,136 @@
+/**
+ * The ops that a model is written in: each takes nodes, records itself on the tape and returns the node of its result.
+ * An op exists when it has a forward, a backward, a reference implementation and a gradient check.
+ * Letters as in backend.ts: R rows, I inputs, O outputs, C channels, V vocabulary, S sequences, N context length.
+ */
+import { type ActivationKind, type NormKind, sizeOf, type Tensor } from './backend.js';
+import { type Node, newNode, record, type Tape } from './tape.js';
+
+/** out[r] = tokenTable[tokens[r]] + positionTable[positions[r]] */
+export function embed(tape: Tape, tokens: Tensor, positions: Tensor, tokenTable: Node, positionTable: Node): Node {
+  const out = newNode(tape, [sizeOf(tokens.shape), tokenTable.value.shape[1]]); // [R,C]
+  record(
+    tape,
+    {
+      op: 'embed',
+      tokens,
+      positions,
+      tokenTable: tokenTable.value,
+      positionTable: positionTable.value,
+      out: out.value,
+    },
+    (grad) => [
+      {
+        op: 'embedBackward',
+        tokens,
+        positions,
+        dOut: grad(out),
+        dTokenTable: grad(tokenTable),
+        dPositionTable: grad(positionTable),
+      },
+    ],
+  );
+  return out;
+}
+
+/** rmsnorm (Zhang & Sennrich, 2019) or layernorm (Ba et al., 2016), without gain. */
+export function norm(tape: Tape, kind: NormKind, x: Node): Node {
+  const out = newNode(tape, x.value.shape); // [R,C]
+  const rstd = tape.backend.alloc([x.value.shape[0]]); // [R]
+  record(tape, { op: 'norm', kind, x: x.value, out: out.value, rstd }, (grad) => [
+    { op: 'normBackward', kind, out: out.value, rstd, dOut: grad(out), dX: grad(x) },
+  ]);
+  return out;
+}
+
+/** x·wᵀ + bias */
+export function linear(tape: Tape, x: Node, w: Node, bias: Node | null): Node {
+  const out = newNode(tape, [x.value.shape[0], w.value.shape[0]]); // [R,O]
+  record(tape, { op: 'linear', x: x.value, w: w.value, bias: bias?.value ?? null, out: out.value }, (grad) => [
+    {
+      op: 'linearBackward',
+      x: x.value,
+      w: w.value,
+      dOut: grad(out),
+      dX: grad(x),
+      dW: grad(w),
+      dBias: bias === null ? null : grad(bias),
+    },
+  ]);
+  return out;
+}
+
+/** Causal self-attention (Vaswani et al., 2017) over `batch` sequences of equal length. qkv [R,3C] → [R,C] */
+export function attention(tape: Tape, heads: number, batch: number, qkv: Node): Node {
+  const [rows, width] = qkv.value.shape;
+  const time = rows / batch;
+  const out = newNode(tape, [rows, width / 3]);
+  const asBatch = (x: Tensor): Tensor => ({ ...x, shape: [batch, time, sizeOf(x.shape) / rows] });
+  const probs = tape.backend.alloc([batch, heads, time, time]);
+  record(
+    tape,
+    { op: 'attention', heads, qkv: asBatch(qkv.value), probs, out: asBatch(out.value) },
+    (grad) => [
+      {
+        op: 'attentionBackward',
+        heads,
+        qkv: asBatch(qkv.value),
+        probs,
+        dOut: asBatch(grad(out)),
+        dQkv: asBatch(grad(qkv)),
+      },
+    ],
+  );
+  return out;
+}
+
+/** Attention for one new token of each of S sequences, over their cached keys and values [S,N,C]. For inference only. */
+export function attentionStep(
+  tape: Tape,
+  heads: number,
+  qkv: Node,
+  positions: Tensor,
+  keys: Tensor,
+  values: Tensor,
+): Node {
+  const [sequences, width] = qkv.value.shape;
+  const out = newNode(tape, [sequences, width / 3]);
+  record(tape, { op: 'attentionStep', heads, qkv: qkv.value, positions, keys, values, out: out.value }, () => {
+    throw new Error('attentionStep has no backward: train with attention');
+  });
+  return out;
+}
+
+export function activation(tape: Tape, kind: ActivationKind, x: Node): Node {
+  const out = newNode(tape, x.value.shape);
+  record(tape, { op: 'activation', kind, x: x.value, out: out.value }, (grad) => [
+    { op: 'activationBackward', kind, x: x.value, dOut: grad(out), dX: grad(x) },
+  ]);
+  return out;
+}
+
+export function add(tape: Tape, a: Node, b: Node): Node {
+  const out = newNode(tape, a.value.shape);
+  record(tape, { op: 'add', a: a.value, b: b.value, out: out.value }, (grad) => [
+    { op: 'accumulate', x: grad(out), into: grad(a) },
+    { op: 'accumulate', x: grad(out), into: grad(b) },
+  ]);
+  return out;
+}
+
+/** The end of a training calculation. `weights[r]` says how much row r counts; gradients start here, with d loss = 1. */
+export function crossEntropy(
+  tape: Tape,
+  logits: Node,
+  targets: Tensor,
+  weights: Tensor,
+): { readonly loss: Tensor; readonly losses: Tensor } {
+  const { alloc } = tape.backend;
+  const probs = alloc(logits.value.shape); // [R,V]
+  const losses = alloc([logits.value.shape[0]]); // [R]
+  const loss = alloc([1]);
+  record(tape, { op: 'crossEntropy', logits: logits.value, targets, weights, probs, losses, loss }, (grad) => [
+    { op: 'crossEntropyBackward', probs, targets, weights, dLogits: grad(logits) },
+  ]);
+  return { loss, losses };
+}
