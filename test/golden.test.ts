@@ -3,14 +3,23 @@ import { decodeModel } from '../src/checkpoint/decode.js';
 import { encodeDocuments, sequentialBatches } from '../src/data/batches.js';
 import { type BackendName, createEngine, type Engine } from '../src/engine/engine.js';
 import { generate, sampleTexts } from '../src/engine/text.js';
-import { pythonDraw, probabilities } from '../src/generate/sampler.js';
+import { probabilities, pythonDraw } from '../src/generate/sampler.js';
 import { modelConfig } from '../src/model/config.js';
 import { initialParameters, parameterTable } from '../src/model/parameters.js';
 import { charTokenizerFrom } from '../src/tokenizer/char.js';
 import { adamHyper, scheduleAt } from '../src/train/optimizer.js';
 import { RECIPES, type RecipeName } from '../src/train/recipes.js';
 import { trainLoop } from '../src/train/trainer.js';
-import { FULL, flat, goldenJson, goldenLosses, goldenText, largestDifference, randomAfterShuffle, shuffledNames } from './golden.js';
+import {
+  FULL,
+  flat,
+  goldenJson,
+  goldenLosses,
+  goldenText,
+  largestDifference,
+  randomAfterShuffle,
+  shuffledNames,
+} from './golden.js';
 
 /** A recipe on the recorded run’s documents, from the recorded run’s place in Python’s random stream. */
 function start(name: RecipeName, backend: BackendName) {
@@ -57,7 +66,10 @@ describe.each<[BackendName, number]>([
     const recorded = flat(goldenJson('canonical/model.json').weights);
     expect(largestDifference(run.engine.parameters(), recorded)).toBeLessThan(1e-12);
     const { random, config, tokenizer } = run;
-    const names = sampleTexts(run.engine.decoder(), { config, tokenizer }, pythonDraw(random), { samples: 20, temperature: 0.5 });
+    const names = sampleTexts(run.engine.decoder(), { config, tokenizer }, pythonDraw(random), {
+      samples: 20,
+      temperature: 0.5,
+    });
     expect(names).toEqual(goldenText('canonical/samples.txt').trim().split('\n'));
   });
 
@@ -92,7 +104,9 @@ describe.each<[RecipeName, string, string, number]>([
     expect(largestDifference(ours, goldenLosses(`${folder}/losses.txt`).slice(0, count))).toBeLessThan(tolerance);
     if (count < 500) return;
     const recorded = goldenJson(`${folder}/model.json`);
-    expect(largestDifference(run.engine.parameters(), flat(recorded.weights ?? recorded.state_dict))).toBeLessThan(tolerance);
+    expect(largestDifference(run.engine.parameters(), flat(recorded.weights ?? recorded.state_dict))).toBeLessThan(
+      tolerance,
+    );
   });
 });
 
@@ -100,26 +114,29 @@ describe.each<[RecipeName, string, string, number]>([
 const logged = (path: string) => [...goldenText(path).matchAll(/^sample +\d+: (.*)$/gm)].map((match) => match[1]);
 const load = (path: string) => decodeModel(new TextEncoder().encode(goldenText(path)), path).checkpoint;
 
-describe.each<BackendName>(['reference', 'value'])('models that the Python programs wrote generate what they gave (%s)', (backend) => {
-  test('persistence: 20 samples at temperature 0.6 after random.seed(42)', () => {
-    const model = load('persistence/model.json');
-    expect(generate(model, { samples: 20, temperature: 0.6, seed: 42, compat: 'python', backend })).toEqual(
-      logged('persistence/run_seed42.log'),
-    );
-  });
+describe.each<BackendName>(['reference', 'value'])(
+  'models that the Python programs wrote generate what they gave (%s)',
+  (backend) => {
+    test('persistence: 20 samples at temperature 0.6 after random.seed(42)', () => {
+      const model = load('persistence/model.json');
+      expect(generate(model, { samples: 20, temperature: 0.6, seed: 42, compat: 'python', backend })).toEqual(
+        logged('persistence/run_seed42.log'),
+      );
+    });
 
-  test.each([
-    ['', 'main_default.log', 20],
-    ['George', 'main_George.log', 5],
-    ['george', 'main_george.log', 5],
-    ['abcdefghij', 'main_long.log', 2],
-  ])('scenario: prompt "%s"', (prompt, log, samples) => {
-    const model = load('scenario-names/model.json');
-    expect(generate(model, { samples, temperature: 0.5, seed: 42, prompt, compat: 'python-scenario', backend })).toEqual(
-      logged(`scenario-names/${log}`),
-    );
-  });
-});
+    test.each([
+      ['', 'main_default.log', 20],
+      ['George', 'main_George.log', 5],
+      ['george', 'main_george.log', 5],
+      ['abcdefghij', 'main_long.log', 2],
+    ])('scenario: prompt "%s"', (prompt, log, samples) => {
+      const model = load('scenario-names/model.json');
+      expect(
+        generate(model, { samples, temperature: 0.5, seed: 42, prompt, compat: 'python-scenario', backend }),
+      ).toEqual(logged(`scenario-names/${log}`));
+    });
+  },
+);
 
 test('the recorded sampling of the canonical program, draw by draw', () => {
   const { weights } = goldenJson('canonical/model.json');
@@ -137,7 +154,11 @@ test('the recorded sampling of the canonical program, draw by draw', () => {
 });
 
 test('the recorded forward pass of step 1, position by position', () => {
-  const decoder = createEngine('reference', modelConfig({ vocabSize: 27 }), flat(goldenJson('canonical/init_model.json').weights)).decoder();
+  const decoder = createEngine(
+    'reference',
+    modelConfig({ vocabSize: 27 }),
+    flat(goldenJson('canonical/init_model.json').weights),
+  ).decoder();
   for (const { token_id, logits, probs } of goldenJson('canonical/step1_forward.json')) {
     const ours = decoder.next(token_id);
     expect(largestDifference(ours, logits)).toBeLessThan(1e-12);

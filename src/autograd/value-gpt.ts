@@ -34,9 +34,14 @@ export function createValueCache(config: ValueGptConfig): ValueCache {
 }
 
 /** Reads one token and returns a score (logit) for each possible next token. */
-export function gptStep(config: ValueGptConfig, w: ValueWeights, token: number, position: number, past: ValueCache): Vector {
-  const affine = (x: Vector, weight: string, bias: string) =>
-    linear(x, w[weight], config.bias ? w[bias][0] : null);
+export function gptStep(
+  config: ValueGptConfig,
+  w: ValueWeights,
+  token: number,
+  position: number,
+  past: ValueCache,
+): Vector {
+  const affine = (x: Vector, weight: string, bias: string) => linear(x, w[weight], config.bias ? w[bias][0] : null);
 
   // What the token is, plus where it stands.
   let x = addVectors(w['wte'][token], w['wpe'][position]); // [C]

@@ -103,7 +103,7 @@ export class Value {
 
   /** max(x, 0): follows x where it is positive, and stands still elsewhere. */
   relu(): Value {
-    return this.tape.record(this.data > 0 ? this.data : 0, this, this.data > 0 ? 1 : 0);
+    return this.tape.record(Math.max(0, this.data), this, this.data > 0 ? 1 : 0);
   }
 
   /** Hyperbolic tangent: the rate is 1 − tanh². */

@@ -12,15 +12,17 @@ export type JsonObject = ReadonlyMap<string, Json>;
 
 const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype']);
 const NUMBER = /-?(?:(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|Infinity)|NaN/y;
-const PLAIN_STRING = /"[^"\\\u0000-\u001f]*"/y;
-const ANY_STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 
 /** @throws `code` with the offset, in characters, of what is wrong in `source`. */
 export function parseJson(text: string, source: string, code: ErrorCode): Json {
   let at = 0;
 
   function fail(what: string): never {
-    throw new MicrogptError(code, `${source}: ${what} at offset ${at.toLocaleString('en')}`, 'use a file that is whole and unchanged');
+    throw new MicrogptError(
+      code,
+      `${source}: ${what} at offset ${at.toLocaleString('en')}`,
+      'use a file that is whole and unchanged',
+    );
   }
 
   function skipSpace(): void {
@@ -32,7 +34,9 @@ export function parseJson(text: string, source: string, code: ErrorCode): Json {
   }
 
   function found(): string {
-    return at >= text.length ? 'the file ends' : `unexpected ${JSON.stringify(String.fromCodePoint(text.codePointAt(at)!))}`;
+    return at >= text.length
+      ? 'the file ends'
+      : `unexpected ${JSON.stringify(String.fromCodePoint(text.codePointAt(at)!))}`;
   }
 
   function match(pattern: RegExp): string | null {
@@ -44,11 +48,23 @@ export function parseJson(text: string, source: string, code: ErrorCode): Json {
   }
 
   function string(): string {
-    const plain = match(PLAIN_STRING);
-    if (plain !== null) return plain.slice(1, -1);
-    const escaped = match(ANY_STRING);
-    if (escaped === null) fail(text.includes('"', at + 1) ? 'a string with a character that must be escaped' : 'a string that does not end');
-    return JSON.parse(escaped) as string;
+    const start = at++;
+    let plain = true;
+    for (; text[at] !== '"'; at++) {
+      if (at >= text.length) fail('a string that does not end');
+      if (text.charCodeAt(at) < 32) fail('a line break or control character in a string');
+      if (text[at] === '\\') {
+        plain = false;
+        at++;
+      }
+    }
+    at++;
+    if (plain) return text.slice(start + 1, at - 1);
+    try {
+      return JSON.parse(text.slice(start, at)) as string;
+    } catch {
+      return fail('a wrong escape in the string before');
+    }
   }
 
   function array(depth: number): Json[] {
@@ -151,7 +167,11 @@ export function pythonDumps(value: PythonValue, layout: 'line' | 'indent0'): str
     if (typeof x !== 'object') return String(x);
     if (x instanceof Float64Array) return wrap('[', Array.from(x, pythonFloat), ']');
     if (isList(x)) return wrap('[', x.map(dump), ']');
-    return wrap('{', Object.entries(x).map(([name, y]) => `${pythonString(name)}: ${dump(y)}`), '}');
+    return wrap(
+      '{',
+      Object.entries(x).map(([name, y]) => `${pythonString(name)}: ${dump(y)}`),
+      '}',
+    );
   };
   return dump(value);
 }
@@ -175,5 +195,7 @@ export function pythonFloat(x: number): string {
 
 /** A string as Python writes it: all but printable ASCII escaped. */
 function pythonString(s: string): string {
-  return JSON.stringify(s).replace(/[\u007f-\uffff]/g, (c) => (c === '\u007f' ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`));
+  return JSON.stringify(s).replace(/[\u007f-\uffff]/g, (c) =>
+    c === '\u007f' ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

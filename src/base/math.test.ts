@@ -17,7 +17,7 @@ const cases: [string, (x: number) => number, (x: number) => number, number, numb
   ['cos', cos, Math.cos, -7, 7],
   ['tanh', tanh, Math.tanh, -3, 3],
   ['tanh', tanh, Math.tanh, -0.2, 0.2],
-  ['pow', (x) => pow(0.85, x), (x) => Math.pow(0.85, x), 0, 300],
+  ['pow', (x) => pow(0.85, x), (x) => 0.85 ** x, 0, 300],
 ];
 
 test.each(cases)('%s agrees with the engine’s own to the last digits (%#)', (name, ours, theirs, from, to) => {

@@ -5,13 +5,12 @@
  * sum of two numbers (Dekker, 1971), so that results are within about 0.52 units in the last place.
  */
 
-const LOG2E = 1.4426950408889634;
 // ln 2 and π/2 cut into pieces whose leading ones end in zeros, so that small multiples of them are exact (Cody & Waite, 1980).
-const LN2_HIGH = 6.93147180369123816490e-1; // 33 bits
-const LN2_LOW = 1.90821492927058770002e-10;
-const HALF_PI_1 = 1.57079632673412561417; // 33 bits
-const HALF_PI_2 = 6.07710050630396597660e-11; // the next 33 bits
-const HALF_PI_3 = 2.02226624879595063154e-21; // the rest
+const LN2_HIGH = 0.6931471803691238; // 33 bits
+const LN2_LOW = 1.9082149292705877e-10;
+const HALF_PI_1 = 1.5707963267341256; // 33 bits
+const HALF_PI_2 = 6.077100506303966e-11; // the next 33 bits
+const HALF_PI_3 = 2.0222662487959506e-21; // the rest
 
 const doubles = new Float64Array(1);
 const words = new Uint32Array(doubles.buffer);
@@ -72,8 +71,8 @@ function powerOfTwo(k: number): number {
 function expOfSum(x: number, low: number): number {
   if (x > 709.782712893384) return Number.POSITIVE_INFINITY;
   if (x < -745.1332191019412) return 0;
-  if (x !== x) return x;
-  const k = Math.round(x * LOG2E);
+  if (Number.isNaN(x)) return x;
+  const k = Math.round(x * Math.LOG2E);
   const high = x - k * LN2_HIGH; // exact
   const rest = low - k * LN2_LOW;
   const r = high + rest;
@@ -152,7 +151,7 @@ export function tanh(x: number): number {
     const e = exp(-2 * a);
     t = (1 - e) / (1 + e);
   } else {
-    t = a === a ? 1 : a;
+    t = Number.isNaN(a) ? a : 1;
   }
   return x < 0 ? -t : t;
 }

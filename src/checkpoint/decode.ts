@@ -5,7 +5,7 @@ import { MicrogptError } from '../base/errors.js';
 import { parseJson } from '../base/json.js';
 import { LIMITS } from '../base/limits.js';
 import { decodeUtf8 } from '../data/documents.js';
-import type { DecodeOptions, Decoded } from './checkpoint.js';
+import type { Decoded, DecodeOptions } from './checkpoint.js';
 import { decodeFlatJson, isFlatJson } from './flat-json.js';
 import { decodeNestedJson, isNestedJson } from './nested-json.js';
 
@@ -23,13 +23,16 @@ export function decodeModel(bytes: Uint8Array, source: string, options: DecodeOp
   const start = bytes.find((byte) => byte !== 32 && byte !== 10 && byte !== 13 && byte !== 9);
   if (start !== 0x7b) {
     const seen = new TextDecoder('latin1').decode(bytes.subarray(0, 8));
-    throw unknown(`${source} ${bytes.length === 0 ? 'is empty' : `starts with ${JSON.stringify(seen)}`}: not a model that microgpt reads`);
+    throw unknown(
+      `${source} ${bytes.length === 0 ? 'is empty' : `starts with ${JSON.stringify(seen)}`}: not a model that microgpt reads`,
+    );
   }
   let text: string;
   try {
     text = decodeUtf8(bytes, source);
   } catch (error) {
-    if (error instanceof MicrogptError) throw new MicrogptError('MG_CKPT_JSON', error.message, 'use a file that is whole and unchanged');
+    if (error instanceof MicrogptError)
+      throw new MicrogptError('MG_CKPT_JSON', error.message, 'use a file that is whole and unchanged');
     throw error;
   }
   const file = parseJson(text, source, 'MG_CKPT_JSON');

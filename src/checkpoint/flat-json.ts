@@ -2,10 +2,11 @@
  * The flat `model.json` of the scenario scripts: sizes, `uchars` and `state_dict` side by side, one element per line, as Python's
  * json.dump(indent=0) lays it out. BOS has no name in it; its id is the number of characters.
  */
+
+import { MicrogptError } from '../base/errors.js';
 import type { JsonObject } from '../base/json.js';
 import { pythonDumps } from '../base/json.js';
-import { MicrogptError } from '../base/errors.js';
-import type { Checkpoint, DecodeOptions, Decoded } from './checkpoint.js';
+import type { Checkpoint, Decoded, DecodeOptions } from './checkpoint.js';
 import { configFields, objectIn, readCharacters, readConfig, readWeights, weightFields } from './json-fields.js';
 
 export function isFlatJson(file: JsonObject): boolean {

@@ -31,12 +31,17 @@ const MARKERS = [
 ] as const;
 
 export function bad(code: ErrorCode, source: string, what: string): MicrogptError {
-  return new MicrogptError(code, `${source}: ${what}`, 'use a file that is whole, as the program that trained the model wrote it');
+  return new MicrogptError(
+    code,
+    `${source}: ${what}`,
+    'use a file that is whole, as the program that trained the model wrote it',
+  );
 }
 
 export function objectIn(from: JsonObject, name: string, source: string): JsonObject {
   const value = from.get(name);
-  if (!(value instanceof Map)) throw bad('MG_CKPT_CONFIG', source, `"${name}" is ${describe(value)}, expected an object`);
+  if (!(value instanceof Map))
+    throw bad('MG_CKPT_CONFIG', source, `"${name}" is ${describe(value)}, expected an object`);
   return value;
 }
 
@@ -110,7 +115,8 @@ export function readCharacters(value: Json | undefined, name: string, vocabSize:
 export function readWeights(from: JsonObject, config: ModelConfig, source: string): Float64Array {
   const table = parameterTable(config);
   for (const name of from.keys()) {
-    if (!table.byName.has(name)) throw bad('MG_CKPT_SHAPE', source, `there is a weight "${name}" that this model does not have`);
+    if (!table.byName.has(name))
+      throw bad('MG_CKPT_SHAPE', source, `there is a weight "${name}" that this model does not have`);
   }
   // Every weight takes at least one list, so a file cannot make us reserve more than a few times its own size.
   for (const p of table.list) requireShape(p, from.get(p.name), source);
@@ -139,13 +145,20 @@ function requireShape(p: Parameter, value: Json | undefined, source: string): vo
   if (p.shape.length === 1) return;
   value.forEach((row, r) => {
     if (!isList(row) || row.length !== p.shape[1]) {
-      throw bad('MG_CKPT_SHAPE', source, `row ${r} of ${p.name} is ${describe(row)}, the configuration needs ${wanted}`);
+      throw bad(
+        'MG_CKPT_SHAPE',
+        source,
+        `row ${r} of ${p.name} is ${describe(row)}, the configuration needs ${wanted}`,
+      );
     }
   });
 }
 
 /** Weights as the JSON formats lay them out: matrices as lists of rows, in the order of the parameter table. */
-export function weightFields(config: ModelConfig, parameters: Float64Array): Record<string, Float64Array | Float64Array[]> {
+export function weightFields(
+  config: ModelConfig,
+  parameters: Float64Array,
+): Record<string, Float64Array | Float64Array[]> {
   const table: ParameterTable = parameterTable(config);
   return Object.fromEntries(
     table.list.map((p) => {

@@ -5,8 +5,16 @@
  */
 import type { JsonObject } from '../base/json.js';
 import { pythonDumps } from '../base/json.js';
-import type { Checkpoint, DecodeOptions, Decoded } from './checkpoint.js';
-import { BOS_NAME, configFields, objectIn, readCharacters, readConfig, readWeights, weightFields } from './json-fields.js';
+import type { Checkpoint, Decoded, DecodeOptions } from './checkpoint.js';
+import {
+  BOS_NAME,
+  configFields,
+  objectIn,
+  readCharacters,
+  readConfig,
+  readWeights,
+  weightFields,
+} from './json-fields.js';
 
 export function isNestedJson(file: JsonObject): boolean {
   return file.has('config') && file.has('weights');

@@ -18,7 +18,10 @@ export function strip(text: string): string {
  * @throws MG_DATA_EMPTY when no line has anything in it.
  */
 export function documentsFromLines(text: string, source: string): string[] {
-  const documents = text.split(/\r\n|\r|\n/).map(strip).filter((line) => line !== '');
+  const documents = text
+    .split(/\r\n|\r|\n/)
+    .map(strip)
+    .filter((line) => line !== '');
   if (documents.length === 0) {
     throw new MicrogptError(
       'MG_DATA_EMPTY',

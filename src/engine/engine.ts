@@ -2,8 +2,9 @@
  * One API over everything that can train and run a model: the scalar engine of the lesson, and the tensor engine on any backend.
  * Refuses to know: text, files, schedules. Parameters cross this border as one f64 array in the order of the parameter table.
  */
-import { MicrogptError } from '../base/errors.js';
+
 import { createReferenceBackend } from '../backend/reference/reference.js';
+import { MicrogptError } from '../base/errors.js';
 import type { Batch } from '../data/batches.js';
 import type { ModelConfig } from '../model/config.js';
 import type { Learner } from '../train/trainer.js';

@@ -6,9 +6,9 @@
 import { createPythonRandom } from '../base/python-random.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { encodeDocuments, sequentialBatches } from '../data/batches.js';
+import { pythonDraw } from '../generate/sampler.js';
 import { type ModelConfig, modelConfig } from '../model/config.js';
 import { initialParameters, parameterTable } from '../model/parameters.js';
-import { pythonDraw } from '../generate/sampler.js';
 import { charTokenizerFrom } from '../tokenizer/char.js';
 import { RECIPES, type Recipe, type RecipeName } from '../train/recipes.js';
 import { type TrainEvent, trainLoop } from '../train/trainer.js';
@@ -69,11 +69,7 @@ export function createTraining(options: TrainingOptions): Training {
   const documents = [...options.documents];
   random.shuffle(documents);
   const sequences = encodeDocuments(documents, tokenizer, source);
-  const engine = createEngine(
-    options.backend ?? 'auto',
-    config,
-    initialParameters(table, recipe.spread, random.gauss),
-  );
+  const engine = createEngine(options.backend ?? 'auto', config, initialParameters(table, recipe.spread, random.gauss));
 
   return {
     recipe,

@@ -2,8 +2,9 @@
  * The scalar engine: the model of autograd/value-gpt.ts, one Value per parameter. For learning and for checking; about a
  * hundred times slower than the tensor engine.
  */
-import { gptStep, sequenceLoss, createValueCache, type ValueWeights } from '../autograd/value-gpt.js';
+
 import { Tape, type Value } from '../autograd/value.js';
+import { createValueCache, gptStep, sequenceLoss, type ValueWeights } from '../autograd/value-gpt.js';
 import type { Batch } from '../data/batches.js';
 import type { ModelConfig } from '../model/config.js';
 import { type Parameter, parameterTable } from '../model/parameters.js';

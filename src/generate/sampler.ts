@@ -3,8 +3,9 @@
  * random.choices draws from one running stream.
  * Refuses to know: text and models. Invariant: an id that is drawn has a probability above 0.
  */
-import { MicrogptError } from '../base/errors.js';
+
 import { createCounterRandom } from '../base/counter-random.js';
+import { MicrogptError } from '../base/errors.js';
 import { exp } from '../base/math.js';
 import type { PythonRandom } from '../base/python-random.js';
 

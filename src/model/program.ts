@@ -3,7 +3,7 @@
  * decoding step for a number of sequences.
  * Refuses to know: optimizer settings, text. Invariant: recording happens once per shape; running allocates nothing.
  */
-import { type Backend, type Op, type Tensor } from '../tensor/backend.js';
+import type { Backend, Op, Tensor } from '../tensor/backend.js';
 import { attention, attentionStep, crossEntropy } from '../tensor/ops.js';
 import { createTape, finish } from '../tensor/tape.js';
 import type { ModelConfig } from './config.js';
@@ -56,7 +56,10 @@ export function recordTraining(backend: Backend, model: TrainingBuffers, B: numb
   const targets = backend.alloc([rows], 'int');
   const positions = backend.alloc([rows], 'int');
   const weights = backend.alloc([rows]);
-  backend.write(positions, Int32Array.from({ length: rows }, (_, r) => r % T));
+  backend.write(
+    positions,
+    Int32Array.from({ length: rows }, (_, r) => r % T),
+  );
 
   const tape = createTape(backend, true);
 

@@ -67,20 +67,16 @@ export function attention(tape: Tape, heads: number, batch: number, qkv: Node): 
   const out = newNode(tape, [rows, width / 3]);
   const asBatch = (x: Tensor): Tensor => ({ ...x, shape: [batch, time, sizeOf(x.shape) / rows] });
   const probs = tape.backend.alloc([batch, heads, time, time]);
-  record(
-    tape,
-    { op: 'attention', heads, qkv: asBatch(qkv.value), probs, out: asBatch(out.value) },
-    (grad) => [
-      {
-        op: 'attentionBackward',
-        heads,
-        qkv: asBatch(qkv.value),
-        probs,
-        dOut: asBatch(grad(out)),
-        dQkv: asBatch(grad(qkv)),
-      },
-    ],
-  );
+  record(tape, { op: 'attention', heads, qkv: asBatch(qkv.value), probs, out: asBatch(out.value) }, (grad) => [
+    {
+      op: 'attentionBackward',
+      heads,
+      qkv: asBatch(qkv.value),
+      probs,
+      dOut: asBatch(grad(out)),
+      dQkv: asBatch(grad(qkv)),
+    },
+  ]);
   return out;
 }
 

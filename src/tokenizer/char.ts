@@ -64,5 +64,9 @@ export function charTokenizerFrom(documents: Iterable<string>, bosPlace: 'first'
 }
 
 function invalid(message: string): MicrogptError {
-  return new MicrogptError('MG_TOKENIZER_INVALID', message, 'a tokenizer is a list of distinct characters with one BOS among them');
+  return new MicrogptError(
+    'MG_TOKENIZER_INVALID',
+    message,
+    'a tokenizer is a list of distinct characters with one BOS among them',
+  );
 }

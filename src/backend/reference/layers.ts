@@ -141,7 +141,7 @@ export function activation(kind: ActivationKind, x: Float64Array, out: Float64Ar
 function activate(kind: ActivationKind, x: number): number {
   switch (kind) {
     case 'relu':
-      return x > 0 ? x : 0;
+      return Math.max(0, x);
     case 'relu2':
       return x > 0 ? x * x : 0;
     case 'gelu':
@@ -149,12 +149,7 @@ function activate(kind: ActivationKind, x: number): number {
   }
 }
 
-export function activationBackward(
-  kind: ActivationKind,
-  x: Float64Array,
-  dOut: Float64Array,
-  dX: Float64Array,
-): void {
+export function activationBackward(kind: ActivationKind, x: Float64Array, dOut: Float64Array, dX: Float64Array): void {
   for (let i = 0; i < x.length; i++) dX[i] += dOut[i] * activationSlope(kind, x[i]);
 }
 

@@ -4,7 +4,6 @@
  */
 import type { Backend, Op } from '../../tensor/backend.js';
 import { attention, attentionBackward, attentionStep } from './attention.js';
-import { createMemory, type Memory } from './memory.js';
 import {
   accumulate,
   activation,
@@ -19,6 +18,7 @@ import {
   normBackward,
 } from './layers.js';
 import { crossEntropy, crossEntropyBackward } from './loss.js';
+import { createMemory, type Memory } from './memory.js';
 
 export function createReferenceBackend(): Backend {
   const memory = createMemory();

@@ -1,0 +1,34 @@
+/**
+ * microgpt data: texts to train on.
+ */
+import { Argument, type Command } from 'commander';
+import { DOWNLOADS, fetchCorpus } from '../node/corpora.js';
+import { result, say } from './output.js';
+
+export function addData(program: Command): void {
+  const data = program
+    .command('data')
+    .summary('get texts to train on')
+    .description('Gets well-known texts to train on.');
+  data
+    .command('fetch')
+    .summary('download a text once')
+    .description('Downloads a text, checks that it is the expected one, keeps it in a cache and prints its path.')
+    .addArgument(new Argument('<name>', 'which').choices(DOWNLOADS.map((d) => d.name)))
+    .option('--from <url>', 'another address that serves the same file')
+    .addHelpText(
+      'after',
+      `
+Texts:
+${DOWNLOADS.map((d) => `  ${d.name.padEnd(8)}${d.about}`).join('\n')}
+
+Example:
+  microgpt train names --data "$(microgpt data fetch names)"`,
+    )
+    .action(async (name: string, flags: { readonly from?: string }) => {
+      const download = DOWNLOADS.find((d) => d.name === name)!;
+      const { path, cached } = await fetchCorpus(download, { url: flags.from });
+      say(cached ? 'already there' : `downloaded ${download.about}`);
+      result(path);
+    });
+}

@@ -1,0 +1,61 @@
+/**
+ * The command line: `main(argv)` runs one command and gives back the exit code. Importing this file runs nothing.
+ */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { EXIT, MicrogptError } from '../base/errors.js';
+import { addData } from './data.js';
+import { addGenerate } from './generate.js';
+import { addInfo } from './info.js';
+import { complain } from './output.js';
+import { addTrain } from './train.js';
+
+export async function main(argv: readonly string[]): Promise<number> {
+  // A reader that has seen enough (`| head`) is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.disk);
+  });
+
+  let exitCode: number = EXIT.ok;
+  const program = createProgram((code) => {
+    exitCode = code;
+  });
+  if (argv.length === 0) {
+    process.stderr.write(program.helpInformation());
+    return EXIT.usage;
+  }
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT.ok; // --help, --version
+      const message = error.message.replace(/^error: /, '').replace(/\n/g, ' ');
+      return complain(new MicrogptError('MG_CLI_USAGE', message, `see microgpt ${commandPath(program, argv)}--help`));
+    }
+    return complain(error);
+  }
+}
+
+function createProgram(exit: (code: number) => void): Command {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  const program = new Command('microgpt')
+    .description('Train, save and run a small GPT from scratch.')
+    .version(version)
+    .exitOverride()
+    .configureOutput({ outputError: () => {} }) // main() prints errors in its own form
+    .addHelpText('after', '\nStart here:\n  microgpt train names\n  microgpt generate');
+  addTrain(program, exit);
+  addGenerate(program);
+  addInfo(program);
+  addData(program);
+  return program;
+}
+
+/** "train " for the arguments of train, "" where there is no such command. */
+function commandPath(program: Command, argv: readonly string[]): string {
+  const known = program.commands.find((command) => command.name() === argv[0]);
+  return known === undefined ? '' : `${known.name()} `;
+}

@@ -1,0 +1,63 @@
+/**
+ * Flags: their values checked, with the flag's name in the complaint, and the names that earlier systems gave them.
+ */
+import { type Command, Option } from 'commander';
+import { MicrogptError } from '../base/errors.js';
+
+function bad(flag: string, value: string, expected: string): MicrogptError {
+  return new MicrogptError(
+    'MG_CLI_VALUE',
+    `${flag} is ${JSON.stringify(value)}, expected ${expected}`,
+    `give ${flag} ${expected}`,
+  );
+}
+
+/** A whole number from `least` to `most`. */
+export function whole(flag: string, least: number, most = Number.MAX_SAFE_INTEGER): (value: string) => number {
+  const range =
+    most === Number.MAX_SAFE_INTEGER ? `a whole number from ${least}` : `a whole number from ${least} to ${most}`;
+  return (value) => {
+    const number = /^\d+$/.test(value) ? Number(value) : Number.NaN;
+    if (!(number >= least && number <= most)) throw bad(flag, value, range);
+    return number;
+  };
+}
+
+/** A seed of up to 64 bits, exact beyond 2^53. */
+export function seed(flag: string): (value: string) => bigint {
+  return (value) => {
+    if (!/^\d{1,20}$/.test(value) || BigInt(value) >= 2n ** 64n)
+      throw bad(flag, value, 'a whole number from 0 to 2^64 - 1');
+    return BigInt(value);
+  };
+}
+
+/** A decimal number from `least` (or above it, when `open`) to `most`. */
+export function decimal(flag: string, least: number, most: number, open = false): (value: string) => number {
+  const range = `a number ${open ? 'above' : 'from'} ${least}${open ? ' and up' : ''} to ${most}`;
+  return (value) => {
+    const number = /^\d*\.?\d+(e[+-]?\d+)?$|^\d+\.$/i.test(value) ? Number(value) : Number.NaN;
+    if (!(number >= least && number <= most) || (open && number === least)) throw bad(flag, value, range);
+    return number;
+  };
+}
+
+export function oneOf<T extends string>(flag: string, choices: readonly T[]): (value: string) => T {
+  return (value) => {
+    const choice = choices.find((c) => c === value);
+    if (choice === undefined) throw bad(flag, value, choices.join(', '));
+    return choice;
+  };
+}
+
+/** Lets an option also be given by another name, which --help does not show. */
+export function alias(command: Command, name: string, long: string): void {
+  const option = command.options.find((o) => o.long === name);
+  if (option === undefined) throw new Error(`${name} is not an option here`);
+  const hidden = new Option(`${long} <value>`).hideHelp();
+  if (option.parseArg) hidden.argParser(option.parseArg as (value: string) => unknown);
+  command.addOption(hidden);
+  command.on(`option:${long.replace(/^--/, '')}`, (value: string) => {
+    command.setOptionValue(option.attributeName(), option.parseArg ? option.parseArg(value, undefined) : value);
+  });
+}

@@ -1,0 +1,25 @@
+/**
+ * microgpt as a library, for Node and the browser. Files are in 'microgpt/node'. Importing it runs nothing.
+ */
+export { Tape, Value } from './autograd/value.js';
+export { ERRORS, type ErrorCode, MicrogptError } from './base/errors.js';
+export {
+  type Checkpoint,
+  type Decoded,
+  type DecodeOptions,
+  FORMATS,
+  type FormatName,
+} from './checkpoint/checkpoint.js';
+export { decodeModel } from './checkpoint/decode.js';
+export { encodeFlatJson } from './checkpoint/flat-json.js';
+export { encodeNestedJson } from './checkpoint/nested-json.js';
+export { decodeUtf8, documentsFromLines } from './data/documents.js';
+export { BACKENDS, type BackendName } from './engine/engine.js';
+export { type GenerateOptions, generate } from './engine/text.js';
+export { createTraining, type Training, type TrainingOptions, trainModel } from './engine/training.js';
+export { type ModelConfig, modelConfig } from './model/config.js';
+export { type Parameter, type ParameterTable, parameterTable } from './model/parameters.js';
+export { charTokenizerFrom, createCharTokenizer } from './tokenizer/char.js';
+export type { Tokenizer } from './tokenizer/tokenizer.js';
+export { RECIPES, type Recipe, type RecipeName } from './train/recipes.js';
+export type { StepEvent, StoppedEvent, TrainEvent } from './train/trainer.js';
