@@ -74,7 +74,9 @@ export function readConfig(
     );
   }
   try {
-    return { config: modelConfig(given as Parameters<typeof modelConfig>[0]), notes };
+    const config = modelConfig(given as Parameters<typeof modelConfig>[0]);
+    parameterTable(config); // refuses sizes that are too large together
+    return { config, notes };
   } catch (error) {
     if (error instanceof MicrogptError) throw bad('MG_CKPT_CONFIG', source, error.message);
     throw error;

@@ -17,7 +17,7 @@ export interface ModelFlags {
 interface GenerateFlags extends ModelFlags {
   readonly samples: number;
   readonly temperature: number;
-  readonly seed: bigint;
+  readonly seed?: bigint;
   readonly prompt: string;
   readonly compat?: 'python';
 }
@@ -35,7 +35,7 @@ export function addGenerate(program: Command): void {
       decimal('--temperature', 0, 100),
       0.5,
     )
-    .option('--seed <n>', 'another seed, other samples', seed('--seed'), 42n)
+    .option('--seed <n>', 'another seed, other samples (default: 42)', seed('--seed'))
     .option('-i, --prompt <text>', 'text that every sample begins with', '')
     .option('--compat <program>', 'draw as the earlier Python programs do: python', oneOf('--compat', ['python']))
     .addHelpText(

@@ -50,12 +50,11 @@ export function decodeUtf8(bytes: Uint8Array, source: string): string {
   }
 }
 
-/** Length of the longest prefix that is whole, valid UTF-8: by bisection, since every prefix of a valid one is valid up to a cut character. */
+/** Where the first character starts that is not UTF-8: by bisection, since whatever follows a valid prefix, the prefix stays valid. */
 function validUtf8Prefix(bytes: Uint8Array): number {
-  const isValid = (length: number) => {
-    const decoder = new TextDecoder('utf-8', { fatal: true });
+  const isValid = (length: number, stream: boolean) => {
     try {
-      decoder.decode(bytes.subarray(0, length), { stream: true }); // a character cut at the end is no error here
+      new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, length), { stream });
       return true;
     } catch {
       return false;
@@ -65,10 +64,9 @@ function validUtf8Prefix(bytes: Uint8Array): number {
   let bad = bytes.length + 1;
   while (bad - good > 1) {
     const middle = (good + bad) >>> 1;
-    if (isValid(middle)) good = middle;
+    if (isValid(middle, true)) good = middle;
     else bad = middle;
   }
-  // `good` may end inside a character that was going well so far; the character is what is wrong.
-  while (good > 0 && good === bytes.length && (bytes[good - 1] & 0xc0) === 0x80) good--;
-  return Math.min(good, bytes.length - 1);
+  while (!isValid(good, false)) good--; // back to the start of a character that is cut or goes wrong later
+  return good;
 }

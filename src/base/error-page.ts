@@ -1,0 +1,19 @@
+/**
+ * The error catalogue as a page of documentation.
+ */
+import { ERRORS } from './errors.js';
+
+export function errorPage(): string {
+  const rows = Object.entries(ERRORS).map(([code, { exit, about }]) => `| \`${code}\` | ${exit} | ${about} |`);
+  return `# Errors
+
+Every refusal prints \`error CODE: what is wrong\` and \`→ what to do\` on stderr; nothing is left half-written.
+In the library it is a \`MicrogptError\` with \`code\`, \`message\`, \`remedy\` and \`exitCode\`.
+
+Exit codes: 0 done · 1 a bug of ours · 2 usage · 3 bad data or model · 4 disk, permission or network · 5 training diverged · 130 and 143 stopped by a signal.
+
+| code | exit | what it stands for |
+|---|---|---|
+${rows.join('\n')}
+`;
+}

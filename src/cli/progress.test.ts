@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import type { StepEvent } from '../train/trainer.js';
+import { duration, size } from './output.js';
+import { createProgress } from './progress.js';
+
+/** 1,000 steps, one every 10 ms, onto a screen that remembers. */
+function run(isTTY: boolean) {
+  let [time, text] = [0, ''];
+  const screen = {
+    isTTY,
+    columns: 100,
+    write: (s: string) => {
+      text += s;
+    },
+  };
+  const progress = createProgress(screen, () => time);
+  for (let step = 1; step <= 1000; step++) {
+    time += 10;
+    const event: StepEvent = {
+      type: 'step',
+      step,
+      steps: 1000,
+      loss: 3 - step / 1000,
+      learningRate: 0.01,
+      predictions: 7,
+    };
+    progress.step(event);
+  }
+  progress.end();
+  return text;
+}
+
+test('on a terminal: one line, rewritten', () => {
+  const text = run(true);
+  expect(text.split('\n')).toHaveLength(2);
+  const drawn = text.split('\r\u001b[K');
+  expect(drawn.length).toBeGreaterThan(50);
+  expect(drawn.length).toBeLessThan(200);
+  expect(drawn[51]).toBe('step  501/1000  loss 2.4990  (mean of last 100: 2.5485)  100 steps/s  0:05 left');
+  for (const line of drawn) expect(line.trimEnd().length).toBeLessThan(100);
+});
+
+test('elsewhere: plain lines, ten of them and the first', () => {
+  const text = run(false);
+  expect(text).not.toContain('\r');
+  const lines = text.trimEnd().split('\n');
+  expect(lines).toHaveLength(11);
+  expect(lines.at(-1)).toBe('step 1000/1000  loss 2.0000  (mean of last 100: 2.0495)  100 steps/s  0:00 left');
+});
+
+test('sizes and durations', () => {
+  expect([7, 75, 3600, 3725.2].map(duration)).toEqual(['0:07', '1:15', '1:00:00', '1:02:06']);
+  expect([999, 91_200, 3_400_000].map(size)).toEqual(['999 bytes', '91.2 KB', '3.4 MB']);
+});

@@ -1,0 +1,91 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { MicrogptError } from '../base/errors.js';
+import { charTokenizerFrom, createCharTokenizer } from '../tokenizer/char.js';
+import { encodeDocuments, sequentialBatches } from './batches.js';
+import { decodeUtf8, documentsFromLines, strip } from './documents.js';
+
+test('documents are lines, stripped by Python’s rules', () => {
+  expect(strip('\t\u001c\u0085\u00a0\u3000a b\u2028\r\n')).toBe('a b');
+  expect(strip('\ufeffa\ufeff')).toBe('\ufeffa\ufeff'); // JavaScript’s trim would cut it, Python’s strip does not
+  expect(documentsFromLines('emma\r\n  olivia\rava\n\n \u001f \nzoë', 'x')).toEqual(['emma', 'olivia', 'ava', 'zoë']);
+  expect(() => documentsFromLines('\n \n', 'x')).toThrow(expect.objectContaining({ code: 'MG_DATA_EMPTY' }));
+});
+
+test('invalid UTF-8 is reported with its byte, offset and line', () => {
+  const at = (bytes: number[]) => {
+    try {
+      decodeUtf8(Uint8Array.from(bytes), 'f');
+    } catch (error) {
+      return (error as MicrogptError).message;
+    }
+    return 'fine';
+  };
+  expect(at([0x61, 0xc3, 0xa9])).toBe('fine');
+  expect(at([0x61, 0x0a, 0x62, 0xff, 0x63])).toContain('0xFF at offset 3 (line 2)');
+  expect(at([0x61, 0xc0, 0x80])).toContain('0xC0 at offset 1');
+  expect(at([0xed, 0xa0, 0x80])).toContain('at offset 0');
+  expect(at([0x61, 0xe2, 0x82])).toContain('0xE2 at offset 1');
+  expect(at([0x61, 0xe2, 0x82, 0x61])).toContain('0xE2 at offset 1');
+  expect(decodeUtf8(Uint8Array.of(0xef, 0xbb, 0xbf, 0x61), 'f')).toBe('a');
+});
+
+test('the char tokenizer sorts by code point and takes characters beyond 16 bits as one', () => {
+  const tokenizer = charTokenizerFrom(['\uff5e😀', 'ba'], 'last');
+  expect(tokenizer.pieces).toEqual(['a', 'b', '\uff5e', '😀', null]);
+  expect(tokenizer.encode('😀a')).toEqual({ ids: [3, 0], unknown: [] });
+  expect(charTokenizerFrom(['ba'], 'first').pieces).toEqual([null, 'a', 'b']);
+});
+
+test('text never becomes a special token; unknown characters are named, not encoded', () => {
+  const tokenizer = charTokenizerFrom(['<BOS>'], 'first');
+  const { ids, unknown } = tokenizer.encode('<BOS>?!?');
+  expect(ids).not.toContain(tokenizer.bos);
+  expect(unknown).toEqual(['?', '!']);
+  expect(tokenizer.decode([0, ...ids, 0])).toBe('<BOS>');
+});
+
+test('any text survives encoding and decoding', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', minLength: 1 }), (text) => {
+      const tokenizer = charTokenizerFrom([text], 'last');
+      expect(tokenizer.decode(tokenizer.encode(text).ids)).toBe(text);
+    }),
+  );
+});
+
+test.each([[['a', 'a', null]], [['ab', null]], [['a']], [[null, 'a', null]], [['', null]]])(
+  'a list that is no tokenizer: %j',
+  (pieces) => {
+    expect(() => createCharTokenizer(pieces)).toThrow(expect.objectContaining({ code: 'MG_TOKENIZER_INVALID' }));
+  },
+);
+
+test('batches: BOS around each document, cut to the context, filled up with rows of weight 0', () => {
+  const tokenizer = charTokenizerFrom(['abc'], 'last');
+  const sequences = encodeDocuments(['ab', 'c', 'abcab'], tokenizer, 'x');
+  const batches = sequentialBatches(sequences, 2, 4);
+  const first = batches(0);
+  expect([first.size, first.time, first.predictions]).toEqual([2, 3, 5]);
+  expect([...first.tokens]).toEqual([3, 0, 1, 3, 2, 0]);
+  expect([...first.targets]).toEqual([0, 1, 3, 2, 3, 0]);
+  expect([...first.weights]).toEqual([0.2, 0.2, 0.2, 0.2, 0.2, 0]);
+  const second = batches(1);
+  expect([...second.tokens.slice(0, 4)]).toEqual([3, 0, 1, 2]); // the long one, cut to 4 predictions
+  expect([...second.tokens.slice(4, 7)]).toEqual([3, 0, 1]); // and from the start again
+});
+
+test('a batch is a pure function of the step', () => {
+  const tokenizer = charTokenizerFrom(['abc'], 'last');
+  const batches = sequentialBatches(encodeDocuments(['ab', 'c', 'abcab'], tokenizer, 'x'), 2, 4);
+  const once = batches(5);
+  batches(0);
+  expect(batches(5)).toEqual(once);
+});
+
+test('data of one kind of character is refused', () => {
+  const tokenizer = charTokenizerFrom(['aaa'], 'last');
+  expect(() => encodeDocuments(['a', 'aa'], tokenizer, 'x')).toThrow(
+    expect.objectContaining({ code: 'MG_DATA_TOO_SMALL' }),
+  );
+});

@@ -1,0 +1,121 @@
+import { describe, expect, test } from 'vitest';
+import { largestDifference } from '../../test/golden.js';
+import { createPythonRandom } from '../base/python-random.js';
+import { collate } from '../data/batches.js';
+import { type ModelConfig, modelConfig } from '../model/config.js';
+import { initialParameters, parameterTable } from '../model/parameters.js';
+import { adamHyper } from '../train/optimizer.js';
+import { createEngine, type Engine } from './engine.js';
+
+const V = 7;
+const configs: [string, Partial<ModelConfig>][] = [
+  ['canonical choices', {}],
+  ['two layers, squared relu', { nLayer: 2, activation: 'relu2' }],
+  [
+    'layernorm, gelu, biases, final norm',
+    { norm: 'layernorm', activation: 'gelu', bias: true, embedNorm: false, finalNorm: true },
+  ],
+  ['rmsnorm, gelu, biases, both norms, one head', { activation: 'gelu', bias: true, finalNorm: true, nHead: 1 }],
+  ['layernorm without biases, three heads', { norm: 'layernorm', nEmbd: 6, nHead: 3, nLayer: 3 }],
+];
+
+/** The scalar and the reference engine on the same random weights (biases too), and a batch of sequences of different lengths. */
+function pair(choices: Partial<ModelConfig>) {
+  const config = modelConfig({ nEmbd: 8, nHead: 2, blockSize: 5, ...choices, vocabSize: V });
+  const random = createPythonRandom(11);
+  const parameters = initialParameters(parameterTable(config), { std: 0.4, residualStd: 0.3 }, random.gauss);
+  for (let i = 0; i < parameters.length; i++) if (parameters[i] === 0) parameters[i] = random.gauss(0, 0.2);
+  const sequence = (length: number) => Int32Array.from({ length }, () => random.randbelow(V));
+  const batch = collate([sequence(6), sequence(3), sequence(9)], config.blockSize);
+  return {
+    config,
+    batch,
+    value: createEngine('value', config, parameters),
+    reference: createEngine('reference', config, parameters),
+  };
+}
+
+describe.each(configs)('%s', (_, choices) => {
+  test('scalar and reference engine: loss and every gradient', () => {
+    const { batch, value, reference } = pair(choices);
+    const a = value.gradients(batch);
+    const b = reference.gradients(batch);
+    expect(a.loss).toBeGreaterThan(1);
+    expect(Math.abs(a.loss - b.loss)).toBeLessThan(1e-13);
+    expect(largestDifference(a.gradients, b.gradients)).toBeLessThan(1e-13);
+    // Every parameter takes part: none of its gradients may be zero throughout.
+    for (const p of parameterTable(value.config).list) {
+      expect(
+        a.gradients.subarray(p.offset, p.offset + p.size).some((g) => g !== 0),
+        p.name,
+      ).toBe(true);
+    }
+  });
+
+  test('scalar and reference engine: ten steps of AdamW with decay', () => {
+    const { batch, value, reference } = pair(choices);
+    const adam = { learningRate: 0.02, beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0.1 };
+    for (let step = 0; step < 10; step++) {
+      const hyper = adamHyper(adam, 0.02, step);
+      expect(Math.abs(value.trainStep(batch, hyper) - reference.trainStep(batch, hyper))).toBeLessThan(1e-10);
+    }
+    expect(largestDifference(value.parameters(), reference.parameters())).toBeLessThan(1e-9);
+  });
+
+  test('decoding with a cache gives the logits of the scalar engine, and the gradients’ own loss', () => {
+    const { batch, value, reference } = pair(choices);
+    let loss = 0;
+    const [a, b] = [value.decoder(), reference.decoder()];
+    for (let r = 0; r < batch.tokens.length; r++) {
+      if (r % batch.time === 0) [a, b].map((decoder) => decoder.restart());
+      const logits = a.next(batch.tokens[r]);
+      expect(largestDifference(logits, b.next(batch.tokens[r]))).toBeLessThan(1e-13);
+      const total = Math.log(logits.reduce((sum, l) => sum + Math.exp(l), 0));
+      loss += batch.weights[r] * (total - logits[batch.targets[r]]);
+    }
+    expect(Math.abs(loss - reference.gradients(batch).loss)).toBeLessThan(1e-12);
+  });
+});
+
+test('the reference engine’s gradient is the slope of its loss, in every tensor', () => {
+  const { config, batch, reference } = pair(configs[2][1]);
+  const parameters = reference.parameters();
+  const { gradients } = reference.gradients(batch);
+  const lossAt = (values: Float64Array) => createEngine('reference', config, values).gradients(batch).loss;
+  for (const p of parameterTable(config).list) {
+    for (const i of [p.offset, p.offset + p.size - 1]) {
+      const shifted = (h: number) => parameters.map((x, k) => (k === i ? x + h : x));
+      const slope = (lossAt(shifted(1e-5)) - lossAt(shifted(-1e-5))) / 2e-5;
+      expect(Math.abs(slope - gradients[i]), p.name).toBeLessThan(1e-8);
+    }
+  }
+});
+
+test.each(['value', 'reference'] as const)('%s: a batch is overfitted, and its first loss is about ln V', (backend) => {
+  const config = modelConfig({ nEmbd: 8, nHead: 2, blockSize: 5, vocabSize: V });
+  const random = createPythonRandom(5);
+  const parameters = initialParameters(parameterTable(config), { std: 0.08, residualStd: 0.08 }, random.gauss);
+  const engine: Engine = createEngine(backend, config, parameters);
+  const batch = collate([Int32Array.of(6, 1, 2, 3, 4, 6)], config.blockSize);
+  const adam = { learningRate: 0.02, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0 };
+  const losses = Array.from({ length: 150 }, (_, step) => engine.trainStep(batch, adamHyper(adam, 0.02, step)));
+  expect(Math.abs(losses[0] - Math.log(V)) / Math.log(V)).toBeLessThan(0.1);
+  expect(losses[149]).toBeLessThan(0.01);
+});
+
+test('sequences filled up with rows of weight 0 change nothing', () => {
+  const { config, reference } = pair({});
+  const long = Int32Array.of(6, 1, 2, 3, 4, 6);
+  const short = Int32Array.of(6, 5, 6);
+  const together = reference.gradients(collate([long, short], config.blockSize));
+  const [a, b] = [long, short].map((s) => reference.gradients(collate([s], config.blockSize)));
+  expect(Math.abs(together.loss - (5 * a.loss + 2 * b.loss) / 7)).toBeLessThan(1e-14);
+});
+
+test('an unknown backend is refused by name', () => {
+  const config = modelConfig({ vocabSize: V });
+  const create = () => createEngine('gpu' as 'auto', config, new Float64Array(0));
+  expect(create).toThrow(
+    expect.objectContaining({ code: 'MG_TRAIN_BACKEND', message: expect.stringContaining('gpu') }),
+  );
+});

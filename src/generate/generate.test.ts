@@ -1,0 +1,83 @@
+import { expect, test } from 'vitest';
+import { createPythonRandom } from '../base/python-random.js';
+import { generate } from '../engine/text.js';
+import { modelConfig } from '../model/config.js';
+import { initialParameters, parameterTable } from '../model/parameters.js';
+import { charTokenizerFrom } from '../tokenizer/char.js';
+import { generateSequence, type Reader } from './generate.js';
+import { counterDraw, probabilities } from './sampler.js';
+
+function randomModel(seed: number) {
+  const tokenizer = charTokenizerFrom(['abcdefgh'], 'last');
+  const config = modelConfig({ nEmbd: 8, nHead: 2, blockSize: 6, vocabSize: tokenizer.size });
+  const parameters = initialParameters(
+    parameterTable(config),
+    { std: 0.15, residualStd: 0.15 },
+    createPythonRandom(seed).gauss,
+  );
+  return { tokenizer, config, parameters };
+}
+
+test('probabilities: a softmax with temperature; temperature 0 takes the largest, the lowest id of equal ones', () => {
+  const p = probabilities([0, Math.log(3)], 1);
+  expect([p[0], p[1]].map((x) => Number(x.toFixed(12)))).toEqual([0.25, 0.75]);
+  expect([...probabilities([1, 5, 5, 2], 0)]).toEqual([0, 1, 0, 0]);
+  expect([...probabilities([-1e4, 1e4, 0], 1e-6)]).toEqual([0, 1, 0]);
+  expect([...probabilities([1e4, Number.NEGATIVE_INFINITY], 2)]).toEqual([1, 0]);
+  expect(() => probabilities([0, Number.NaN], 1)).toThrow(expect.objectContaining({ code: 'MG_GEN_NONFINITE' }));
+});
+
+test('draws follow the probabilities (χ² over 200,000 draws) and never take an impossible id', () => {
+  const weights = Float64Array.of(0.5, 0, 0.2, 0.05, 0.25, 0);
+  const draw = counterDraw(9);
+  const counts = new Float64Array(6);
+  for (let i = 0; i < 200_000; i++) counts[draw(weights, i % 1000, Math.floor(i / 1000))]++;
+  const chi2 = weights.reduce((sum, w, i) => (w === 0 ? sum : sum + (counts[i] - 200_000 * w) ** 2 / (200_000 * w)), 0);
+  expect([counts[1], counts[5]]).toEqual([0, 0]);
+  expect(chi2).toBeLessThan(21.1); // 3 degrees of freedom, p = 1e-4
+  expect(draw(Float64Array.of(0, 1 - 2 ** -53, 0), 0, 0)).toBe(1);
+});
+
+test('a sample is the same alone and among a hundred', () => {
+  const model = randomModel(1);
+  const all = generate(model, { samples: 100, seed: 3, temperature: 1 });
+  expect(new Set(all).size).toBeGreaterThan(50);
+  expect(generate(model, { samples: 7, seed: 3, temperature: 1 })).toEqual(all.slice(0, 7));
+  expect(generate(model, { samples: 100, seed: 4, temperature: 1 })).not.toEqual(all);
+});
+
+/** Always predicts token 1, and counts what it reads. */
+function reader(): Reader & { read: number[] } {
+  const read: number[] = [];
+  return {
+    read,
+    get position() {
+      return read.length;
+    },
+    next(token) {
+      read.push(token);
+      return Float64Array.of(0, 9, 0);
+    },
+    restart() {
+      read.length = 0;
+    },
+  };
+}
+
+test('a sequence ends with the context, which is never overrun', () => {
+  const options = { bos: 2, blockSize: 4, temperature: 0, draw: counterDraw(0), sample: 0 };
+  const r = reader();
+  expect(generateSequence(r, { ...options, prompt: [] })).toEqual([1, 1, 1, 1]);
+  expect(r.read).toEqual([2, 1, 1, 1]);
+  expect(generateSequence(r, { ...options, prompt: [0, 0, 0, 0, 0, 0] })).toEqual([1]);
+  expect(r.read).toEqual([2, 0, 0, 0]);
+  expect(generateSequence(r, { ...options, prompt: [0], maxTokens: 1 })).toEqual([1]);
+  expect(generateSequence(r, { ...options, prompt: [0], maxTokens: 0 })).toEqual([]);
+});
+
+test('text that the model does not know stays in front and does not reach the model', () => {
+  const model = randomModel(2);
+  const [known] = generate(model, { prompt: 'ab', seed: 1 });
+  const [odd] = generate(model, { prompt: 'a?b', seed: 1 });
+  expect(odd).toBe(`a?${known.slice(1)}`);
+});
