@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -59,6 +68,8 @@ test('only regular files of a bounded size are read', async () => {
   expect(await readFileBounded(path, 5, '')).toEqual(bytes('12345'));
   await expect(readFileBounded(path, 4, '')).rejects.toMatchObject({ code: 'MG_FILE_SIZE' });
   await expect(readFileBounded(folder, 5, '')).rejects.toMatchObject({ code: 'MG_FILE_KIND' });
+  symlinkSync('loop', join(folder, 'loop'));
+  await expect(readFileBounded(join(folder, 'loop'), 5, '')).rejects.toMatchObject({ code: 'MG_FILE_READ' });
   await expect(readFileBounded('/dev/zero', 5, '')).rejects.toMatchObject({ code: 'MG_FILE_KIND' });
   await expect(readFileBounded(join(folder, 'no'), 5, '')).rejects.toMatchObject({ code: 'MG_FILE_MISSING' });
 });

@@ -1,0 +1,18 @@
+// The large texts lie outside the project, in the folder named by MICROGPT_CORPORA. Without it their tests say that they are skipped;
+// under CI=true a missing text is a failure.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'vitest';
+
+const folder = process.env['MICROGPT_CORPORA'];
+
+/** A test that needs one of the texts; `run` gets its path. */
+export function corpusTest(name: string, file: string, run: (path: string) => Promise<void>): void {
+  const path = folder ? join(folder, file) : null;
+  if (path !== null && existsSync(path)) test(name, () => run(path));
+  else if (process.env['CI'] === 'true') {
+    test(name, () => {
+      throw new Error(`${file} is not there: set MICROGPT_CORPORA to the folder that holds it`);
+    });
+  } else test.skip(`${name} (skipped: MICROGPT_CORPORA names no folder with ${file})`, () => {});
+}
