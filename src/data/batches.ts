@@ -5,17 +5,16 @@
 import { MicrogptError } from '../base/errors.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 
-/** Rows of tokens and what should follow each. Shorter sequences are filled up with rows of weight 0. */
+/** B sequences of tokens one after the other without gaps, R rows in all, and what should follow each token. */
 export interface Batch {
-  /** B sequences of T tokens. */
-  readonly size: number;
-  readonly time: number;
-  readonly tokens: Int32Array; // [B·T]
-  readonly targets: Int32Array; // [B·T]
-  /** How much each row counts in the loss: 1/(number of real rows), or 0. */
-  readonly weights: Float64Array; // [B·T]
-  /** Number of real rows. */
-  readonly predictions: number;
+  readonly tokens: Int32Array; // [R]
+  /** The place of each token in its sequence. */
+  readonly positions: Int32Array; // [R]
+  readonly targets: Int32Array; // [R]
+  /** How much each row counts in the loss; 1/R for a plain mean. */
+  readonly weights: Float64Array; // [R]
+  /** Sequence b is rows starts[b] … starts[b+1] − 1. */
+  readonly starts: Int32Array; // [B+1]
 }
 
 export type Batches = (step: number) => Batch;
@@ -50,18 +49,23 @@ export function sequentialBatches(sequences: readonly Int32Array[], size: number
   };
 }
 
-/** Puts sequences side by side. Each predicts its tokens 1 … min(blockSize, length − 1). */
+/** Puts sequences one after the other. Each predicts its tokens 1 … min(blockSize, length − 1). */
 export function collate(sequences: readonly Int32Array[], blockSize: number): Batch {
-  const lengths = sequences.map((s) => Math.min(blockSize, s.length - 1));
-  const time = Math.max(...lengths);
-  const predictions = lengths.reduce((a, b) => a + b, 0);
-  const tokens = new Int32Array(sequences.length * time);
-  const targets = new Int32Array(tokens.length);
-  const weights = new Float64Array(tokens.length);
+  const starts = new Int32Array(sequences.length + 1);
   sequences.forEach((sequence, b) => {
-    tokens.set(sequence.subarray(0, lengths[b]), b * time);
-    targets.set(sequence.subarray(1, lengths[b] + 1), b * time);
-    weights.fill(1 / predictions, b * time, b * time + lengths[b]);
+    starts[b + 1] = starts[b] + Math.min(blockSize, sequence.length - 1);
   });
-  return { size: sequences.length, time, tokens, targets, weights, predictions };
+  const rows = starts[sequences.length];
+  const tokens = new Int32Array(rows);
+  const positions = new Int32Array(rows);
+  const targets = new Int32Array(rows);
+  const weights = new Float64Array(rows).fill(1 / rows);
+  sequences.forEach((sequence, b) => {
+    for (let r = starts[b], t = 0; r < starts[b + 1]; r++, t++) {
+      tokens[r] = sequence[t];
+      positions[r] = t;
+      targets[r] = sequence[t + 1];
+    }
+  });
+  return { tokens, positions, targets, weights, starts };
 }

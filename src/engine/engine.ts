@@ -4,6 +4,7 @@
  */
 
 import { createReferenceBackend } from '../backend/reference/reference.js';
+import { createWasmBackend, type Threads } from '../backend/wasm/index.js';
 import { MicrogptError } from '../base/errors.js';
 import type { Batch } from '../data/batches.js';
 import type { ModelConfig } from '../model/config.js';
@@ -18,34 +19,51 @@ export interface Engine extends Learner {
   gradients(batch: Batch): { readonly loss: number; readonly gradients: Float64Array };
   /** A copy of the parameters [total]. */
   parameters(): Float64Array;
-  /** A place to read one sequence token by token. A new one starts at position 0 and sees the parameters as they are then. */
-  decoder(): Decoder;
+  /** A place to read sequences token by token, side by side; 1 if left out. It sees the parameters as they are when it reads. */
+  decoder(sequences?: number): Decoder;
   close(): void;
 }
 
 export interface Decoder {
-  /** Tokens read so far. */
-  readonly position: number;
-  /** Reads the next token and returns the logits [V] for the one after it; the array is overwritten by the next call. */
-  next(token: number): Float64Array;
-  /** Forgets everything read, to start a new sequence. */
-  restart(): void;
+  /** S: how many sequences, numbered from 0. */
+  readonly sequences: number;
+  /** Tokens read of a sequence so far. */
+  position(sequence: number): number;
+  /**
+   * Reads rows [R]: tokens[r] is the next token of sequence of[r]. A sequence may have several rows, in their order (a prompt).
+   * Returns logits, row r [V] at r·V, for the token that follows; the array is overwritten by the next call.
+   */
+  read(tokens: ArrayLike<number>, of: ArrayLike<number>): Float64Array;
+  /** Forgets what was read of a sequence. */
+  restart(sequence: number): void;
 }
 
-export const BACKENDS = ['value', 'reference'] as const;
+export const BACKENDS = ['value', 'reference', 'wasm'] as const;
 export type BackendName = (typeof BACKENDS)[number];
 
 /** The fastest backend there is. */
-export const DEFAULT_BACKEND: BackendName = 'reference';
+export const DEFAULT_BACKEND: BackendName = 'wasm';
+
+export interface EngineOptions {
+  /** Lets the wasm backend share large work among threads, which the host starts. The results are the same bits. */
+  readonly threads?: Threads | undefined;
+}
 
 /** @throws MG_TRAIN_BACKEND when there is no backend of that name. */
-export function createEngine(name: BackendName | 'auto', config: ModelConfig, parameters: Float64Array): Engine {
+export function createEngine(
+  name: BackendName | 'auto',
+  config: ModelConfig,
+  parameters: Float64Array,
+  { threads }: EngineOptions = {},
+): Engine {
   const chosen = name === 'auto' ? DEFAULT_BACKEND : name;
   switch (chosen) {
     case 'value':
       return createValueEngine(config, parameters);
     case 'reference':
       return createTensorEngine('reference', createReferenceBackend(), config, parameters);
+    case 'wasm':
+      return createTensorEngine('wasm', createWasmBackend(threads ? { threads } : {}), config, parameters);
     default:
       throw new MicrogptError(
         'MG_TRAIN_BACKEND',

@@ -1,11 +1,29 @@
 /**
- * The tensor engine: a model on a backend. Records a program per batch shape the first time that shape comes by, then replays it.
+ * The tensor engine: a model on a backend. Records a program for each shape of batch the first time that shape comes by, then replays it.
+ * Refuses to know: which backend it is, and text. Invariant: programs for training lie over one another in memory, so everything that a
+ * program reads is written before it runs; what outlives a step (parameters, moments, caches) lies outside.
  */
 import type { Batch } from '../data/batches.js';
 import type { ModelConfig } from '../model/config.js';
-import { allocTraining, recordDecoding, recordTraining, type TrainingProgram } from '../model/program.js';
-import type { Backend } from '../tensor/backend.js';
-import type { BackendName, Decoder, Engine } from './engine.js';
+import {
+  allocModel,
+  allocTraining,
+  type BatchShape,
+  recordTraining,
+  type TrainingBuffers,
+  type TrainingProgram,
+} from '../model/program.js';
+import type { Backend, Mark } from '../tensor/backend.js';
+import type { BackendName, Engine } from './engine.js';
+import { createTensorDecoder } from './tensor-decoder.js';
+
+interface Recorded {
+  readonly program: TrainingProgram;
+  readonly shape: BatchShape;
+  /** The last batch's integers, filled up to the shape of the program. */
+  readonly filled: Record<'tokens' | 'positions' | 'targets' | 'starts', Int32Array>;
+  readonly weights: Float64Array;
+}
 
 export function createTensorEngine(
   name: BackendName,
@@ -13,20 +31,37 @@ export function createTensorEngine(
   config: ModelConfig,
   parameters: Float64Array,
 ): Engine {
-  const model = allocTraining(backend, config);
+  const model = allocModel(backend, config);
   backend.write(model.params, parameters);
-  const programs = new Map<string, TrainingProgram>();
+  const recorded = new Map<string, Recorded>();
+  const loss = new Float64Array(1);
+  let training: TrainingBuffers | null = null;
+  let shared: Mark | null = null; // where programs for training begin
 
-  function programFor(batch: Batch): TrainingProgram {
-    const key = `${batch.size}×${batch.time}`;
-    let program = programs.get(key);
-    if (program === undefined) {
-      program = recordTraining(backend, model, batch.size, batch.time);
-      programs.set(key, program);
+  function buffers(): TrainingBuffers {
+    training ??= allocTraining(backend, model);
+    return training;
+  }
+
+  /** The program for a batch, with the batch in its tensors. */
+  function load(batch: Batch): TrainingProgram {
+    const shape = shapeOf(batch, config.blockSize);
+    const key = `${shape.rows} ${shape.count} ${shape.longest}`;
+    let found = recorded.get(key);
+    if (found === undefined) {
+      const owner = buffers();
+      shared ??= backend.mark();
+      backend.reset(shared);
+      found = withRoom(recordTraining(backend, owner, shape), shape);
+      recorded.set(key, found);
     }
-    backend.write(program.tokens, batch.tokens);
-    backend.write(program.targets, batch.targets);
-    backend.write(program.weights, batch.weights);
+    fill(found, batch);
+    const { program, filled, weights } = found;
+    backend.write(program.tokens, filled.tokens);
+    backend.write(program.positions, filled.positions);
+    backend.write(program.targets, filled.targets);
+    backend.write(program.weights, weights);
+    if (program.starts !== null) backend.write(program.starts, filled.starts);
     return program;
   }
 
@@ -34,36 +69,64 @@ export function createTensorEngine(
     backend: name,
     config,
     trainStep(batch, hyper) {
-      const program = programFor(batch);
-      backend.write(model.hyper, hyper);
+      const program = load(batch);
+      backend.write(buffers().hyper, hyper);
       backend.run(program.step);
-      return backend.read(program.loss)[0];
+      return backend.read(program.loss, loss)[0];
     },
     gradients(batch) {
-      const program = programFor(batch);
+      const program = load(batch);
       backend.run(program.gradients);
-      return { loss: backend.read(program.loss)[0], gradients: backend.read(model.grads) };
+      return { loss: backend.read(program.loss)[0], gradients: backend.read(buffers().grads) };
     },
     parameters: () => backend.read(model.params),
-    decoder: () => createTensorDecoder(backend, recordDecoding(backend, model, 1)),
-    close: backend.close,
+    decoder(sequences = 1) {
+      shared = null; // programs recorded from here on go behind the decoder's caches
+      return createTensorDecoder(backend, model, sequences);
+    },
+    close: () => backend.close(),
   };
 }
 
-function createTensorDecoder(backend: Backend, program: ReturnType<typeof recordDecoding>): Decoder {
-  let position = 0;
+/**
+ * Several sequences: rows are rounded up, so that there are few programs, and the spare ones become a sequence of their own that counts
+ * nothing. It must fit into the context, hence the bound.
+ */
+function shapeOf({ tokens, starts }: Batch, blockSize: number): BatchShape {
+  const count = starts.length - 1;
+  if (count === 1) return { rows: tokens.length, count, longest: tokens.length };
+  const unit = Math.min(8, blockSize);
+  let longest = unit;
+  for (let b = 0; b < count; b++) longest = Math.max(longest, starts[b + 1] - starts[b]);
   return {
-    get position() {
-      return position;
-    },
-    next(token) {
-      backend.write(program.tokens, [token]);
-      backend.write(program.positions, [position++]);
-      backend.run(program.step);
-      return backend.read(program.logits);
-    },
-    restart() {
-      position = 0;
-    },
+    rows: Math.ceil(tokens.length / unit) * unit,
+    count: count + 1,
+    longest: Math.min(blockSize, Math.ceil(longest / 16) * 16),
   };
+}
+
+function withRoom(program: TrainingProgram, shape: BatchShape): Recorded {
+  const ints = (length: number) => new Int32Array(length);
+  const { rows, count } = shape;
+  return {
+    program,
+    shape,
+    filled: { tokens: ints(rows), positions: ints(rows), targets: ints(rows), starts: ints(count + 1) },
+    weights: new Float64Array(rows),
+  };
+}
+
+function fill({ shape, filled, weights }: Recorded, batch: Batch): void {
+  const rows = batch.tokens.length;
+  filled.tokens.set(batch.tokens);
+  filled.positions.set(batch.positions);
+  filled.targets.set(batch.targets);
+  weights.set(batch.weights);
+  filled.starts.set(batch.starts);
+  if (shape.count === 1) return;
+  filled.tokens.fill(0, rows);
+  filled.positions.fill(0, rows);
+  filled.targets.fill(0, rows);
+  weights.fill(0, rows);
+  filled.starts[shape.count] = shape.rows;
 }

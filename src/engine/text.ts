@@ -3,9 +3,11 @@
  */
 import { createPythonRandom } from '../base/python-random.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { generateSequence } from '../generate/generate.js';
+import { generateSamples } from '../generate/generate.js';
 import { counterDraw, type Draw, pythonDraw } from '../generate/sampler.js';
-import { type BackendName, createEngine } from './engine.js';
+import { type BackendName, createEngine, type Decoder } from './engine.js';
+
+const SIDE_BY_SIDE = 32; // samples in the making at once
 
 export interface GenerateOptions {
   /** How many samples; 1 if left out. */
@@ -35,7 +37,9 @@ export function generate(model: Checkpoint, options: GenerateOptions = {}): stri
   try {
     const seed = options.seed ?? 42;
     const draw = options.compat ? pythonDraw(createPythonRandom(seed)) : counterDraw(seed);
-    return sampleTexts(engine.decoder(), model, draw, options);
+    // A running stream is drawn from in the order of the samples; draws by counter may come in any order.
+    const places = options.compat ? 1 : Math.min(options.samples ?? 1, SIDE_BY_SIDE);
+    return sampleTexts(engine.decoder(Math.max(1, places)), model, draw, options);
   } finally {
     engine.close();
   }
@@ -43,23 +47,22 @@ export function generate(model: Checkpoint, options: GenerateOptions = {}): stri
 
 /** Samples from a decoder that is there already. */
 export function sampleTexts(
-  decoder: ReturnType<ReturnType<typeof createEngine>['decoder']>,
+  decoder: Decoder,
   { config, tokenizer }: Pick<Checkpoint, 'config' | 'tokenizer'>,
   draw: Draw,
   { samples = 1, temperature = 0.5, prompt = '', compat, maxTokens }: GenerateOptions,
 ): string[] {
   const { ids } = tokenizer.encode(prompt);
   const room = compat === 'python-scenario' ? config.blockSize - Math.min(1 + ids.length, config.blockSize) : undefined;
-  return Array.from({ length: samples }, (_, sample) => {
-    const tokens = generateSequence(decoder, {
-      bos: tokenizer.bos,
-      prompt: ids,
-      blockSize: config.blockSize,
-      temperature,
-      draw,
-      sample,
-      maxTokens: maxTokens ?? room,
-    });
-    return prompt + tokenizer.decode(tokens);
+  const sequences = generateSamples(decoder, {
+    samples,
+    bos: tokenizer.bos,
+    prompt: ids,
+    blockSize: config.blockSize,
+    vocabSize: config.vocabSize,
+    temperature,
+    draw,
+    maxTokens: maxTokens ?? room,
   });
+  return sequences.map((tokens) => prompt + tokenizer.decode(tokens));
 }

@@ -36,7 +36,7 @@ export function createValueEngine(config: ModelConfig, parameters: Float64Array)
     },
     gradients: (batch) => ({ loss: backward(batch), gradients: Float64Array.from(all, (p) => p.grad) }),
     parameters: () => Float64Array.from(all, (p) => p.data),
-    decoder: () => createValueDecoder(tape, config, weights),
+    decoder: (sequences = 1) => createValueDecoder(tape, config, weights, sequences),
     close: () => tape.clear(),
   };
 }
@@ -49,9 +49,9 @@ function rowsOf(p: Parameter, all: readonly Value[]): Value[][] {
 
 function batchLoss(tape: Tape, config: ModelConfig, weights: ValueWeights, batch: Batch): Value {
   let total = tape.leaf(0);
-  for (let b = 0; b < batch.size; b++) {
+  for (let b = 0; b + 1 < batch.starts.length; b++) {
     const part = <A extends { subarray(from: number, to: number): A }>(x: A): A =>
-      x.subarray(b * batch.time, (b + 1) * batch.time);
+      x.subarray(batch.starts[b], batch.starts[b + 1]);
     const loss = sequenceLoss(tape, config, weights, part(batch.tokens), part(batch.targets), part(batch.weights));
     total = total.add(loss);
   }
@@ -68,21 +68,22 @@ function adamStep(parameters: readonly Value[], m: Float64Array, v: Float64Array
   });
 }
 
-function createValueDecoder(tape: Tape, config: ModelConfig, weights: ValueWeights): Decoder {
-  let cache = createValueCache(config);
-  let position = 0;
+function createValueDecoder(tape: Tape, config: ModelConfig, weights: ValueWeights, sequences: number): Decoder {
+  const caches = Array.from({ length: sequences }, () => createValueCache(config));
+  const position = new Int32Array(sequences);
   return {
-    get position() {
-      return position;
-    },
-    next(token) {
-      const logits = gptStep(config, weights, token, position++, cache);
+    sequences,
+    position: (sequence) => position[sequence],
+    read(tokens, of) {
+      const logits = Array.from(tokens, (token, r) =>
+        gptStep(config, weights, token, position[of[r]]++, caches[of[r]]).map((logit) => logit.data),
+      );
       tape.clear();
-      return Float64Array.from(logits, (l) => l.data);
+      return Float64Array.from(logits.flat());
     },
-    restart() {
-      cache = createValueCache(config);
-      position = 0;
+    restart(sequence) {
+      caches[sequence] = createValueCache(config);
+      position[sequence] = 0;
     },
   };
 }

@@ -4,7 +4,7 @@ import { generate } from '../engine/text.js';
 import { modelConfig } from '../model/config.js';
 import { initialParameters, parameterTable } from '../model/parameters.js';
 import { charTokenizerFrom } from '../tokenizer/char.js';
-import { generateSequence, type Reader } from './generate.js';
+import { generateSamples, type Reader } from './generate.js';
 import { counterDraw, probabilities } from './sampler.js';
 
 function randomModel(seed: number) {
@@ -46,33 +46,38 @@ test('a sample is the same alone and among a hundred', () => {
   expect(generate(model, { samples: 100, seed: 4, temperature: 1 })).not.toEqual(all);
 });
 
-/** Always predicts token 1, and counts what it reads. */
-function reader(): Reader & { read: number[] } {
-  const read: number[] = [];
+/** Always predicts token 1, and notes what it reads of each sequence. */
+function reader(sequences: number): Reader & { read: Reader['read']; log: number[][] } {
+  const log: number[][] = Array.from({ length: sequences }, () => []);
   return {
-    read,
-    get position() {
-      return read.length;
+    sequences,
+    log,
+    position: (sequence) => log[sequence].length,
+    read(tokens, of) {
+      for (let r = 0; r < tokens.length; r++) log[of[r]].push(tokens[r]);
+      return Float64Array.from({ length: 3 * tokens.length }, (_, i) => (i % 3 === 1 ? 9 : 0));
     },
-    next(token) {
-      read.push(token);
-      return Float64Array.of(0, 9, 0);
-    },
-    restart() {
-      read.length = 0;
+    restart(sequence) {
+      log[sequence] = [];
     },
   };
 }
 
 test('a sequence ends with the context, which is never overrun', () => {
-  const options = { bos: 2, blockSize: 4, temperature: 0, draw: counterDraw(0), sample: 0 };
-  const r = reader();
-  expect(generateSequence(r, { ...options, prompt: [] })).toEqual([1, 1, 1, 1]);
-  expect(r.read).toEqual([2, 1, 1, 1]);
-  expect(generateSequence(r, { ...options, prompt: [0, 0, 0, 0, 0, 0] })).toEqual([1]);
-  expect(r.read).toEqual([2, 0, 0, 0]);
-  expect(generateSequence(r, { ...options, prompt: [0], maxTokens: 1 })).toEqual([1]);
-  expect(generateSequence(r, { ...options, prompt: [0], maxTokens: 0 })).toEqual([]);
+  const options = { samples: 1, bos: 2, blockSize: 4, vocabSize: 3, temperature: 0, draw: counterDraw(0) };
+  const r = reader(1);
+  expect(generateSamples(r, { ...options, prompt: [] })).toEqual([[1, 1, 1, 1]]);
+  expect(r.log).toEqual([[2, 1, 1, 1]]);
+  expect(generateSamples(r, { ...options, prompt: [0, 0, 0, 0, 0, 0] })).toEqual([[1]]);
+  expect(r.log).toEqual([[2, 0, 0, 0]]);
+  expect(generateSamples(r, { ...options, prompt: [0], maxTokens: 1 })).toEqual([[1]]);
+  expect(generateSamples(r, { ...options, prompt: [0], maxTokens: 0 })).toEqual([[]]);
+  expect(generateSamples(r, { ...options, prompt: [], samples: 0 })).toEqual([]);
+});
+
+test('several sequences run side by side, and places are used again', () => {
+  const options = { samples: 5, bos: 2, blockSize: 4, vocabSize: 3, temperature: 0, draw: counterDraw(0), prompt: [0] };
+  expect(generateSamples(reader(2), options)).toEqual([1, 2, 3, 4, 5].map(() => [1, 1, 1]));
 });
 
 test('text that the model does not know stays in front and does not reach the model', () => {

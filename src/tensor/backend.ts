@@ -82,24 +82,34 @@ export type Op =
       readonly qkv: Tensor; // [B,T,3C]
       readonly probs: Tensor; // [B,H,T,T], zero above the diagonal
       readonly out: Tensor; // [B,T,C]
+      /**
+       * For sequences of different lengths, one after the other without gaps: rows starts[b] … starts[b+1] − 1 are sequence b.
+       * Then qkv is [1,R,3C], out [1,R,C], and the T of probs is the longest there can be; a block of probs is filled from its front as [t,t].
+       */
+      readonly starts?: Tensor; // int [B+1]
     }
   | {
       readonly op: 'attentionBackward';
+      readonly starts?: Tensor; // int [B+1]
       readonly heads: number;
       readonly qkv: Tensor;
       readonly probs: Tensor;
       readonly dOut: Tensor;
       readonly dQkv: Tensor;
     }
-  /** One token of S sequences: stores its K and V at positions[s], then attends to positions 0 … positions[s]. */
+  /**
+   * Single tokens over caches of keys and values: first every row r stores its K and V at positions[r] of cache sequences[r], then each
+   * attends to positions 0 … positions[r] of its own cache. Several rows may belong to one sequence.
+   */
   | {
       readonly op: 'attentionStep';
       readonly heads: number;
-      readonly qkv: Tensor; // [S,3C]
-      readonly positions: Tensor; // int [S]
+      readonly qkv: Tensor; // [R,3C]
+      readonly positions: Tensor; // int [R]
+      readonly sequences: Tensor; // int [R]
       readonly keys: Tensor; // [S,N,C]
       readonly values: Tensor; // [S,N,C]
-      readonly out: Tensor; // [S,C]
+      readonly out: Tensor; // [R,C]
     }
   | { readonly op: 'activation'; readonly kind: ActivationKind; readonly x: Tensor; readonly out: Tensor }
   | {
@@ -149,8 +159,8 @@ export interface Backend {
   reset(mark: Mark): void;
   /** Copies values into the front of a tensor. */
   write(x: Tensor, values: ArrayLike<number>): void;
-  /** A copy of a tensor's numbers, in f64 (exact for f32 as well). */
-  read(x: Tensor): Float64Array;
+  /** A tensor's numbers in f64 (exact for f32 as well): a copy, or written into an array of the same size. */
+  read(x: Tensor, into?: Float64Array): Float64Array;
   /** Runs a list of ops in order. Calling again with the same list must not cost more than the arithmetic. */
   run(ops: readonly Op[]): void;
   close(): void;

@@ -93,7 +93,15 @@ test.each([
   [1, 2, 5, 4],
   [3, 4, 4, 8],
 ])('attention, %i sequences, %i heads, %i tokens, %i wide', (batch, heads, time, width) => {
-  checkGradients({ qkv: [batch * time, 3 * width] }, (tape, { qkv }) => attention(tape, heads, batch, qkv));
+  checkGradients({ qkv: [batch * time, 3 * width] }, (tape, { qkv }) =>
+    attention(tape, heads, { count: batch, longest: time }, qkv),
+  );
+});
+
+test('attention over sequences of different lengths', () => {
+  checkGradients({ qkv: [6, 12] }, (tape, { qkv }) =>
+    attention(tape, 2, { count: 4, longest: 3, starts: ints(tape, [0, 2, 2, 5, 6]) }, qkv),
+  );
 });
 
 test.each(['relu', 'relu2', 'gelu'] as const)('%s', (kind) => {

@@ -60,38 +60,71 @@ export function linear(tape: Tape, x: Node, w: Node, bias: Node | null): Node {
   return out;
 }
 
-/** Causal self-attention (Vaswani et al., 2017) over `batch` sequences of equal length. qkv [R,3C] → [R,C] */
-export function attention(tape: Tape, heads: number, batch: number, qkv: Node): Node {
+/** How the rows of a batch are shared out among its sequences. */
+export interface Sequences {
+  readonly count: number; // B
+  /** Rows of each, or of the longest there may be. */
+  readonly longest: number; // T
+  /** int [B+1], the first row of each, when their lengths differ. */
+  readonly starts?: Tensor;
+}
+
+/** Causal self-attention (Vaswani et al., 2017) within each sequence. qkv [R,3C] → [R,C] */
+export function attention(tape: Tape, heads: number, { count, longest, starts }: Sequences, qkv: Node): Node {
   const [rows, width] = qkv.value.shape;
-  const time = rows / batch;
   const out = newNode(tape, [rows, width / 3]);
-  const asBatch = (x: Tensor): Tensor => ({ ...x, shape: [batch, time, sizeOf(x.shape) / rows] });
-  const probs = tape.backend.alloc([batch, heads, time, time]);
-  record(tape, { op: 'attention', heads, qkv: asBatch(qkv.value), probs, out: asBatch(out.value) }, (grad) => [
-    {
-      op: 'attentionBackward',
-      heads,
-      qkv: asBatch(qkv.value),
-      probs,
-      dOut: asBatch(grad(out)),
-      dQkv: asBatch(grad(qkv)),
-    },
-  ]);
+  const asBatch = (x: Tensor): Tensor => ({
+    ...x,
+    shape: starts === undefined ? [count, longest, sizeOf(x.shape) / rows] : [1, rows, sizeOf(x.shape) / rows],
+  });
+  const probs = tape.backend.alloc([count, heads, longest, longest]);
+  const packed = starts === undefined ? {} : { starts };
+  record(
+    tape,
+    { op: 'attention', heads, qkv: asBatch(qkv.value), probs, out: asBatch(out.value), ...packed },
+    (grad) => [
+      {
+        op: 'attentionBackward',
+        heads,
+        qkv: asBatch(qkv.value),
+        probs,
+        dOut: asBatch(grad(out)),
+        dQkv: asBatch(grad(qkv)),
+        ...packed,
+      },
+    ],
+  );
   return out;
 }
 
-/** Attention for one new token of each of S sequences, over their cached keys and values [S,N,C]. For inference only. */
+/** What attention remembers of each of S sequences, for one layer. */
+export interface KeyValueCache {
+  readonly keys: Tensor; // [S,N,C]
+  readonly values: Tensor; // [S,N,C]
+}
+
+/** Attention for single tokens over the caches of their sequences; see `attentionStep` in backend.ts. For inference only. */
 export function attentionStep(
   tape: Tape,
   heads: number,
-  qkv: Node,
-  positions: Tensor,
-  keys: Tensor,
-  values: Tensor,
+  qkv: Node, // [R,3C]
+  positions: Tensor, // int [R]
+  sequences: Tensor, // int [R]
+  { keys, values }: KeyValueCache,
 ): Node {
-  const [sequences, width] = qkv.value.shape;
-  const out = newNode(tape, [sequences, width / 3]);
-  record(tape, { op: 'attentionStep', heads, qkv: qkv.value, positions, keys, values, out: out.value }, () => {
+  const [rows, width] = qkv.value.shape;
+  const out = newNode(tape, [rows, width / 3]);
+  const op = {
+    op: 'attentionStep',
+    heads,
+    qkv: qkv.value,
+    positions,
+    sequences,
+    keys,
+    values,
+    out: out.value,
+  } as const;
+  record(tape, op, () => {
     throw new Error('attentionStep has no backward: train with attention');
   });
   return out;

@@ -60,7 +60,7 @@ export async function* trainLoop(loop: TrainLoop): AsyncGenerator<TrainEvent, vo
         `try a lower --lr, for example ${(adam.learningRate / 10).toPrecision(2)}`,
       );
     }
-    yield { type: 'step', step, steps, loss, learningRate, predictions: batch.predictions };
+    yield { type: 'step', step, steps, loss, learningRate, predictions: batch.tokens.length };
   }
   yield { type: 'stopped', reason: step < steps ? 'aborted' : 'done', step, steps };
 }

@@ -7,9 +7,17 @@ import { exp } from '../../base/math.js';
 
 interface Shape {
   readonly B: number;
+  /** Rows of each sequence, or of the longest there may be. */
   readonly T: number;
   readonly C: number;
   readonly H: number;
+  /** First row of each sequence and of what follows the last, when lengths differ. */
+  readonly starts: Int32Array | null;
+}
+
+/** First row of sequence b, and how many it has. */
+function rowsOf({ T, starts }: Shape, b: number): [number, number] {
+  return starts === null ? [b * T, T] : [starts[b], starts[b + 1] - starts[b]];
 }
 
 /** Scores → probabilities, in place; the largest score is taken off first so that exp stays in range. */
@@ -31,28 +39,30 @@ function dot(size: number, a: Float64Array, aAt: number, b: Float64Array, bAt: n
 }
 
 export function attention(
-  { B, T, C, H }: Shape,
+  shape: Shape,
   qkv: Float64Array, // [B,T,3C]
   probs: Float64Array, // [B,H,T,T]
   out: Float64Array, // [B,T,C]
 ): void {
+  const { B, T, C, H } = shape;
   const D = C / H;
   const scale = 1 / Math.sqrt(D);
   probs.fill(0);
   out.fill(0);
   for (let b = 0; b < B; b++) {
+    const [first, time] = rowsOf(shape, b);
     for (let h = 0; h < H; h++) {
-      for (let t = 0; t < T; t++) {
-        const row = (b * T + t) * 3 * C + h * D; // where Q of this token and head starts
-        const p = probs.subarray(((b * H + h) * T + t) * T).subarray(0, t + 1);
+      for (let t = 0; t < time; t++) {
+        const row = (first + t) * 3 * C + h * D; // where Q of this token and head starts
+        const p = probs.subarray((b * H + h) * T * T + t * time).subarray(0, t + 1);
         for (let past = 0; past <= t; past++) {
-          const k = (b * T + past) * 3 * C + C + h * D;
+          const k = (first + past) * 3 * C + C + h * D;
           p[past] = dot(D, qkv, row, qkv, k) * scale;
         }
         softmaxInPlace(p);
         for (let past = 0; past <= t; past++) {
-          const v = (b * T + past) * 3 * C + 2 * C + h * D;
-          for (let d = 0; d < D; d++) out[(b * T + t) * C + h * D + d] += p[past] * qkv[v + d];
+          const v = (first + past) * 3 * C + 2 * C + h * D;
+          for (let d = 0; d < D; d++) out[(first + t) * C + h * D + d] += p[past] * qkv[v + d];
         }
       }
     }
@@ -60,29 +70,31 @@ export function attention(
 }
 
 export function attentionBackward(
-  { B, T, C, H }: Shape,
+  shape: Shape,
   qkv: Float64Array,
   probs: Float64Array,
   dOut: Float64Array,
   dQkv: Float64Array,
 ): void {
+  const { B, T, C, H } = shape;
   const D = C / H;
   const scale = 1 / Math.sqrt(D);
   const dProbs = new Float64Array(T);
   for (let b = 0; b < B; b++) {
+    const [first, time] = rowsOf(shape, b);
     for (let h = 0; h < H; h++) {
-      for (let t = 0; t < T; t++) {
-        const q = (b * T + t) * 3 * C + h * D;
-        const p = ((b * H + h) * T + t) * T;
-        const dRow = (b * T + t) * C + h * D;
+      for (let t = 0; t < time; t++) {
+        const q = (first + t) * 3 * C + h * D;
+        const p = (b * H + h) * T * T + t * time;
+        const dRow = (first + t) * C + h * D;
         let along = 0; // Σ p·dp: softmax only sees differences
         for (let past = 0; past <= t; past++) {
-          const v = (b * T + past) * 3 * C + 2 * C + h * D;
+          const v = (first + past) * 3 * C + 2 * C + h * D;
           dProbs[past] = dot(D, dOut, dRow, qkv, v);
           along += probs[p + past] * dProbs[past];
         }
         for (let past = 0; past <= t; past++) {
-          const k = (b * T + past) * 3 * C + C + h * D;
+          const k = (first + past) * 3 * C + C + h * D;
           const v = k + C;
           const dScore = probs[p + past] * (dProbs[past] - along) * scale;
           for (let d = 0; d < D; d++) {
@@ -97,32 +109,34 @@ export function attentionBackward(
 }
 
 export function attentionStep(
-  { S, N, C, H }: { readonly S: number; readonly N: number; readonly C: number; readonly H: number },
-  qkv: Float64Array, // [S,3C]
-  positions: Int32Array, // [S]
+  { N, C, H }: { readonly N: number; readonly C: number; readonly H: number },
+  qkv: Float64Array, // [R,3C]
+  positions: Int32Array, // [R]
+  sequences: Int32Array, // [R]
   keys: Float64Array, // [S,N,C]
   values: Float64Array, // [S,N,C]
-  out: Float64Array, // [S,C]
+  out: Float64Array, // [R,C]
 ): void {
   const D = C / H;
   const scale = 1 / Math.sqrt(D);
   const scores = new Float64Array(N);
   out.fill(0);
-  for (let s = 0; s < S; s++) {
-    const row = s * 3 * C;
-    const cache = s * N * C;
-    const t = positions[s];
-    keys.set(qkv.subarray(row + C, row + 2 * C), cache + t * C);
-    values.set(qkv.subarray(row + 2 * C, row + 3 * C), cache + t * C);
+  for (let r = 0; r < positions.length; r++) {
+    const at = (sequences[r] * N + positions[r]) * C;
+    keys.set(qkv.subarray(r * 3 * C + C, r * 3 * C + 2 * C), at);
+    values.set(qkv.subarray(r * 3 * C + 2 * C, r * 3 * C + 3 * C), at);
+  }
+  for (let r = 0; r < positions.length; r++) {
+    const cache = sequences[r] * N * C;
     for (let h = 0; h < H; h++) {
-      const p = scores.subarray(0, t + 1);
-      for (let past = 0; past <= t; past++) {
-        p[past] = dot(D, qkv, row + h * D, keys, cache + past * C + h * D) * scale;
+      const p = scores.subarray(0, positions[r] + 1);
+      for (let past = 0; past < p.length; past++) {
+        p[past] = dot(D, qkv, r * 3 * C + h * D, keys, cache + past * C + h * D) * scale;
       }
       softmaxInPlace(p);
-      for (let past = 0; past <= t; past++) {
+      for (let past = 0; past < p.length; past++) {
         const v = cache + past * C + h * D;
-        for (let d = 0; d < D; d++) out[s * C + h * D + d] += p[past] * values[v + d];
+        for (let d = 0; d < D; d++) out[r * C + h * D + d] += p[past] * values[v + d];
       }
     }
   }

@@ -2,7 +2,7 @@
  * The reference backend: every op as plain loops over f64, written to be checked by eye. It is compared with the scalar engine,
  * and the fast backends are compared with it. Refuses to be clever. Invariant: each sum runs in the order of its index.
  */
-import type { Backend, Op } from '../../tensor/backend.js';
+import { type Backend, type Op, sizeOf } from '../../tensor/backend.js';
 import { attention, attentionBackward, attentionStep } from './attention.js';
 import {
   accumulate,
@@ -31,7 +31,10 @@ export function createReferenceBackend(): Backend {
     write(x, values) {
       (x.type === 'int' ? memory.ints(x) : memory.floats(x)).set(values);
     },
-    read: (x) => Float64Array.from(x.type === 'int' ? memory.ints(x) : memory.floats(x)),
+    read(x, into = new Float64Array(sizeOf(x.shape))) {
+      into.set(x.type === 'int' ? memory.ints(x) : memory.floats(x));
+      return into;
+    },
     run(ops) {
       for (const op of ops) runOp(memory, op);
     },
@@ -84,22 +87,17 @@ function runOp({ floats, ints }: Memory, op: Op): void {
       linearBackward(I, O, floats(op.x), floats(op.w), floats(op.dOut), floats(op.dX), floats(op.dW), dBias);
       break;
     }
-    case 'attention': {
-      const [B, T, width] = op.qkv.shape;
-      const shape = { B, T, C: width / 3, H: op.heads };
-      attention(shape, floats(op.qkv), floats(op.probs), floats(op.out));
+    case 'attention':
+      attention(attentionShape(op, ints), floats(op.qkv), floats(op.probs), floats(op.out));
       break;
-    }
-    case 'attentionBackward': {
-      const [B, T, width] = op.qkv.shape;
-      const shape = { B, T, C: width / 3, H: op.heads };
-      attentionBackward(shape, floats(op.qkv), floats(op.probs), floats(op.dOut), floats(op.dQkv));
+    case 'attentionBackward':
+      attentionBackward(attentionShape(op, ints), floats(op.qkv), floats(op.probs), floats(op.dOut), floats(op.dQkv));
       break;
-    }
     case 'attentionStep': {
-      const [S, N, C] = op.keys.shape;
-      const shape = { S, N, C, H: op.heads };
-      attentionStep(shape, floats(op.qkv), ints(op.positions), floats(op.keys), floats(op.values), floats(op.out));
+      const [, N, C] = op.keys.shape;
+      const [positions, sequences] = [ints(op.positions), ints(op.sequences)];
+      const shape = { N, C, H: op.heads };
+      attentionStep(shape, floats(op.qkv), positions, sequences, floats(op.keys), floats(op.values), floats(op.out));
       break;
     }
     case 'activation':
@@ -132,4 +130,11 @@ function runOp({ floats, ints }: Memory, op: Op): void {
     default:
       op satisfies never;
   }
+}
+
+type AttentionOp = Extract<Op, { op: 'attention' | 'attentionBackward' }>;
+
+function attentionShape({ heads: H, qkv, probs, starts }: AttentionOp, ints: Memory['ints']) {
+  const [B, , , T] = probs.shape;
+  return { B, T, C: qkv.shape[2] / 3, H, starts: starts ? ints(starts) : null };
 }

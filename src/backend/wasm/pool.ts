@@ -1,0 +1,105 @@
+/**
+ * Threads that run the same commands over one shared memory, each its share of every command, meeting between commands.
+ * Refuses to know how a thread is started: the host hands that in. Invariant: thread 0 is the caller's own; a thread that fails, or never
+ * answers, becomes an error of the caller; until all threads have started, the caller works alone (with the same bits).
+ */
+import type { HostMemory, HostModule } from './host.js';
+import { BARRIER, CONTROL } from './layout.js';
+
+/** Starts a thread that evaluates `source`, a JavaScript function expression, and calls it with `data`. */
+export type StartThread = (source: string, data: WorkerData) => void;
+
+export interface WorkerData {
+  readonly module: HostModule;
+  readonly memory: HostMemory;
+  readonly worker: number;
+  readonly workers: number;
+  readonly barrier: number;
+  readonly control: number;
+}
+
+/**
+ * What a thread does. Source text and not a module, so that it needs no file of its own in any bundle.
+ * Words of `c`, from CONTROL: 0 run · 1 commands · 2 count · 3 quit · 4 started. Words of `b`, from BARRIER: 1 round · 2 failed worker.
+ */
+const WORKER_SOURCE = `({ module, memory, worker, workers, barrier, control }) => {
+  const c = new Int32Array(memory.buffer, control, 8);
+  const b = new Int32Array(memory.buffer, barrier, 8);
+  try {
+    const { step } = new WebAssembly.Instance(module, { env: { memory } }).exports;
+    let run = 0;
+    Atomics.add(c, 4, 1);
+    Atomics.notify(c, 4);
+    for (;;) {
+      for (let spin = 0; spin < 20000 && Atomics.load(c, 0) === run; spin++);
+      while (Atomics.load(c, 0) === run) Atomics.wait(c, 0, run);
+      run = Atomics.load(c, 0);
+      if (Atomics.load(c, 3) !== 0) return;
+      if (step(Atomics.load(c, 1), Atomics.load(c, 2), worker, workers, barrier) !== 0) return;
+    }
+  } catch (error) {
+    Atomics.store(b, 2, worker);
+    Atomics.notify(b, 1);
+    throw error;
+  }
+}`;
+
+export interface Pool {
+  readonly workers: number;
+  /** True once every thread is up; before that, run alone. */
+  ready(): boolean;
+  /** Runs the commands on all threads. @throws when a thread failed; the memory's contents are then worthless. */
+  run(commands: number, count: number): void;
+  close(): void;
+}
+
+type Step = (commands: number, count: number, worker: number, workers: number, barrier: number) => number;
+
+export function createPool(
+  step: Step,
+  module: HostModule,
+  memory: HostMemory,
+  workers: number,
+  start: StartThread,
+  patience: number,
+): Pool {
+  const c = new Int32Array(memory.buffer, CONTROL, 8);
+  const b = new Int32Array(memory.buffer, BARRIER, 8);
+  let broken = false;
+  for (let worker = 1; worker < workers; worker++) {
+    start(WORKER_SOURCE, { module, memory, worker, workers, barrier: BARRIER, control: CONTROL });
+  }
+  /** Waits for threads that are still starting, once, for `patience` ms at most. */
+  function awaitThreads(): void {
+    const end = Date.now() + patience;
+    patience = 0;
+    for (let started = Atomics.load(c, 4); started < workers - 1; started = Atomics.load(c, 4)) {
+      const left = end - Date.now();
+      if (left <= 0) return;
+      Atomics.wait(c, 4, started, left);
+    }
+  }
+  return {
+    workers,
+    ready() {
+      if (patience > 0) awaitThreads();
+      return Atomics.load(c, 4) === workers - 1;
+    },
+    run(commands, count) {
+      if (broken) throw new Error('the threads of this backend have failed; create a new one');
+      Atomics.store(c, 1, commands);
+      Atomics.store(c, 2, count);
+      Atomics.add(c, 0, 1);
+      Atomics.notify(c, 0);
+      if (step(commands, count, 0, workers, BARRIER) === 0) return;
+      broken = true;
+      const failed = Atomics.load(b, 2);
+      throw new Error(failed === 0 ? 'a kernel thread did not answer for a minute' : `kernel thread ${failed} failed`);
+    },
+    close() {
+      Atomics.store(c, 3, 1);
+      Atomics.add(c, 0, 1);
+      Atomics.notify(c, 0);
+    },
+  };
+}

@@ -1,0 +1,185 @@
+/**
+ * Threads leave the same bits as one thread, and their failures reach the caller.
+ */
+import { Worker } from 'node:worker_threads';
+import { describe, expect, test } from 'vitest';
+import { nodeThreads } from '../../node/threads.js';
+import { type Op, view } from '../../tensor/backend.js';
+import { createWasmBackend, type WasmBackend } from './index.js';
+import type { StartThread } from './pool.js';
+
+/** Five steps of a small layer stack that uses every kernel of training; returns all it left behind. */
+function train(backend: WasmBackend, [B, T, C, H, V]: readonly [number, number, number, number, number]): Float64Array {
+  const R = B * T;
+  const sizes = {
+    wte: V * C,
+    wpe: T * C,
+    qkv: 3 * C * C,
+    bias: 3 * C,
+    wo: C * C,
+    fc1: 4 * C * C,
+    fc2: 4 * C * C,
+    head: V * C,
+  };
+  const total = Object.values(sizes).reduce((a, b) => a + b, 0);
+  const [params, grads, m, v] = [
+    backend.alloc([total]),
+    backend.alloc([total]),
+    backend.alloc([total]),
+    backend.alloc([total]),
+  ];
+  const offsets: Record<string, number> = {};
+  let at = 0;
+  for (const [name, size] of Object.entries(sizes)) {
+    offsets[name] = at;
+    at += size;
+  }
+  const p = (name: string, shape: readonly number[]) => view(params, offsets[name]!, shape);
+  const g = (name: string, shape: readonly number[]) => view(grads, offsets[name]!, shape);
+  let seed = 1;
+  backend.write(
+    params,
+    Float64Array.from(
+      { length: total },
+      () => ((seed = (Math.imul(seed, 1103515245) + 12345) >>> 0) / 2 ** 31 - 1) * 0.2,
+    ),
+  );
+  const [tokens, positions, targets] = [
+    backend.alloc([R], 'int'),
+    backend.alloc([R], 'int'),
+    backend.alloc([R], 'int'),
+  ];
+  backend.write(
+    tokens,
+    Int32Array.from({ length: R }, (_, r) => (r * 7) % V),
+  );
+  backend.write(
+    targets,
+    Int32Array.from({ length: R }, (_, r) => (r * 5 + 1) % V),
+  );
+  backend.write(
+    positions,
+    Int32Array.from({ length: R }, (_, r) => r % T),
+  );
+  const weights = backend.alloc([R]);
+  backend.write(weights, new Float64Array(R).fill(1 / R));
+  const hyper = backend.alloc([7]);
+  const f = (...shape: number[]) => backend.alloc(shape);
+  const [x, n, rstd, qkv, probs, mixed, o, h, a, y, logits, p2, losses, loss] = [
+    f(R, C),
+    f(R, C),
+    f(R),
+    f(B, T, 3 * C),
+    f(B, H, T, T),
+    f(B, T, C),
+    f(R, C),
+    f(R, 4 * C),
+    f(R, 4 * C),
+    f(R, C),
+    f(R, V),
+    f(R, V),
+    f(R),
+    f(1),
+  ];
+  const [dx, dn, dqkv, dmixed, d_o, dh, da, dy, dlogits] = [
+    f(R, C),
+    f(R, C),
+    f(B, T, 3 * C),
+    f(B, T, C),
+    f(R, C),
+    f(R, 4 * C),
+    f(R, 4 * C),
+    f(R, C),
+    f(R, V),
+  ];
+  const ops: Op[] = [
+    { op: 'zero', x: grads },
+    ...[dx, dn, dqkv, dmixed, d_o, dh, da, dy, dlogits].map((t): Op => ({ op: 'zero', x: t })),
+    { op: 'embed', tokens, positions, tokenTable: p('wte', [V, C]), positionTable: p('wpe', [T, C]), out: x },
+    { op: 'norm', kind: 'layernorm', x, out: n, rstd },
+    { op: 'linear', x: n, w: p('qkv', [3 * C, C]), bias: p('bias', [3 * C]), out: qkv },
+    { op: 'attention', heads: H, qkv, probs, out: mixed },
+    { op: 'linear', x: mixed, w: p('wo', [C, C]), bias: null, out: o },
+    { op: 'linear', x: o, w: p('fc1', [4 * C, C]), bias: null, out: h },
+    { op: 'activation', kind: 'gelu', x: h, out: a },
+    { op: 'linear', x: a, w: p('fc2', [C, 4 * C]), bias: null, out: y },
+    { op: 'linear', x: y, w: p('head', [V, C]), bias: null, out: logits },
+    { op: 'crossEntropy', logits, targets, weights, probs: p2, losses, loss },
+    { op: 'crossEntropyBackward', probs: p2, targets, weights, dLogits: dlogits },
+    { op: 'linearBackward', x: y, w: p('head', [V, C]), dOut: dlogits, dX: dy, dW: g('head', [V, C]), dBias: null },
+    { op: 'linearBackward', x: a, w: p('fc2', [C, 4 * C]), dOut: dy, dX: da, dW: g('fc2', [C, 4 * C]), dBias: null },
+    { op: 'activationBackward', kind: 'gelu', x: h, dOut: da, dX: dh },
+    { op: 'linearBackward', x: o, w: p('fc1', [4 * C, C]), dOut: dh, dX: d_o, dW: g('fc1', [4 * C, C]), dBias: null },
+    { op: 'linearBackward', x: mixed, w: p('wo', [C, C]), dOut: d_o, dX: dmixed, dW: g('wo', [C, C]), dBias: null },
+    { op: 'attentionBackward', heads: H, qkv, probs, dOut: dmixed, dQkv: dqkv },
+    {
+      op: 'linearBackward',
+      x: n,
+      w: p('qkv', [3 * C, C]),
+      dOut: dqkv,
+      dX: dn,
+      dW: g('qkv', [3 * C, C]),
+      dBias: g('bias', [3 * C]),
+    },
+    { op: 'normBackward', kind: 'layernorm', out: n, rstd, dOut: dn, dX: dx },
+    {
+      op: 'embedBackward',
+      tokens,
+      positions,
+      dOut: dx,
+      dTokenTable: g('wte', [V, C]),
+      dPositionTable: g('wpe', [T, C]),
+    },
+    { op: 'adamw', params, grads, m, v, hyper },
+  ];
+  for (let step = 1; step <= 5; step++) {
+    backend.write(hyper, [0.01, 0.9, 0.99, 1e-8, 0.1, 1 - 0.9 ** step, 1 - 0.99 ** step]);
+    backend.run(ops);
+  }
+  return Float64Array.from([params, grads, m, v, loss, probs].flatMap((t) => [...backend.read(t)]));
+}
+
+describe('threads', () => {
+  test.each([[[6, 24, 64, 4, 27]], [[3, 37, 52, 4, 33]], [[1, 150, 96, 3, 65]]] as const)(
+    'shape %j: 2, 3, 4 and 8 threads leave the bits of one',
+    (shape) => {
+      const alone = createWasmBackend();
+      const expected = train(alone, shape);
+      expect(expected.every(Number.isFinite)).toBe(true);
+      for (const count of [2, 3, 4, 8]) {
+        const backend = createWasmBackend({ threads: nodeThreads(count) });
+        const got = train(backend, shape);
+        expect(backend.sharedRuns()).toBe(5);
+        expect(Buffer.compare(Buffer.from(got.buffer), Buffer.from(expected.buffer))).toBe(0);
+        backend.close();
+      }
+      alone.close();
+    },
+  );
+
+  const startBroken =
+    (body: string): StartThread =>
+    (_source, data) => {
+      const worker = new Worker(
+        `const d = require('node:worker_threads').workerData;
+      const c = new Int32Array(d.memory.buffer, d.control, 8), b = new Int32Array(d.memory.buffer, d.barrier, 8);
+      Atomics.add(c, 4, 1); Atomics.notify(c, 4); ${body}`,
+        { eval: true, workerData: data },
+      );
+      worker.unref();
+    };
+
+  test('a thread that fails becomes an error, at once and from then on', () => {
+    const start = startBroken('Atomics.wait(c, 0, 0); Atomics.store(b, 2, d.worker); Atomics.notify(b, 1);');
+    const backend = createWasmBackend({ threads: { count: 2, start, patience: 5000 } });
+    expect(() => train(backend, [6, 24, 64, 4, 27])).toThrow('kernel thread 1 failed');
+    expect(() => train(backend, [6, 24, 64, 4, 27])).toThrow('create a new one');
+  });
+
+  test('threads that never start leave the work to the caller', () => {
+    const backend = createWasmBackend({ threads: { count: 4, start: () => {}, patience: 10 } });
+    const alone = createWasmBackend();
+    expect(train(backend, [6, 24, 64, 4, 27])).toEqual(train(alone, [6, 24, 64, 4, 27]));
+    expect(backend.sharedRuns()).toBe(0);
+  });
+});
