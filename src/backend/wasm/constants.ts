@@ -3,7 +3,7 @@
  * Knows no kernel. Invariant: every one is rounded to f32 once, by the array that holds it.
  */
 export const CONSTANTS: Float32Array = Float32Array.of(
-  1.4426950408889634, // log2 e
+  Math.LOG2E,
   12582912, // 1.5·2²³: adding it rounds a number below 2²² to an integer, which is then found in the low bits
   0.693145751953125, // ln 2 in two pieces: the first ends in zero bits, so that n·first is exact …
   1.428606765330187e-6, // … and the second holds the rest

@@ -9,8 +9,9 @@ import { PLAIN, SHARED } from './kernels.gen.js';
 import { BARRIER } from './layout.js';
 import { createMemory } from './memory.js';
 import * as code from './opcodes.js';
-import { compile, type Pack, type Plan, type Storage } from './plan.js';
+import { createPlanner, type Pack, type Plan, type Storage } from './planner.js';
 import { createPool, type Pool, type StartThread } from './pool.js';
+import { translate } from './translate.js';
 
 export interface WasmOptions {
   /** Upper bound of the memory, in MiB. Default: 4096, the most that 32-bit addresses reach. */
@@ -111,7 +112,9 @@ export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
     // Compiling may create packs, which changes what writing to their sources means: compile until nothing new appears.
     for (;;) {
       const before = version;
-      const plan = compile(ops, storage);
+      const planner = createPlanner(storage);
+      for (const op of ops) translate(op, planner);
+      const plan = planner.finish();
       if (version !== before) continue;
       const at = store.keep(plan.words.byteLength);
       store.ints().set(plan.words, at / 4);

@@ -53,6 +53,8 @@ export interface Pool {
   close(): void;
 }
 
+const WAIT_MS = 20;
+
 type Step = (commands: number, count: number, worker: number, workers: number, barrier: number) => number;
 
 export function createPool(
@@ -71,12 +73,13 @@ export function createPool(
   }
   /** Waits for threads that are still starting, once, for `patience` ms at most. */
   function awaitThreads(): void {
-    const end = Date.now() + patience;
+    let left = patience;
     patience = 0;
-    for (let started = Atomics.load(c, 4); started < workers - 1; started = Atomics.load(c, 4)) {
-      const left = end - Date.now();
-      if (left <= 0) return;
-      Atomics.wait(c, 4, started, left);
+    // In slices, because a thread's start may be missed between looking and waiting, and no clock is at hand.
+    for (; left > 0; left -= WAIT_MS) {
+      const started = Atomics.load(c, 4);
+      if (started === workers - 1) return;
+      Atomics.wait(c, 4, started, WAIT_MS);
     }
   }
   return {

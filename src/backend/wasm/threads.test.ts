@@ -39,10 +39,10 @@ function train(backend: WasmBackend, [B, T, C, H, V]: readonly [number, number, 
   let seed = 1;
   backend.write(
     params,
-    Float64Array.from(
-      { length: total },
-      () => ((seed = (Math.imul(seed, 1103515245) + 12345) >>> 0) / 2 ** 31 - 1) * 0.2,
-    ),
+    Float64Array.from({ length: total }, () => {
+      seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
+      return (seed / 2 ** 31 - 1) * 0.2;
+    }),
   );
   const [tokens, positions, targets] = [
     backend.alloc([R], 'int'),

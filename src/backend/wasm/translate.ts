@@ -1,0 +1,354 @@
+/**
+ * One op → the commands of the Wasm module, layouts chosen by shape.
+ * Knows shapes and addresses, not models and not threads. Invariant: which kernel serves an op depends on shapes only, so the same
+ * calculation has the same bits wherever it stands.
+ */
+import { type Op, sizeOf, type Tensor } from '../../tensor/backend.js';
+import { ZEROS } from './layout.js';
+import * as code from './opcodes.js';
+import { bytesAt, type Planner } from './planner.js';
+
+/** Above these, packing pays for itself (docs/decisions/0005). Below, tiles read the matrices where they lie. */
+const PACK_ROWS = 48;
+const PACK_ELEMENTS = 4096;
+
+/** Fewer rows than this stream through the weights row by row; from here on, tiles of four rows. */
+const FEW_ROWS = 3;
+
+const ACTIVATIONS = { relu: 0, relu2: 1, gelu: 2 } as const;
+
+function last(x: Tensor, back = 1): number {
+  return x.shape[x.shape.length - back] ?? 1;
+}
+
+/** B sequences of T tokens; or, packed, of T at most. */
+function sequences(
+  qkv: Tensor,
+  probs: Tensor,
+  heads: number,
+  starts: Tensor | undefined,
+): { B: number; T: number; starts: number } {
+  if (starts === undefined) {
+    const T = last(qkv, 2);
+    return { B: sizeOf(probs.shape) / (heads * T * T), T, starts: 0 };
+  }
+  const B = sizeOf(starts.shape) - 1;
+  return { B, T: Math.floor(Math.sqrt(sizeOf(probs.shape) / (B * heads))), starts: bytesAt(starts) };
+}
+
+function linear({ emit, packed, count }: Planner, x: Tensor, w: Tensor, bias: Tensor | null, out: Tensor): void {
+  const I = last(w);
+  const O = last(w, 2);
+  const R = sizeOf(x.shape) / I;
+  const from = bias === null ? ZEROS : bytesAt(bias);
+  const fromColumns = bias === null ? 0 : 32;
+  count(R * I * O);
+  if (R < FEW_ROWS) {
+    emit(code.MATVEC, bytesAt(x), I * 4, packed('wide', w).to, I, from, fromColumns * 4, bytesAt(out), O * 4, R, O);
+  } else {
+    const b = packed('transposed', w).to;
+    emit(code.MATMUL_ROWS, bytesAt(x), I * 4, b, I * 32, 32, I, from, 0, fromColumns, bytesAt(out), O * 4, R, O);
+  }
+}
+
+function linearBackward(
+  { emit, packed, fresh, count, storage }: Planner,
+  x: Tensor,
+  w: Tensor,
+  dOut: Tensor,
+  dX: Tensor,
+  dW: Tensor,
+  dBias: Tensor | null,
+): void {
+  const I = last(w);
+  const O = last(w, 2);
+  const R = sizeOf(x.shape) / I;
+  const big = R >= PACK_ROWS && O * I >= PACK_ELEMENTS;
+  count(2 * R * I * O);
+  /** Where the sums of an [.., I] output start: at the output itself, or at nothing. */
+  const start = (to: Tensor): readonly [number, number, number] =>
+    fresh(to) ? [ZEROS, 0, 0] : [bytesAt(to), I * 4, 32];
+  // dX += dOut·w
+  if (big)
+    emit(
+      code.MATMUL_ROWS,
+      bytesAt(dOut),
+      O * 4,
+      packed('panels', w).to,
+      O * 32,
+      32,
+      O,
+      ...start(dX),
+      bytesAt(dX),
+      I * 4,
+      R,
+      I,
+    );
+  else emit(code.MATMUL_ROWS, bytesAt(dOut), O * 4, bytesAt(w), 32, I * 4, O, ...start(dX), bytesAt(dX), I * 4, R, I);
+  // dW += dOutᵀ·x
+  if (big) {
+    const a = storage.scratch(0, Math.ceil(O / 4) * 4 * R * 4);
+    const b = storage.scratch(1, Math.ceil(I / 8) * 8 * R * 4);
+    emit(code.PACK_QUADS, bytesAt(dOut), a, R, O);
+    emit(code.PACK_PANELS, bytesAt(x), b, R, I);
+    emit(code.MATMUL_COLUMNS, a, 16, b, R * 32, 32, R, ...start(dW), bytesAt(dW), I * 4, O, I, R * 16);
+  } else {
+    emit(
+      code.MATMUL_COLUMNS,
+      bytesAt(dOut),
+      O * 4,
+      bytesAt(x),
+      32,
+      I * 4,
+      R,
+      ...start(dW),
+      bytesAt(dW),
+      I * 4,
+      O,
+      I,
+      16,
+    );
+  }
+  if (dBias !== null) emit(code.SUM_COLUMNS, bytesAt(dOut), bytesAt(dBias), R, O, fresh(dBias));
+}
+
+/** Appends the commands of an op. */
+export function translate(op: Op, planner: Planner): void {
+  const { emit, touch, clear, fresh, writes, count, storage } = planner;
+  switch (op.op) {
+    case 'zero':
+      clear(op.x);
+      break;
+    case 'add':
+      touch(op.a, op.b, op.out);
+      emit(code.ADD, bytesAt(op.a), bytesAt(op.b), bytesAt(op.out), sizeOf(op.out.shape));
+      writes(op.out);
+      break;
+    case 'accumulate':
+      touch(op.x);
+      if (fresh(op.into)) emit(code.COPY, bytesAt(op.x), bytesAt(op.into), sizeOf(op.into.shape));
+      else emit(code.ADD, bytesAt(op.into), bytesAt(op.x), bytesAt(op.into), sizeOf(op.into.shape));
+      writes(op.into);
+      break;
+    case 'embed':
+      touch(op.tokens, op.positions, op.tokenTable, op.positionTable, op.out);
+      emit(
+        code.EMBED,
+        bytesAt(op.tokens),
+        bytesAt(op.positions),
+        bytesAt(op.tokenTable),
+        bytesAt(op.positionTable),
+        bytesAt(op.out),
+        last(op.out),
+        sizeOf(op.tokens.shape),
+      );
+      writes(op.out);
+      break;
+    case 'embedBackward':
+      touch(op.tokens, op.positions, op.dOut, op.dTokenTable, op.dPositionTable);
+      emit(
+        code.EMBED_BACKWARD,
+        bytesAt(op.tokens),
+        bytesAt(op.positions),
+        bytesAt(op.dOut),
+        bytesAt(op.dTokenTable),
+        bytesAt(op.dPositionTable),
+        last(op.dOut),
+        sizeOf(op.tokens.shape),
+      );
+      writes(op.dTokenTable);
+      writes(op.dPositionTable);
+      break;
+    case 'norm': {
+      const C = last(op.x);
+      touch(op.x, op.out, op.rstd);
+      emit(
+        op.kind === 'rmsnorm' ? code.RMSNORM : code.LAYERNORM,
+        bytesAt(op.x),
+        bytesAt(op.out),
+        bytesAt(op.rstd),
+        C,
+        sizeOf(op.x.shape) / C,
+      );
+      writes(op.out);
+      writes(op.rstd);
+      break;
+    }
+    case 'normBackward': {
+      const C = last(op.out);
+      touch(op.out, op.rstd, op.dOut);
+      emit(
+        code.NORM_BACKWARD,
+        bytesAt(op.out),
+        bytesAt(op.rstd),
+        bytesAt(op.dOut),
+        bytesAt(op.dX),
+        C,
+        sizeOf(op.out.shape) / C,
+        op.kind === 'layernorm' ? 1 : 0,
+        fresh(op.dX),
+      );
+      writes(op.dX);
+      break;
+    }
+    case 'linear':
+      touch(op.x, op.w, op.bias, op.out);
+      linear(planner, op.x, op.w, op.bias, op.out);
+      writes(op.out);
+      break;
+    case 'linearBackward':
+      touch(op.x, op.w, op.dOut);
+      linearBackward(planner, op.x, op.w, op.dOut, op.dX, op.dW, op.dBias);
+      writes(op.dX);
+      writes(op.dW);
+      if (op.dBias !== null) writes(op.dBias);
+      break;
+    case 'attention': {
+      const C = last(op.out);
+      const { B, T, starts } = sequences(op.qkv, op.probs, op.heads, op.starts);
+      const each = Math.ceil((T + 4) / 16) * 64;
+      count(B * T * T * C);
+      touch(op.qkv, op.probs, op.out, op.starts ?? null);
+      emit(
+        code.ATTENTION,
+        bytesAt(op.qkv),
+        bytesAt(op.probs),
+        bytesAt(op.out),
+        op.heads,
+        T,
+        C / op.heads,
+        storage.scratch(0, each * storage.workers),
+        each,
+        B * op.heads,
+        starts,
+      );
+      writes(op.out);
+      writes(op.probs);
+      break;
+    }
+    case 'attentionBackward': {
+      const C = last(op.dOut);
+      const { B, T, starts } = sequences(op.qkv, op.probs, op.heads, op.starts);
+      const each = Math.ceil((2 * T * (Math.ceil(T / 4) * 4 + 4)) / 16) * 64;
+      count(2 * B * T * T * C);
+      touch(op.qkv, op.probs, op.dOut, op.starts ?? null);
+      emit(
+        code.ATTENTION_BACKWARD,
+        bytesAt(op.qkv),
+        bytesAt(op.probs),
+        bytesAt(op.dOut),
+        bytesAt(op.dQkv),
+        op.heads,
+        T,
+        C / op.heads,
+        storage.scratch(0, each * storage.workers),
+        each,
+        B * op.heads,
+        fresh(op.dQkv),
+        starts,
+      );
+      writes(op.dQkv);
+      break;
+    }
+    case 'attentionStep': {
+      const C = last(op.out);
+      const R = sizeOf(op.out.shape) / C;
+      const N = last(op.keys, 2);
+      const each = Math.ceil((N + 4) / 16) * 64;
+      count(R * N * C);
+      touch(op.qkv, op.positions, op.sequences, op.keys, op.values, op.out);
+      const rows = [
+        bytesAt(op.qkv),
+        bytesAt(op.positions),
+        bytesAt(op.sequences),
+        bytesAt(op.keys),
+        bytesAt(op.values),
+      ] as const;
+      emit(code.CACHE_STORE, ...rows, C * 4, N, R);
+      emit(
+        code.ATTENTION_STEP,
+        ...rows,
+        bytesAt(op.out),
+        op.heads,
+        N,
+        C / op.heads,
+        storage.scratch(0, each * storage.workers),
+        each,
+        R * op.heads,
+      );
+      writes(op.out);
+      writes(op.keys);
+      writes(op.values);
+      break;
+    }
+    case 'activation':
+      touch(op.x, op.out);
+      emit(code.ACTIVATION, ACTIVATIONS[op.kind], bytesAt(op.x), bytesAt(op.out), sizeOf(op.x.shape));
+      writes(op.out);
+      break;
+    case 'activationBackward':
+      touch(op.x, op.dOut);
+      emit(
+        code.ACTIVATION_BACKWARD,
+        ACTIVATIONS[op.kind],
+        bytesAt(op.x),
+        bytesAt(op.dOut),
+        bytesAt(op.dX),
+        sizeOf(op.x.shape),
+        fresh(op.dX),
+      );
+      writes(op.dX);
+      break;
+    case 'crossEntropy': {
+      const V = last(op.logits);
+      const R = sizeOf(op.logits.shape) / V;
+      touch(op.logits, op.targets, op.weights, op.probs, op.losses, op.loss);
+      emit(
+        code.CROSS_ENTROPY,
+        bytesAt(op.logits),
+        bytesAt(op.targets),
+        bytesAt(op.weights),
+        bytesAt(op.probs),
+        bytesAt(op.losses),
+        V,
+        R,
+      );
+      emit(code.WEIGHTED_LOSS, bytesAt(op.weights), bytesAt(op.losses), bytesAt(op.loss), R);
+      writes(op.probs, op.losses, op.loss);
+      break;
+    }
+    case 'crossEntropyBackward': {
+      const V = last(op.probs);
+      touch(op.probs, op.targets, op.weights);
+      emit(
+        code.CROSS_ENTROPY_BACKWARD,
+        bytesAt(op.probs),
+        bytesAt(op.targets),
+        bytesAt(op.weights),
+        bytesAt(op.dLogits),
+        V,
+        sizeOf(op.probs.shape) / V,
+        fresh(op.dLogits),
+      );
+      writes(op.dLogits);
+      break;
+    }
+    case 'adamw':
+      touch(op.params, op.grads, op.m, op.v, op.hyper);
+      emit(
+        code.ADAMW,
+        bytesAt(op.params),
+        bytesAt(op.grads),
+        bytesAt(op.m),
+        bytesAt(op.v),
+        bytesAt(op.hyper),
+        sizeOf(op.params.shape),
+      );
+      writes(op.params);
+      writes(op.m);
+      writes(op.v);
+      break;
+    default:
+      op satisfies never;
+  }
+}
