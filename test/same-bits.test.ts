@@ -8,7 +8,7 @@ import { nodeThreads } from '../dist/node/threads.js';
 import { ROOT, runCommand, temporaryFolder } from './cli.js';
 import { FULL } from './golden.js';
 import { type Outcome, SEED, STEPS, sameBits } from './programs/same-bits.js';
-import { compilePrograms, PROGRAMS } from './programs.js';
+import { PROGRAMS } from './programs.js';
 import { EXPECTED, NAMES_FILE, names } from './same-bits.js';
 
 describe(`seed ${SEED}, ${STEPS} steps, Node ${process.versions.node}`, () => {
@@ -52,7 +52,6 @@ describe.runIf(FULL)('other versions of Node', () => {
   };
 
   test.each(VERSIONS)('Node %i leaves the recorded bits, on one thread and on four', async (version) => {
-    await compilePrograms();
     const args = [join(PROGRAMS, 'same-bits-node.js'), NAMES_FILE, 'canonical', '1', 'large', '1', 'large', '4'];
     const { code, stdout, stderr } = await runCommand(binary(version), args, { cwd: temporaryFolder() });
     expect(code, stderr).toBe(0);
