@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     exclude: ['**/node_modules/**'],
+    globalSetup: 'test/programs.ts',
     testTimeout: 60_000,
   },
 });

@@ -29,7 +29,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   generate: ['base'],
   checkpoint: ['base', 'data', 'model', 'tokenizer'],
   engine: ['autograd', 'backend', 'base', 'checkpoint', 'data', 'generate', 'model', 'tensor', 'tokenizer', 'train'],
-  node: ['base', 'checkpoint', 'data', 'train'],
+  node: ['backend', 'base', 'checkpoint', 'data', 'train'],
+  browser: ['backend'],
   cli: ['base', 'checkpoint', 'engine', 'model', 'node', 'train'],
 };
 

@@ -36,6 +36,8 @@ export interface Decoder {
   read(tokens: ArrayLike<number>, of: ArrayLike<number>): Float64Array;
   /** Forgets what was read of a sequence. */
   restart(sequence: number): void;
+  /** Gives its memory back to the engine, for the next decoder of as many sequences. It must not be used any more. */
+  close(): void;
 }
 
 export const BACKENDS = ['value', 'reference', 'wasm'] as const;

@@ -8,7 +8,7 @@ import { allocCaches, type DecodingProgram, recordDecoding } from '../model/prog
 import type { Backend } from '../tensor/backend.js';
 import type { Decoder } from './engine.js';
 
-export function createTensorDecoder(backend: Backend, model: ModelBuffers, sequences: number): Decoder {
+export function createTensorDecoder(backend: Backend, model: ModelBuffers, sequences: number): Omit<Decoder, 'close'> {
   const { blockSize, vocabSize } = model.config;
   // One cache more than asked for: the rows that a program has too many are read into it.
   const caches = allocCaches(backend, model.config, sequences + 1);

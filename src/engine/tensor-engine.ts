@@ -14,7 +14,7 @@ import {
   type TrainingProgram,
 } from '../model/program.js';
 import type { Backend, Mark } from '../tensor/backend.js';
-import type { BackendName, Engine } from './engine.js';
+import type { BackendName, Decoder, Engine } from './engine.js';
 import { createTensorDecoder } from './tensor-decoder.js';
 
 interface Recorded {
@@ -34,6 +34,7 @@ export function createTensorEngine(
   const model = allocModel(backend, config);
   backend.write(model.params, parameters);
   const recorded = new Map<string, Recorded>();
+  const idle: Decoder[] = []; // closed ones: the arena cannot take their caches back, but the next decoder can
   const loss = new Float64Array(1);
   let training: TrainingBuffers | null = null;
   let shared: Mark | null = null; // where programs for training begin
@@ -81,8 +82,17 @@ export function createTensorEngine(
     },
     parameters: () => backend.read(model.params),
     decoder(sequences = 1) {
+      const at = idle.findIndex((decoder) => decoder.sequences === sequences);
+      if (at >= 0) return idle.splice(at, 1)[0];
       shared = null; // programs recorded from here on go behind the decoder's caches
-      return createTensorDecoder(backend, model, sequences);
+      const decoder: Decoder = {
+        ...createTensorDecoder(backend, model, sequences),
+        close() {
+          for (let sequence = 0; sequence < sequences; sequence++) decoder.restart(sequence);
+          if (!idle.includes(decoder)) idle.push(decoder);
+        },
+      };
+      return decoder;
     },
     close: () => backend.close(),
   };

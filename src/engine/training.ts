@@ -89,11 +89,17 @@ export function createTraining(options: TrainingOptions): Training {
         signal,
       }),
     checkpoint: () => ({ config, tokenizer, parameters: engine.parameters() }),
-    samples: (count) =>
-      sampleTexts(engine.decoder(), { config, tokenizer }, pythonDraw(random), {
-        samples: count,
-        temperature: recipe.temperature,
-      }),
+    samples(count) {
+      const decoder = engine.decoder();
+      try {
+        return sampleTexts(decoder, { config, tokenizer }, pythonDraw(random), {
+          samples: count,
+          temperature: recipe.temperature,
+        });
+      } finally {
+        decoder.close();
+      }
+    },
     close: engine.close,
   };
 }

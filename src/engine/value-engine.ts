@@ -85,5 +85,6 @@ function createValueDecoder(tape: Tape, config: ModelConfig, weights: ValueWeigh
       caches[sequence] = createValueCache(config);
       position[sequence] = 0;
     },
+    close() {},
   };
 }

@@ -1,15 +1,21 @@
 /**
  * Threads for the Wasm backend on Node: worker_threads that run a source text.
- * Knows nothing of kernels. Invariant: a thread never keeps the process alive.
+ * Knows nothing of kernels. Invariant: a thread never keeps the process alive, and none ends unseen: a thread that exits says so itself
+ * through the shared memory, because its owner may be waiting for it with its event loop at rest. Only a thread that is killed from
+ * outside (terminate, out of memory) cannot; its owner learns of it when its event loop turns, or by not hearing from it for a minute.
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import type { StartThread } from '../backend/wasm/pool.js';
+import { reportEnd, type StartThread } from '../backend/wasm/pool.js';
 
 export const startThread: StartThread = (source, data) => {
-  const worker = new Worker(`(${source})(require('node:worker_threads').workerData)`, { eval: true, workerData: data });
+  const text = `const { workerData } = require('node:worker_threads');
+    process.on('exit', () => (${reportEnd})(workerData));
+    (${source})(workerData);`;
+  const worker = new Worker(text, { eval: true, workerData: data });
   // What went wrong reaches the caller through the shared memory; this only keeps it from ending the process as well.
   worker.on('error', () => {});
+  worker.on('exit', () => reportEnd(data));
   worker.unref();
 };
 

@@ -4,7 +4,7 @@
  * how many rows, sequences or threads shared the work.
  */
 import { type Backend, type Op, sizeOf, type Tensor } from '../../tensor/backend.js';
-import { wasm } from './host.js';
+import { type HostModule, wasm } from './host.js';
 import { PLAIN, SHARED } from './kernels.gen.js';
 import { BARRIER } from './layout.js';
 import { createMemory } from './memory.js';
@@ -64,7 +64,7 @@ export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
   const workers = Math.max(1, options.threads?.count ?? 1);
   const shared = workers > 1;
   const store = createMemory({ shared, maximumPages: Math.min(65536, (options.maximumMiB ?? 4096) * 16) });
-  const module = new wasm.Module(decode(shared ? SHARED : PLAIN));
+  const module = compiled(shared ? SHARED : PLAIN);
   const step = new wasm.Instance(module, { env: { memory: store.memory } }).exports['step'] as Step;
   let pool: Pool | null = null;
 
@@ -188,6 +188,15 @@ export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
       packs = [];
     },
   };
+}
+
+const modules = new Map<string, HostModule>();
+
+/** Compiled the first time only: that takes a while, and Node 20 never gives back some 600 bytes of each module. */
+function compiled(base64: string): HostModule {
+  const module = modules.get(base64) ?? new wasm.Module(decode(base64));
+  modules.set(base64, module);
+  return module;
 }
 
 function decode(base64: string): Uint8Array<ArrayBuffer> {

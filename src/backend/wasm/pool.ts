@@ -22,7 +22,7 @@ export interface WorkerData {
  * What a thread does. Source text and not a module, so that it needs no file of its own in any bundle.
  * Words of `c`, from CONTROL: 0 run · 1 commands · 2 count · 3 quit · 4 started. Words of `b`, from BARRIER: 1 round · 2 failed worker.
  */
-const WORKER_SOURCE = `({ module, memory, worker, workers, barrier, control }) => {
+export const WORKER_SOURCE = `({ module, memory, worker, workers, barrier, control }) => {
   const c = new Int32Array(memory.buffer, control, 8);
   const b = new Int32Array(memory.buffer, barrier, 8);
   try {
@@ -38,11 +38,19 @@ const WORKER_SOURCE = `({ module, memory, worker, workers, barrier, control }) =
       if (step(Atomics.load(c, 1), Atomics.load(c, 2), worker, workers, barrier) !== 0) return;
     }
   } catch (error) {
-    Atomics.store(b, 2, worker);
+    Atomics.compareExchange(b, 2, 0, worker);
     Atomics.notify(b, 1);
     throw error;
   }
 }`;
+
+/** For a host that sees a thread end which nobody told to: the run in progress, or the next, becomes an error at once. */
+export function reportEnd({ memory, worker, barrier, control }: WorkerData): void {
+  if (Atomics.load(new Int32Array(memory.buffer, control, 8), 3) !== 0) return;
+  const b = new Int32Array(memory.buffer, barrier, 8);
+  Atomics.compareExchange(b, 2, 0, worker);
+  Atomics.notify(b, 1);
+}
 
 export interface Pool {
   readonly workers: number;
@@ -94,8 +102,11 @@ export function createPool(
       Atomics.store(c, 2, count);
       Atomics.add(c, 0, 1);
       Atomics.notify(c, 0);
-      if (step(commands, count, 0, workers, BARRIER) === 0) return;
-      broken = true;
+      broken = true; // unless the step comes back with a 0: it may also trap
+      if (step(commands, count, 0, workers, BARRIER) === 0) {
+        broken = false;
+        return;
+      }
       const failed = Atomics.load(b, 2);
       throw new Error(failed === 0 ? 'a kernel thread did not answer for a minute' : `kernel thread ${failed} failed`);
     },
