@@ -48,6 +48,7 @@ test('bench --json: one object on stdout, sizes as given, nothing else', async (
 
 test.each([
   [['bench', 'nothing'], 'MG_CLI_SCENARIO'],
+  [['bench', 'names', '--vocab-size', '9'], 'MG_CLI_USAGE'],
   [['bench', '--backend', 'wasm,abacus'], 'MG_CLI_VALUE'],
   [['bench', '--threads', '1,0'], 'MG_CLI_VALUE'],
   [['bench', '--n-embd', '10', '--n-head', '4'], 'MG_CONFIG_INVALID'],

@@ -3,6 +3,7 @@
  */
 import { availableParallelism, cpus } from 'node:os';
 import type { Command } from 'commander';
+import { MicrogptError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import { type BenchRow, bench } from '../engine/bench.js';
 import { expectedLoss } from '../engine/bench-check.js';
@@ -77,20 +78,25 @@ Examples:
   microgpt bench names --json
 
 GFLOP/s counts 6 operations for each matrix weight and token and 6·C·t·(t+1) of attention for each layer and sequence of t tokens.
-The peak is the best ${PEAK} matrix product on the same backend and threads, measured before and after.`,
+The peak is the best 256 × 256 × 256 matrix product on the same backend and threads, measured before and after.`,
     )
     .action((scenario: string | undefined, flags: BenchFlags) => runBench(scenario, flags));
 }
 
-const PEAK = '256 × 256 × 256';
-
 async function runBench(scenarioName: string | undefined, flags: BenchFlags): Promise<void> {
+  if (scenarioName !== undefined && flags.vocabSize !== undefined) {
+    throw new MicrogptError(
+      'MG_CLI_USAGE',
+      '--vocab-size cannot be chosen with a scenario, whose texts decide it',
+      'leave out --vocab-size or the scenario',
+    );
+  }
   const scenario = scenarioName === undefined ? null : await loadScenario(scenarioName);
   const { nEmbd, nHead, nLayer, blockSize } = flags;
   const job = createBenchJob({
     documents: scenario === null ? undefined : await readDocuments(scenario.data),
     recipe: scenario?.recipe,
-    model: { nEmbd, nHead, nLayer, blockSize, vocabSize: scenario === null ? flags.vocabSize : undefined },
+    model: { nEmbd, nHead, nLayer, blockSize, vocabSize: flags.vocabSize },
     steps: flags.steps,
     batchSize: flags.batchSize,
   });
