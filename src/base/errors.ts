@@ -22,6 +22,10 @@ export const ERRORS = {
     exit: EXIT.diverged,
     about: 'The loss became NaN or infinite; training stopped and nothing was saved.',
   },
+  MG_BENCH_CHECK: {
+    exit: EXIT.bug,
+    about: 'A backend computes another loss than the reference backend, so its speed was not measured.',
+  },
   MG_DATA_EMPTY: { exit: EXIT.data, about: 'The data holds no documents.' },
   MG_DATA_TOO_SMALL: { exit: EXIT.data, about: 'The data holds too little text to learn from.' },
   MG_DATA_UTF8: { exit: EXIT.data, about: 'The data is not valid UTF-8 text.' },

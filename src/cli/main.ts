@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { EXIT, MicrogptError } from '../base/errors.js';
+import { addBench } from './bench.js';
 import { addData } from './data.js';
 import { addGenerate } from './generate.js';
 import { addInfo } from './info.js';
@@ -51,6 +52,7 @@ function createProgram(exit: (code: number) => void): Command {
   addGenerate(program);
   addInfo(program);
   addData(program);
+  addBench(program);
   return program;
 }
 

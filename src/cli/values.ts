@@ -50,6 +50,11 @@ export function oneOf<T extends string>(flag: string, choices: readonly T[]): (v
   };
 }
 
+/** Several values with commas between them, each once. */
+export function list<T>(flag: string, one: (flag: string) => (value: string) => T): (value: string) => readonly T[] {
+  return (value) => [...new Set(value.split(',').map((part) => one(flag)(part.trim())))];
+}
+
 /** Lets an option also be given by another name, which --help does not show. */
 export function alias(command: Command, name: string, long: string): void {
   const option = command.options.find((o) => o.long === name);

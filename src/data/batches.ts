@@ -42,10 +42,28 @@ export function encodeDocuments(documents: readonly string[], tokenizer: Tokeniz
 
 /** The documents in their given order, `size` a step, from the start again when they run out; each cut to `blockSize` predictions. */
 export function sequentialBatches(sequences: readonly Int32Array[], size: number, blockSize: number): Batches {
+  if (size === 1) return oneByOne(sequences, blockSize);
   return (step) => {
     const first = (step * size) % sequences.length;
     const chosen = Array.from({ length: size }, (_, i) => sequences[(first + i) % sequences.length]);
     return collate(chosen, blockSize);
+  };
+}
+
+/** Batches of one: views of the sequence, and for the rest arrays that all sequences of a length share. Small models feel the difference. */
+function oneByOne(sequences: readonly Int32Array[], blockSize: number): Batches {
+  const frames = new Map<number, Pick<Batch, 'positions' | 'weights' | 'starts'>>();
+  return (step) => {
+    const sequence = sequences[step % sequences.length];
+    const rows = Math.min(blockSize, sequence.length - 1);
+    let frame = frames.get(rows);
+    if (frame === undefined) {
+      const { positions, weights, starts } = collate([sequence], blockSize);
+      frame = { positions, weights, starts };
+      frames.set(rows, frame);
+    }
+    const { positions, weights, starts } = frame;
+    return { tokens: sequence.subarray(0, rows), positions, targets: sequence.subarray(1, rows + 1), weights, starts };
   };
 }
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { MicrogptError } from '../base/errors.js';
 import { charTokenizerFrom, createCharTokenizer } from '../tokenizer/char.js';
-import { encodeDocuments, sequentialBatches } from './batches.js';
+import { collate, encodeDocuments, sequentialBatches } from './batches.js';
 import { decodeUtf8, documentsFromLines, strip } from './documents.js';
 
 test('documents are lines, stripped by Python’s rules', () => {
@@ -82,6 +82,13 @@ test('a batch is a pure function of the step', () => {
   const once = batches(5);
   batches(0);
   expect(batches(5)).toEqual(once);
+});
+
+test('batches of one, which share what they can, are what any batch of that document is', () => {
+  const tokenizer = charTokenizerFrom(['abc'], 'last');
+  const sequences = encodeDocuments(['ab', 'c', 'abcab', 'ca'], tokenizer, 'x');
+  const batches = sequentialBatches(sequences, 1, 4);
+  for (let step = 0; step < 9; step++) expect(batches(step)).toEqual(collate([sequences[step % 4]], 4));
 });
 
 test('data of one kind of character is refused', () => {

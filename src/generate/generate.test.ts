@@ -27,6 +27,21 @@ test('probabilities: a softmax with temperature; temperature 0 takes the largest
   expect(() => probabilities([0, Number.NaN], 1)).toThrow(expect.objectContaining({ code: 'MG_GEN_NONFINITE' }));
 });
 
+test('probabilities of a row among others, in an array that is used again, are those of the row alone', () => {
+  const rows = [
+    [1, -2, 0.5, 7],
+    [3, 3, -9, 0],
+  ];
+  const out = new Float64Array(4).fill(Number.NaN);
+  for (const temperature of [1, 0.3, 0]) {
+    rows.forEach((row, r) => {
+      const alone = probabilities(row, temperature);
+      expect([...probabilities(rows.flat(), temperature, out, 4 * r)]).toEqual([...alone]);
+      expect(Math.abs(alone.reduce((a, b) => a + b) - 1)).toBeLessThan(1e-15);
+    });
+  }
+});
+
 test('draws follow the probabilities (χ² over 200,000 draws) and never take an impossible id', () => {
   const weights = Float64Array.of(0.5, 0, 0.2, 0.05, 0.25, 0);
   const draw = counterDraw(9);

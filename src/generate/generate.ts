@@ -33,11 +33,14 @@ interface Slot {
   readonly sample: number;
   readonly place: number;
   readonly tokens: number[];
-  /** What to read next: the prompt at first, then the token drawn last. */
-  unread: readonly number[];
+  /** The token drawn last, which is to be read next; null before the prompt was read. */
+  last: number | null;
 }
 
-/** The tokens that follow the prompt in each sample, without BOS. As many run at once as the reader has places. */
+/**
+ * The tokens that follow the prompt in each sample, without BOS. As many run at once as the reader has places.
+ * Arrays are used again from token to token: with a small model, making new ones would cost as much as the model.
+ */
 export function generateSamples(reader: Reader, options: SampleOptions): number[][] {
   const {
     samples,
@@ -52,31 +55,59 @@ export function generateSamples(reader: Reader, options: SampleOptions): number[
   const out: number[][] = Array.from({ length: samples }, () => []);
   if (maxTokens <= 0) return out;
   const start = [bos, ...prompt.slice(0, blockSize - 1)];
+  const weights = new Float64Array(vocabSize);
+  const tokens: number[] = [];
+  const of: number[] = [];
   let begun = 0;
-  const begin = (place: number): Slot[] => {
-    if (begun >= samples) return [];
+
+  function begin(place: number): Slot {
     reader.restart(place);
     const sample = begun++;
-    return [{ sample, place, tokens: out[sample], unread: start }];
-  };
+    return { sample, place, tokens: out[sample], last: null };
+  }
 
-  let slots = Array.from({ length: reader.sequences }, (_, place) => begin(place)).flat();
+  /** Puts what each slot has to read next, a row each, into `tokens` and `of`. */
+  function gather(slots: readonly Slot[]): void {
+    let rows = 0;
+    for (const { place, last } of slots) {
+      if (last !== null) {
+        tokens[rows] = last;
+        of[rows++] = place;
+        continue;
+      }
+      for (const token of start) {
+        tokens[rows] = token;
+        of[rows++] = place;
+      }
+    }
+    if (tokens.length === rows) return;
+    tokens.length = rows;
+    of.length = rows;
+  }
+
+  /** Draws the next token of a sample; false when the sample is complete. */
+  function extend(slot: Slot, logits: Float64Array, row: number): boolean {
+    const position = reader.position(slot.place);
+    const token = draw(probabilities(logits, temperature, weights, row * vocabSize), slot.sample, position - 1);
+    if (token === bos) return false;
+    slot.tokens.push(token);
+    slot.last = token;
+    return slot.tokens.length < maxTokens && position < blockSize;
+  }
+
+  const slots: Slot[] = [];
+  for (let place = 0; place < reader.sequences && begun < samples; place++) slots.push(begin(place));
   while (slots.length > 0) {
-    const logits = reader.read(
-      slots.flatMap((slot) => slot.unread),
-      slots.flatMap((slot) => slot.unread.map(() => slot.place)),
-    );
+    gather(slots);
+    const logits = reader.read(tokens, of);
     let row = -1;
-    slots = slots.flatMap((slot) => {
-      row += slot.unread.length;
-      const next = logits.subarray(row * vocabSize, (row + 1) * vocabSize);
-      const token = draw(probabilities(next, temperature), slot.sample, reader.position(slot.place) - 1);
-      if (token === bos) return begin(slot.place);
-      slot.tokens.push(token);
-      if (slot.tokens.length >= maxTokens || reader.position(slot.place) >= blockSize) return begin(slot.place);
-      slot.unread = [token];
-      return [slot];
-    });
+    let kept = 0;
+    for (const slot of slots) {
+      row += slot.last === null ? start.length : 1;
+      if (extend(slot, logits, row)) slots[kept++] = slot;
+      else if (begun < samples) slots[kept++] = begin(slot.place);
+    }
+    slots.length = kept;
   }
   return out;
 }

@@ -9,39 +9,52 @@ import { MicrogptError } from '../base/errors.js';
 import { exp } from '../base/math.js';
 import type { PythonRandom } from '../base/python-random.js';
 
-/** Chooses an id by its probability, for one position of one sample. */
+/** Chooses an id by its probability, for one position of one sample. The probabilities may be overwritten afterwards. */
 export type Draw = (probabilities: Float64Array, sample: number, position: number) => number;
 
 const GENERATION_STREAM = 1;
 
 /**
  * softmax(logits / temperature) [V]. Temperature 0 is greedy: all of it on the largest logit, on the lowest id where several are largest.
+ * Takes the V logits from `from` on; `out` is where the result goes.
  * @throws MG_GEN_NONFINITE when the logits are not numbers to choose by.
  */
-export function probabilities(logits: ArrayLike<number>, temperature: number): Float64Array {
-  const out = new Float64Array(logits.length);
+export function probabilities(
+  logits: ArrayLike<number>,
+  temperature: number,
+  out: Float64Array = new Float64Array(logits.length),
+  from = 0,
+): Float64Array {
+  const V = out.length;
   let best = 0;
-  for (let i = 0; i < out.length; i++) {
-    if (Number.isNaN(logits[i]) || logits[i] === Number.POSITIVE_INFINITY) {
+  let top = logits[from];
+  for (let i = 0; i < V; i++) {
+    const logit = logits[from + i];
+    if (!(logit < Number.POSITIVE_INFINITY)) {
       throw new MicrogptError(
         'MG_GEN_NONFINITE',
-        `the logit of token ${i} is ${logits[i]}`,
+        `the logit of token ${i} is ${logit}`,
         'this model is damaged or diverged in training: train it again with a lower --lr',
       );
     }
-    if (logits[i] > logits[best]) best = i;
+    if (logit > top) {
+      top = logit;
+      best = i;
+    }
   }
   if (temperature === 0) {
+    out.fill(0);
     out[best] = 1;
     return out;
   }
-  const largest = logits[best] / temperature;
+  const largest = top / temperature;
   let sum = 0;
-  for (let i = 0; i < out.length; i++) {
-    out[i] = exp(logits[i] / temperature - largest);
-    sum += out[i];
+  for (let i = 0; i < V; i++) {
+    const weight = exp(logits[from + i] / temperature - largest);
+    out[i] = weight;
+    sum += weight;
   }
-  for (let i = 0; i < out.length; i++) out[i] /= sum;
+  for (let i = 0; i < V; i++) out[i] /= sum;
   return out;
 }
 

@@ -107,13 +107,7 @@ export function createMemory(options: { readonly shared: boolean; readonly maxim
       new Uint8Array(memory.buffer, at, size).fill(0);
       return at;
     },
-    floats() {
-      refresh();
-      return floats;
-    },
-    ints() {
-      refresh();
-      return ints;
-    },
+    floats: () => floats,
+    ints: () => ints,
   };
 }

@@ -1,0 +1,13 @@
+// microgpt on one thread, through the engine that its command line and its library use.
+import { createEngine } from '../../dist/engine/engine.js';
+import { adamHyper } from '../../dist/train/optimizer.js';
+import { ADAM } from './sizes.mjs';
+
+export const open = (job) => {
+  const engine = createEngine('wasm', job.config, job.parameters);
+  let step = 0;
+  return {
+    step: () => engine.trainStep(job.batch, adamHyper(ADAM, ADAM.learningRate, step++)),
+    close: () => engine.close(),
+  };
+};

@@ -1,0 +1,148 @@
+/**
+ * microgpt bench: how fast this machine trains and generates, after a check that it does so correctly.
+ */
+import { availableParallelism, cpus } from 'node:os';
+import type { Command } from 'commander';
+import { MicrogptError } from '../base/errors.js';
+import { LIMITS } from '../base/limits.js';
+import { type BenchRow, bench } from '../engine/bench.js';
+import { expectedLoss } from '../engine/bench-check.js';
+import { type BenchJob, createBenchJob } from '../engine/bench-job.js';
+import { BACKENDS, type BackendName, DEFAULT_BACKEND } from '../engine/engine.js';
+import { parameterTable } from '../model/parameters.js';
+import { readDocuments } from '../node/corpora.js';
+import { loadScenario } from '../node/scenarios.js';
+import { nodeThreads } from '../node/threads.js';
+import { benchTable, roughly } from './bench-table.js';
+import { count, result, say } from './output.js';
+import { list, oneOf, whole } from './values.js';
+
+interface BenchFlags {
+  readonly backend?: readonly BackendName[];
+  readonly threads?: readonly number[];
+  readonly steps?: number;
+  readonly nEmbd?: number;
+  readonly nHead?: number;
+  readonly nLayer?: number;
+  readonly blockSize?: number;
+  readonly vocabSize?: number;
+  readonly batchSize?: number;
+  readonly runs: number;
+  readonly json?: true;
+}
+
+export function addBench(program: Command): void {
+  program
+    .command('bench')
+    .summary('measure how fast this machine trains and generates')
+    .description(
+      'Checks that each backend computes what the reference backend computes, then measures training and generating. ' +
+        'Without a scenario, the batches are made-up tokens that fill the context.',
+    )
+    .argument('[scenario]', 'whose texts and settings to measure with: names')
+    .option('--n-embd <n>', 'width: numbers per token', whole('--n-embd', 1, LIMITS.nEmbd))
+    .option('--n-head <n>', 'attention heads', whole('--n-head', 1, LIMITS.nHead))
+    .option('--n-layer <n>', 'layers', whole('--n-layer', 1, LIMITS.nLayer))
+    .option('--block-size <n>', 'context length in tokens', whole('--block-size', 1, LIMITS.blockSize))
+    .option(
+      '--vocab-size <n>',
+      'different tokens, without a scenario (default: 65)',
+      whole('--vocab-size', 2, LIMITS.vocabSize),
+    )
+    .option('--batch-size <n>', 'examples per step', whole('--batch-size', 1, 65_536))
+    .option('--steps <n>', 'steps of the full run whose time is estimated', whole('--steps', 1))
+    .option(
+      '--backend <names>',
+      `what computes, separated by commas: ${BACKENDS.join(', ')} (default: ${DEFAULT_BACKEND})`,
+      list('--backend', (flag) => oneOf(flag, BACKENDS)),
+    )
+    .option(
+      '--threads <numbers>',
+      'thread counts of the wasm backend, separated by commas (default: 1 and all cores)',
+      list('--threads', (flag) => whole(flag, 1, 256)),
+    )
+    .option(
+      '--runs <n>',
+      'runs of each measurement, of which the best and the median count',
+      whole('--runs', 1, 1000),
+      5,
+    )
+    .option('--json', 'print one JSON object instead of a table')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  microgpt bench names                                 the canonical model, as train runs it
+  microgpt bench names --backend wasm,reference,value  every backend
+  microgpt bench --n-embd 128 --n-layer 4 --block-size 64 --batch-size 12 --threads 1,2
+  microgpt bench names --json
+
+GFLOP/s counts 6 operations for each matrix weight and token and 6·C·t·(t+1) of attention for each layer and sequence of t tokens.
+The peak is the best 256 × 256 × 256 matrix product on the same backend and threads, measured before and after.`,
+    )
+    .action((scenario: string | undefined, flags: BenchFlags) => runBench(scenario, flags));
+}
+
+async function runBench(scenarioName: string | undefined, flags: BenchFlags): Promise<void> {
+  if (scenarioName !== undefined && flags.vocabSize !== undefined) {
+    throw new MicrogptError(
+      'MG_CLI_USAGE',
+      '--vocab-size cannot be chosen with a scenario, whose texts decide it',
+      'leave out --vocab-size or the scenario',
+    );
+  }
+  const scenario = scenarioName === undefined ? null : await loadScenario(scenarioName);
+  const { nEmbd, nHead, nLayer, blockSize } = flags;
+  const job = createBenchJob({
+    documents: scenario === null ? undefined : await readDocuments(scenario.data),
+    recipe: scenario?.recipe,
+    model: { nEmbd, nHead, nLayer, blockSize, vocabSize: flags.vocabSize },
+    steps: flags.steps,
+    batchSize: flags.batchSize,
+  });
+  say(describe(job, scenario?.name));
+  const expected = expectedLoss(job);
+  const rows: BenchRow[] = [];
+  for (const [backend, threads] of combinations(flags)) {
+    say(`measuring ${backend}${backend === 'wasm' ? `, ${threads} thread${threads === 1 ? '' : 's'}` : ''} …`);
+    const row = bench(job, expected, backend, {
+      now: () => performance.now(),
+      runs: flags.runs,
+      threads: threads > 1 ? nodeThreads(threads) : undefined,
+    });
+    rows.push(row);
+  }
+  if (flags.json) result(JSON.stringify(report(job, scenario?.name, rows)));
+  else for (const line of benchTable(job, rows)) result(line);
+}
+
+/** Backends and thread counts; only wasm has threads. */
+function combinations(flags: BenchFlags): [BackendName, number][] {
+  const threads = flags.threads ?? [...new Set([1, availableParallelism()])];
+  return (flags.backend ?? [DEFAULT_BACKEND]).flatMap((name) =>
+    (name === 'wasm' ? threads : [1]).map((n): [BackendName, number] => [name, n]),
+  );
+}
+
+function describe({ config, batchSize, steps }: BenchJob, scenario: string | undefined): string {
+  const { total } = parameterTable(config);
+  return (
+    `${scenario ?? 'made-up tokens'}: ${count(total)} parameters (${config.nLayer} × ${config.nEmbd} wide, ${config.nHead} heads, ` +
+    `context ${config.blockSize}, ${config.vocabSize} tokens), ${batchSize} a step, ${count(steps)} steps\n` +
+    `Node ${process.version}, ${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores`
+  );
+}
+
+function report(job: BenchJob, scenario: string | undefined, rows: readonly BenchRow[]) {
+  const { config, batchSize, steps } = job;
+  return {
+    node: process.version,
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: availableParallelism(),
+    scenario: scenario ?? null,
+    model: { ...config, parameters: parameterTable(config).total },
+    batchSize,
+    steps,
+    rows: rows.map((row) => ({ ...row, fullRun: roughly(row.fullRunSeconds) })),
+  };
+}
