@@ -6,19 +6,23 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
+const windows = process.platform === 'win32';
+
 /** Runs a command with its output shown on stderr; ends this process with its exit code when it fails. */
 export function run(command, args, options = {}) {
-  const shell = process.platform === 'win32';
-  const result = spawnSync(command, args, { cwd: root, stdio: ['inherit', 2, 2], shell, ...options });
+  const result = spawnSync(command, args, { cwd: root, stdio: ['inherit', 2, 2], ...options });
   if (result.error) throw result.error;
   if (result.status !== 0) process.exit(result.status ?? 1);
 }
 
-/** Installs the packages of `folder` when its lock file asks for something that is not there. */
+/** Installs the packages of `folder` unless they are there. A folder without a lock file names exact versions that need nothing else. */
 export function install(folder = root) {
-  if (installed(folder)) return;
+  const locked = existsSync(`${folder}/package-lock.json`);
+  if (locked ? installedAsLocked(folder) : installedAsNamed(folder)) return;
   console.error(`Installing packages (once)${folder === root ? '' : ` in ${folder}`} …`);
-  run('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'], { cwd: folder });
+  const args = [...(locked ? ['ci'] : ['install', '--no-package-lock']), '--no-audit', '--no-fund', '--ignore-scripts'];
+  // On Windows npm is a script that only a shell can start.
+  run(windows ? 'npm.cmd' : 'npm', [...args, '--loglevel=error'], { cwd: folder, shell: windows });
 }
 
 /** Compiles src/ and examples/ into dist/. */
@@ -33,12 +37,20 @@ export function setUp() {
   build();
 }
 
-function installed(folder) {
+const readJson = (path) => JSON.parse(readFileSync(path, 'utf8'));
+
+function installedAsLocked(folder) {
   const have = `${folder}/node_modules/.package-lock.json`;
   if (!existsSync(have)) return false;
-  const wanted = JSON.parse(readFileSync(`${folder}/package-lock.json`, 'utf8')).packages;
-  const present = JSON.parse(readFileSync(have, 'utf8')).packages;
-  return Object.entries(wanted).every(
+  const present = readJson(have).packages;
+  return Object.entries(readJson(`${folder}/package-lock.json`).packages).every(
     ([path, entry]) => path === '' || entry.optional || present[path]?.version === entry.version,
   );
+}
+
+function installedAsNamed(folder) {
+  return Object.entries(readJson(`${folder}/package.json`).devDependencies).every(([name, version]) => {
+    const path = `${folder}/node_modules/${name}/package.json`;
+    return existsSync(path) && readJson(path).version === version;
+  });
 }

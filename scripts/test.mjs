@@ -10,6 +10,8 @@ setUp();
 if (full) {
   run(process.execPath, [`${root}/node_modules/typescript/bin/tsc`, '-p', 'tsconfig.json']);
   install(`${root}/test/full`);
+  install(`${root}/test/nodes`);
+  install(`${root}/kernels`);
   run(process.execPath, ['scripts/lint.mjs']);
 }
 run(process.execPath, [`${root}/node_modules/vitest/vitest.mjs`, 'run', ...args], {

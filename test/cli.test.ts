@@ -137,6 +137,10 @@ describe('bad input: a code, a sentence, a way out, an exit code, and nothing wr
     [2, 'MG_CLI_VALUE', ['train', 'names', '--steps', '0']],
     [2, 'MG_CLI_VALUE', ['train', 'names', '--steps', '1e3']],
     [2, 'MG_CLI_VALUE', ['train', 'names', '--lr', '0']],
+    [2, 'MG_CLI_VALUE', ['train', 'names', '--output', '']],
+    [2, 'MG_CLI_VALUE', ['data', 'fetch', 'names', '--from', 'file:///etc/passwd']],
+    [2, 'MG_ENGINE_MEMORY', ['train', 'names', '--n-embd', '2048', '--n-layer', '4', '--batch-size', '64']],
+    [2, 'MG_CKPT_FORMAT', ['train', 'names', '--n-embd', '1536']],
     [2, 'MG_CLI_VALUE', ['train', 'names', '--lr', 'NaN']],
     [2, 'MG_CLI_VALUE', ['train', 'names', '--seed', '-5']],
     [2, 'MG_CLI_VALUE', ['train', 'names', '--backend', 'gpu']],
@@ -201,20 +205,32 @@ describe('Ctrl-C and kill', () => {
   ])('%s in the middle: saves, says how to go on, exits with %i', async (signal, code) => {
     const cwd = temporaryFolder();
     let sent = false;
-    const outcome = await microgpt(['train', 'names', '--steps', '1000000'], {
-      cwd,
-      onStderr: (text, kill) => {
-        if (sent || !text.includes('step ')) return;
-        sent = true;
-        kill(signal);
-      },
-    });
+    const interrupt = (text: string, kill: (signal: NodeJS.Signals) => void) => {
+      if (sent || !text.includes('step ')) return;
+      sent = true;
+      kill(signal);
+    };
+    const outcome = await microgpt(['train', 'names', '--steps', '1000000'], { cwd, onStderr: interrupt });
     expect(outcome.code).toBe(code);
     expect(outcome.stderr).toMatch(/saved models\/names\/model\.json \(.+\) after [\d,]+ of 1,000,000 steps/);
     expect(outcome.stderr).toContain('microgpt generate --model models/names/model.json');
     expect(leftIn(join(cwd, 'models/names'))).toEqual(['model.json']);
     expect((await microgpt(['generate', '-n', '1'], { cwd })).code).toBe(0);
+
+    // A second interrupted run does not touch what is there.
+    const before = readFileSync(join(cwd, 'models/names/model.json'), 'utf8');
+    sent = false;
+    const again = await microgpt(['train', 'names', '--steps', '1000000', '--seed', '9'], { cwd, onStderr: interrupt });
+    expect(again.stderr).toContain('saved models/names/model.interrupted.json');
+    expect(readFileSync(join(cwd, 'models/names/model.json'), 'utf8')).toBe(before);
   });
+});
+
+test('whoever stops reading the progress does not stop the training', async () => {
+  const cwd = temporaryFolder();
+  const command = `${JSON.stringify(process.execPath)} ${JSON.stringify(join(ROOT, 'bin/microgpt.js'))} train names --steps 3000 2>&1 | head -n 1`;
+  await runCommand('bash', ['-c', command], { cwd });
+  expect(readFileSync(join(cwd, 'models/names/model.json'), 'utf8')).toMatch(/^\{"config"/);
 });
 
 test('an output that is a link: the file behind it is replaced, the link stays', async () => {

@@ -114,7 +114,7 @@ describe.each<[RecipeName, string, string, number]>([
 const logged = (path: string) => [...goldenText(path).matchAll(/^sample +\d+: (.*)$/gm)].map((match) => match[1]);
 const load = (path: string) => decodeModel(new TextEncoder().encode(goldenText(path)), path).checkpoint;
 
-describe.each<BackendName>(['reference', 'value'])(
+describe.each<BackendName>(['reference', 'value', 'wasm'])(
   'models that the Python programs wrote generate what they gave (%s)',
   (backend) => {
     test('persistence: 20 samples at temperature 0.6 after random.seed(42)', () => {
@@ -164,4 +164,12 @@ test('the recorded forward pass of step 1, position by position', () => {
     expect(largestDifference(ours, logits)).toBeLessThan(1e-12);
     if (probs) expect(largestDifference(probabilities(ours, 1), probs)).toBeLessThan(1e-12);
   }
+});
+
+test('the canonical run in f32 (wasm): all 1,000 losses within 1e-5, and the same 20 names', async () => {
+  const run = start('canonical', 'wasm');
+  const ours = await losses(run, 1000);
+  expect(largestDifference(ours, goldenLosses('canonical/losses.txt'))).toBeLessThan(1e-5);
+  const names = sampleTexts(run.engine.decoder(), run, pythonDraw(run.random), { samples: 20, temperature: 0.5 });
+  expect(names).toEqual(goldenText('canonical/samples.txt').trim().split('\n'));
 });

@@ -46,8 +46,8 @@ describe.runIf(FULL)('other versions of Node', () => {
     return;
   }
   const binary = (version: number): string => {
-    const path = join(ROOT, `test/full/node_modules/node-${version}/bin/node`);
-    expect(existsSync(path), `${path} is missing: npm ci --ignore-scripts in test/full`).toBe(true);
+    const path = join(ROOT, `test/nodes/node_modules/node-${version}/bin/node`);
+    expect(existsSync(path), `${path} is missing: npm ci --ignore-scripts in test/nodes`).toBe(true);
     return path;
   };
 

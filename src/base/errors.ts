@@ -5,7 +5,17 @@
  */
 
 /** Exit codes of the command line. */
-export const EXIT = { ok: 0, bug: 1, usage: 2, data: 3, disk: 4, diverged: 5, sigint: 130, sigterm: 143 } as const;
+export const EXIT = {
+  ok: 0,
+  bug: 1,
+  usage: 2,
+  data: 3,
+  disk: 4,
+  diverged: 5,
+  sighup: 129,
+  sigint: 130,
+  sigterm: 143,
+} as const;
 
 export interface ErrorKind {
   readonly exit: number;
@@ -16,8 +26,10 @@ export const ERRORS = {
   MG_CLI_USAGE: { exit: EXIT.usage, about: 'A flag, a command or an argument that does not exist or is missing.' },
   MG_CLI_VALUE: { exit: EXIT.usage, about: 'A flag has a value outside its range or of the wrong kind.' },
   MG_CLI_SCENARIO: { exit: EXIT.usage, about: 'There is no scenario of that name.' },
+  MG_OPTION_VALUE: { exit: EXIT.usage, about: 'An option given to the library is out of range or of the wrong kind.' },
   MG_CONFIG_INVALID: { exit: EXIT.usage, about: 'Model sizes that do not fit together or are out of range.' },
   MG_TRAIN_BACKEND: { exit: EXIT.usage, about: 'The chosen backend cannot do what was asked.' },
+  MG_ENGINE_MEMORY: { exit: EXIT.usage, about: 'Training at these sizes would take more memory than the engine has.' },
   MG_TRAIN_NONFINITE: {
     exit: EXIT.diverged,
     about: 'The loss became NaN or infinite; training stopped and nothing was saved.',

@@ -9,8 +9,10 @@ export const LIMITS = {
   vocabSize: 65_536,
   /** Numbers in all weights together. */
   parameters: 2 ** 28,
+  /** Bytes that training may take in all: what 32-bit addresses reach, with room for what is not counted. */
+  engineBytes: 3.75 * 2 ** 30,
   /** Bytes of a model file in JSON. */
-  modelJsonBytes: 256 * 1024 * 1024,
+  modelJsonBytes: 400_000_000,
   jsonDepth: 32,
   /** Bytes of a text that is read whole. */
   textBytes: 256 * 1024 * 1024,

@@ -141,6 +141,8 @@ describe('files that are no sound models are refused, each with its code', () =>
     ['text after the end', `${text}x`, 'MG_CKPT_JSON'],
     ['a key twice', text.replace('"chars"', '"config": {}, "chars"'), 'MG_CKPT_JSON'],
     ['a forbidden name', text.replace('"wte"', '"__proto__"'), 'MG_CKPT_JSON'],
+    ['another forbidden name', text.replace('"wte"', '"constructor"'), 'MG_CKPT_JSON'],
+    ['a line break in a string', text.replace('"wte"', '"w\nte"'), 'MG_CKPT_JSON'],
     ['too deep', `{"config": ${'['.repeat(100)}`, 'MG_CKPT_JSON'],
     ['a size missing', damaged((f) => delete f.config.n_head), 'MG_CKPT_CONFIG'],
     ['a size as text', damaged((f) => (f.config.n_head = '2')), 'MG_CKPT_CONFIG'],

@@ -3,8 +3,10 @@
  * A model that those scripts could have trained is written byte for byte as they would; what differs goes into extra fields of
  * `config` (activation, norm, …), which they ignore.
  */
+import { MicrogptError } from '../base/errors.js';
 import type { JsonObject } from '../base/json.js';
 import { pythonDumps } from '../base/json.js';
+import { LIMITS } from '../base/limits.js';
 import type { Checkpoint, Decoded, DecodeOptions } from './checkpoint.js';
 import {
   BOS_NAME,
@@ -28,7 +30,23 @@ export function decodeNestedJson(file: JsonObject, options: DecodeOptions, sourc
   return { checkpoint: { config, tokenizer, parameters }, format: 'nested model.json', notes };
 }
 
+/** What a weight takes at the most in the usual run of numbers: sign, point, 17 digits, exponent, comma and space. */
+const BYTES_PER_WEIGHT = 24;
+
+/** @throws MG_CKPT_FORMAT when a model has too many parameters to be written as JSON and read again. */
+export function requireJsonSize(parameters: number): void {
+  if (parameters * BYTES_PER_WEIGHT <= LIMITS.modelJsonBytes) return;
+  const most = Math.floor(LIMITS.modelJsonBytes / BYTES_PER_WEIGHT);
+  throw new MicrogptError(
+    'MG_CKPT_FORMAT',
+    `a model.json can hold ${most.toLocaleString('en')} parameters, this model has ${parameters.toLocaleString('en')}`,
+    'choose a smaller width or fewer layers',
+  );
+}
+
+/** The text of the file. @throws MG_CKPT_FORMAT when the model is too large for it. */
 export function encodeNestedJson({ config, tokenizer, parameters }: Checkpoint): string {
+  requireJsonSize(parameters.length);
   return pythonDumps(
     {
       config: configFields(config),

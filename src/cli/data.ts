@@ -4,6 +4,7 @@
 import { Argument, type Command } from 'commander';
 import { DOWNLOADS, fetchCorpus } from '../node/corpora.js';
 import { result, say } from './output.js';
+import { webAddress } from './values.js';
 
 export function addData(program: Command): void {
   const data = program
@@ -15,7 +16,7 @@ export function addData(program: Command): void {
     .summary('download a text once')
     .description('Downloads a text, checks that it is the expected one, keeps it in a cache and prints its path.')
     .addArgument(new Argument('<name>', 'which').choices(DOWNLOADS.map((d) => d.name)))
-    .option('--from <url>', 'another address that serves the same file')
+    .option('--from <url>', 'another http(s) address that serves the same file', webAddress('--from'))
     .addHelpText(
       'after',
       `

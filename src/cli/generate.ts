@@ -7,7 +7,7 @@ import { generate } from '../engine/text.js';
 import { ACTIVATIONS, type ModelConfig } from '../model/config.js';
 import { findNewestModel, loadModel } from '../node/models.js';
 import { note, result } from './output.js';
-import { alias, decimal, oneOf, seed, whole } from './values.js';
+import { alias, decimal, oneOf, path, seed, whole } from './values.js';
 
 export interface ModelFlags {
   readonly model?: string;
@@ -42,7 +42,7 @@ export function addGenerate(program: Command): void {
       'after',
       `
 Examples:
-  microgpt generate                            20 samples from the model trained last
+  microgpt generate                            20 samples from the newest model in ./models
   microgpt generate -n 5 --prompt an           5 that begin with "an"
   microgpt generate --model models/names/model.json --temperature 0.8 --seed 7`,
     )
@@ -54,7 +54,11 @@ Examples:
 /** --model and what belongs to it, for every command that opens a model. */
 export function addModelFlags(command: Command): Command {
   command
-    .option('-m, --model <path>', 'model file, or its folder (default: the one trained last)')
+    .option(
+      '-m, --model <path>',
+      'model file, or its folder (default: the newest in ./models, or ./model.json)',
+      path('--model'),
+    )
     .option(
       '--activation <name>',
       `for files that do not say theirs: ${ACTIVATIONS.join(', ')}`,

@@ -4,7 +4,7 @@
 import type { Command } from 'commander';
 import { parameterTable } from '../model/parameters.js';
 import { addModelFlags, type ModelFlags, openModel } from './generate.js';
-import { count, result } from './output.js';
+import { count, printable, result } from './output.js';
 
 export function addInfo(program: Command): void {
   const command = program
@@ -41,5 +41,5 @@ async function printInfo(flags: ModelFlags): Promise<void> {
     ['characters', tokenizer.pieces.map((piece) => piece ?? '<BOS>').join(' ')],
     ['missing', 'optimizer state and step: this format has no place for them'],
   ];
-  for (const [name, value] of rows) result(`${name.padEnd(14)}${value}`);
+  for (const [name, value] of rows) result(`${name.padEnd(14)}${printable(value)}`);
 }

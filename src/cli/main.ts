@@ -8,14 +8,17 @@ import { addBench } from './bench.js';
 import { addData } from './data.js';
 import { addGenerate } from './generate.js';
 import { addInfo } from './info.js';
-import { complain } from './output.js';
+import { complain, say } from './output.js';
 import { addTrain } from './train.js';
 
 export async function main(argv: readonly string[]): Promise<number> {
   // A reader that has seen enough (`| head`) is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') say(`error: cannot write the output: ${error.message}`);
     process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.disk);
   });
+  // Nobody listens to the progress any more: no reason to give up the work.
+  process.stderr.on('error', () => {});
 
   let exitCode: number = EXIT.ok;
   const program = createProgram((code) => {
@@ -31,6 +34,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return EXIT.ok; // --help, --version
+      if (error.code === 'commander.help') return EXIT.usage; // a command that needs another; its help was shown
       const message = error.message.replace(/^error: /, '').replace(/\n/g, ' ');
       return complain(new MicrogptError('MG_CLI_USAGE', message, `see microgpt ${commandPath(program, argv)}--help`));
     }

@@ -3,22 +3,30 @@
  */
 import { MicrogptError } from '../base/errors.js';
 
+/** A line about the work, on stderr. */
 export function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
+/** Something the user did not say and should know. */
 export function note(sentence: string): void {
   say(`note: ${sentence}`);
 }
 
+/** A line of the result. On a terminal, characters that could command it are shown as \\u escapes; elsewhere text stays as it is. */
 export function result(line: string): void {
-  process.stdout.write(`${line}\n`);
+  process.stdout.write(`${process.stdout.isTTY ? printable(line) : line}\n`);
+}
+
+/** Control characters as \\u escapes. */
+export function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** Prints an error in its form and returns the exit code. Only our own bugs show a stack. */
 export function complain(error: unknown): number {
   if (error instanceof MicrogptError) {
-    say(`error ${error.code}: ${error.message}\n  → ${error.remedy}`);
+    say(`error ${error.code}: ${printable(error.message)}\n  → ${error.remedy}`);
     return error.exitCode;
   }
   say(`error: this is a bug in microgpt, please report it\n${error instanceof Error ? error.stack : String(error)}`);

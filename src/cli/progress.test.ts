@@ -8,7 +8,7 @@ function run(isTTY: boolean) {
   let [time, text] = [0, ''];
   const screen = {
     isTTY,
-    columns: 100,
+    columns: 80,
     write: (s: string) => {
       text += s;
     },
@@ -36,8 +36,8 @@ test('on a terminal: one line, rewritten', () => {
   const drawn = text.split('\r\u001b[K');
   expect(drawn.length).toBeGreaterThan(50);
   expect(drawn.length).toBeLessThan(200);
-  expect(drawn[51]).toBe('step  501/1000  loss 2.4990  (mean of last 100: 2.5485)  100 steps/s  0:05 left');
-  for (const line of drawn) expect(line.trimEnd().length).toBeLessThan(100);
+  expect(drawn[51]).toBe('step  501/1000  loss 2.4990  mean 2.5485  100 steps/s  0:05 left');
+  for (const line of drawn) expect(line.trimEnd().length).toBeLessThan(80);
 });
 
 test('elsewhere: plain lines, ten of them and the first', () => {
@@ -45,7 +45,7 @@ test('elsewhere: plain lines, ten of them and the first', () => {
   expect(text).not.toContain('\r');
   const lines = text.trimEnd().split('\n');
   expect(lines).toHaveLength(11);
-  expect(lines.at(-1)).toBe('step 1000/1000  loss 2.0000  (mean of last 100: 2.0495)  100 steps/s  0:00 left');
+  expect(lines.at(-1)).toBe('step 1000/1000  loss 2.0000  mean 2.0495  100 steps/s  0:00 left');
 });
 
 test('sizes and durations', () => {

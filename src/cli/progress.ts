@@ -12,7 +12,7 @@ export interface ProgressScreen {
 }
 
 const REDRAW_MS = 100;
-const WINDOW = 100; // steps that the mean loss is taken over
+const WINDOW = 100; // steps that `mean`, the mean loss, is taken over
 const SPEED_WINDOW_MS = 2000; // how far back the speed looks, so that it forgets the slow first steps
 
 export interface Progress {
@@ -36,7 +36,7 @@ export function createProgress(screen: ProgressScreen, now: () => number): Progr
     return [
       `step ${step}/${event.steps}`,
       `loss ${event.loss.toFixed(4)}`,
-      `(mean of last ${recent.length}: ${mean.toFixed(4)})`,
+      `mean ${mean.toFixed(4)}`,
       `${count(Number(speed.toPrecision(3)))} steps/s`,
       `${duration((event.steps - event.step) / speed)} left`,
     ].join('  ');
@@ -49,7 +49,7 @@ export function createProgress(screen: ProgressScreen, now: () => number): Progr
     if (old > 0) marks = marks.slice(old);
     shown = event.step;
     const text = line(event);
-    if (screen.isTTY) screen.write(`\r\u001b[K${text.slice(0, (screen.columns ?? 80) - 1)}`);
+    if (screen.isTTY) screen.write(`\r\u001b[K${text.slice(0, (screen.columns || 80) - 1)}`);
     else screen.write(`${text}\n`);
   }
 

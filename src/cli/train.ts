@@ -6,16 +6,18 @@ import { basename, extname, join } from 'node:path';
 import type { Command } from 'commander';
 import { EXIT, MicrogptError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
+import { requireJsonSize } from '../checkpoint/nested-json.js';
 import { BACKENDS, type BackendName } from '../engine/engine.js';
 import { createTraining, type Training } from '../engine/training.js';
 import { readDocuments } from '../node/corpora.js';
 import { requireWritable } from '../node/files.js';
 import { saveModel } from '../node/models.js';
 import { loadScenario } from '../node/scenarios.js';
+import { nodeThreads } from '../node/threads.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
 import { count, duration, result, say, size } from './output.js';
 import { createProgress } from './progress.js';
-import { alias, decimal, oneOf, seed, whole } from './values.js';
+import { alias, decimal, oneOf, path, seed, whole } from './values.js';
 
 interface TrainFlags {
   readonly data?: string;
@@ -30,6 +32,7 @@ interface TrainFlags {
   readonly blockSize?: number;
   readonly batchSize?: number;
   readonly backend?: BackendName | 'auto';
+  readonly threads?: number;
 }
 
 const SAMPLES = 20;
@@ -43,8 +46,8 @@ export function addTrain(program: Command, exit: (code: number) => void): void {
       'Trains a model on a text with one example per line, saves it as model.json and prints 20 samples of it.',
     )
     .argument('[scenario]', 'what to train on: names')
-    .option('--data <file>', 'text to train on instead, one example per line')
-    .option('--output <path>', 'where to save (default: models/<scenario or file name>/model.json)')
+    .option('--data <file>', 'text to train on instead, one example per line', path('--data'))
+    .option('--output <path>', 'where to save (default: models/<scenario or file name>/model.json)', path('--output'))
     .option(
       '--recipe <name>',
       `settings to start from: ${Object.keys(RECIPES).join(', ')}`,
@@ -62,6 +65,11 @@ export function addTrain(program: Command, exit: (code: number) => void): void {
       '--backend <name>',
       `what computes: ${[...BACKENDS, 'auto'].join(', ')}`,
       oneOf('--backend', [...BACKENDS, 'auto']),
+    )
+    .option(
+      '--threads <n>',
+      'threads for large models; any number gives the same model (default: all cores)',
+      whole('--threads', 1, 256),
     )
     .addHelpText(
       'after',
@@ -106,7 +114,9 @@ async function train(scenarioName: string | undefined, flags: TrainFlags): Promi
     learningRate: flags.lr,
     batchSize: flags.batchSize,
     backend: flags.backend,
+    threads: nodeThreads(flags.threads),
   });
+  requireJsonSize(training.parameters);
   await requireWritable(output);
   describe(training, flags.data ?? scenario!.description, output);
   try {
@@ -120,47 +130,57 @@ async function runAndSave(training: Training, output: string): Promise<number> {
   const started = performance.now();
   const signals = listenForSignals();
   const progress = createProgress(process.stderr, () => performance.now());
-  let stopped = 0;
+  let done = 0;
   try {
     let paused = performance.now();
     for await (const event of training.events({ signal: signals.signal })) {
       if (event.type === 'step') progress.step(event);
-      else stopped = event.step;
+      else done = event.step;
       if (performance.now() - paused < YIELD_MS) continue;
       await new Promise((resolve) => setImmediate(resolve));
       paused = performance.now();
     }
-  } finally {
     progress.end();
+    const took = readableSeconds((performance.now() - started) / 1000);
+    if (done < training.steps) return await saveInterrupted(training, output, done, signals.exitCode());
+    const bytes = await saveModel(output, training.checkpoint());
+    say(`saved ${output} (${size(bytes)}) after ${count(done)} steps, ${took}`);
+  } finally {
     signals.forget();
-  }
-
-  const bytes = await saveModel(output, training.checkpoint());
-  const seconds = (performance.now() - started) / 1000;
-  const took = seconds < 60 ? `${seconds.toFixed(1)} s` : duration(seconds);
-  say(`saved ${output} (${size(bytes)}) after ${count(stopped)} of ${count(training.steps)} steps, ${took}`);
-  if (signals.exitCode() !== EXIT.ok) {
-    say(`  try it:           microgpt generate --model ${output}`);
-    say(
-      '  train to the end: give the same command again; it starts over and goes the same way (a model.json keeps no optimizer state)',
-    );
-    return signals.exitCode();
   }
   for (const text of training.samples(SAMPLES)) result(text);
   say(`more of them: microgpt generate --model ${output} --seed 1`);
   return EXIT.ok;
 }
 
+/** A finished model is never replaced by an unfinished one: that goes beside it. */
+async function saveInterrupted(training: Training, output: string, done: number, exitCode: number): Promise<number> {
+  if (done === 0) {
+    say('stopped before the first step: nothing to save');
+    return exitCode;
+  }
+  const there = await stat(output).catch(() => null);
+  const path = there === null ? output : `${output.replace(/\.json$/, '')}.interrupted.json`;
+  const bytes = await saveModel(path, training.checkpoint());
+  say(`saved ${path} (${size(bytes)}) after ${count(done)} of ${count(training.steps)} steps`);
+  if (path !== output) say(`  ${output} is as it was`);
+  say(`  try it:           microgpt generate --model ${path}`);
+  say(
+    '  train to the end: give the same command again; it starts over and goes the same way (a model.json keeps no optimizer state)',
+  );
+  return exitCode;
+}
+
+function readableSeconds(seconds: number): string {
+  return seconds < 60 ? `${seconds.toFixed(1)} s` : duration(seconds);
+}
+
 /** The first signal ends the run after the step in progress, the second at once. */
 function listenForSignals() {
   const controller = new AbortController();
   let code: number = EXIT.ok;
-  const handlers = (
-    [
-      ['SIGINT', EXIT.sigint],
-      ['SIGTERM', EXIT.sigterm],
-    ] as const
-  ).map(([name, exitCode]) => {
+  const codes = { SIGINT: EXIT.sigint, SIGTERM: EXIT.sigterm, SIGHUP: EXIT.sighup } as const;
+  const handlers = Object.entries(codes).map(([name, exitCode]) => {
     const handler = () => {
       if (controller.signal.aborted) process.exit(exitCode);
       code = exitCode;

@@ -42,6 +42,23 @@ export function decimal(flag: string, least: number, most: number, open = false)
   };
 }
 
+/** The path of a file, which cannot be empty. */
+export function path(flag: string): (value: string) => string {
+  return (value) => {
+    if (value === '' || value.includes('\0')) throw bad(flag, value, 'a path');
+    return value;
+  };
+}
+
+/** An address to download from. */
+export function webAddress(flag: string): (value: string) => string {
+  return (value) => {
+    if (!/^https?:\/\/[^/]/.test(value) || !URL.canParse(value)) throw bad(flag, value, 'an http or https address');
+    return value;
+  };
+}
+
+/** One of a few words. */
 export function oneOf<T extends string>(flag: string, choices: readonly T[]): (value: string) => T {
   return (value) => {
     const choice = choices.find((c) => c === value);

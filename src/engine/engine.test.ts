@@ -6,6 +6,7 @@ import { type ModelConfig, modelConfig } from '../model/config.js';
 import { initialParameters, parameterTable } from '../model/parameters.js';
 import { adamHyper } from '../train/optimizer.js';
 import { createEngine, type Engine } from './engine.js';
+import { requireMemory, trainingMemory } from './memory.js';
 
 const V = 7;
 const configs: [string, Partial<ModelConfig>][] = [
@@ -35,6 +36,11 @@ function pair(choices: Partial<ModelConfig>) {
   };
 }
 
+function cosine(a: Float64Array, b: Float64Array): number {
+  const dot = (x: Float64Array, y: Float64Array) => x.reduce((sum, xi, i) => sum + xi * y[i], 0);
+  return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
+}
+
 describe.each(configs)('%s', (_, choices) => {
   test('scalar and reference engine: loss and every gradient', () => {
     const { batch, value, reference } = pair(choices);
@@ -49,6 +55,20 @@ describe.each(configs)('%s', (_, choices) => {
         a.gradients.subarray(p.offset, p.offset + p.size).some((g) => g !== 0),
         p.name,
       ).toBe(true);
+    }
+  });
+
+  test('reference and wasm engine: the loss, and each gradient tensor to a cosine of 0.99999', () => {
+    const { config, batch, reference } = pair(choices);
+    const wasm = createEngine('wasm', config, reference.parameters());
+    const a = reference.gradients(batch);
+    const b = wasm.gradients(batch);
+    expect(Math.abs(a.loss - b.loss)).toBeLessThan(1e-5);
+    for (const p of parameterTable(config).list) {
+      const [x, y] = [a, b].map(({ gradients }) => gradients.subarray(p.offset, p.offset + p.size));
+      // A bias of the keys shifts all scores of a query alike, which softmax does not see: its gradient is 0 but for rounding.
+      if (p.name.endsWith('attn_bk')) expect(Math.max(...y.map(Math.abs))).toBeLessThan(1e-7);
+      else expect(cosine(x, y), p.name).toBeGreaterThan(0.99999);
     }
   });
 
@@ -91,17 +111,20 @@ test('the reference engine’s gradient is the slope of its loss, in every tenso
   }
 });
 
-test.each(['value', 'reference'] as const)('%s: a batch is overfitted, and its first loss is about ln V', (backend) => {
-  const config = modelConfig({ nEmbd: 8, nHead: 2, blockSize: 5, vocabSize: V });
-  const random = createPythonRandom(5);
-  const parameters = initialParameters(parameterTable(config), { std: 0.08, residualStd: 0.08 }, random.gauss);
-  const engine: Engine = createEngine(backend, config, parameters);
-  const batch = collate([Int32Array.of(6, 1, 2, 3, 4, 6)], config.blockSize);
-  const adam = { learningRate: 0.02, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0 };
-  const losses = Array.from({ length: 150 }, (_, step) => engine.trainStep(batch, adamHyper(adam, 0.02, step)));
-  expect(Math.abs(losses[0] - Math.log(V)) / Math.log(V)).toBeLessThan(0.1);
-  expect(losses[149]).toBeLessThan(0.01);
-});
+test.each(['value', 'reference', 'wasm'] as const)(
+  '%s: a batch is overfitted, and its first loss is about ln V',
+  (backend) => {
+    const config = modelConfig({ nEmbd: 8, nHead: 2, blockSize: 5, vocabSize: V });
+    const random = createPythonRandom(5);
+    const parameters = initialParameters(parameterTable(config), { std: 0.08, residualStd: 0.08 }, random.gauss);
+    const engine: Engine = createEngine(backend, config, parameters);
+    const batch = collate([Int32Array.of(6, 1, 2, 3, 4, 6)], config.blockSize);
+    const adam = { learningRate: 0.02, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0 };
+    const losses = Array.from({ length: 150 }, (_, step) => engine.trainStep(batch, adamHyper(adam, 0.02, step)));
+    expect(Math.abs(losses[0] - Math.log(V)) / Math.log(V)).toBeLessThan(0.1);
+    expect(losses[149]).toBeLessThan(0.01);
+  },
+);
 
 test('sequences side by side do not see each other', () => {
   const { config, reference } = pair({});
@@ -114,8 +137,25 @@ test('sequences side by side do not see each other', () => {
 
 test('an unknown backend is refused by name', () => {
   const config = modelConfig({ vocabSize: V });
-  const create = () => createEngine('gpu' as 'auto', config, new Float64Array(0));
+  const create = () => createEngine('gpu' as 'auto', config, new Float64Array(parameterTable(config).total));
   expect(create).toThrow(
     expect.objectContaining({ code: 'MG_TRAIN_BACKEND', message: expect.stringContaining('gpu') }),
   );
+});
+
+test('memory is counted before it is taken, and too much is refused with the numbers', () => {
+  const large = modelConfig({ nEmbd: 384, nHead: 6, nLayer: 6, blockSize: 256, vocabSize: 65 });
+  const { model, step } = trainingMemory('wasm', large, 8, 256);
+  expect(model).toBeGreaterThan(6 * 4 * 10_000_000);
+  expect(step).toBeGreaterThan(3e8);
+  expect(model + step).toBeLessThan(1.2e9);
+  expect(trainingMemory('reference', large, 8, 256).step).toBeGreaterThan(step);
+  expect(() => requireMemory('auto', large, 8, 256)).not.toThrow();
+  expect(() => requireMemory('auto', large, 64, 256)).toThrow(
+    expect.objectContaining({
+      code: 'MG_ENGINE_MEMORY',
+      message: expect.stringMatching(/64 × 256 tokens; the limit is 4,027 MB/),
+    }),
+  );
+  expect(() => requireMemory('value', large, 1, 256)).toThrow(expect.objectContaining({ code: 'MG_ENGINE_MEMORY' }));
 });

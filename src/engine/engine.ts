@@ -8,6 +8,7 @@ import { createWasmBackend, type Threads } from '../backend/wasm/index.js';
 import { MicrogptError } from '../base/errors.js';
 import type { Batch } from '../data/batches.js';
 import type { ModelConfig } from '../model/config.js';
+import { parameterTable } from '../model/parameters.js';
 import type { Learner } from '../train/trainer.js';
 import { createTensorEngine } from './tensor-engine.js';
 import { createValueEngine } from './value-engine.js';
@@ -46,6 +47,9 @@ export type BackendName = (typeof BACKENDS)[number];
 /** The fastest backend there is. */
 export const DEFAULT_BACKEND: BackendName = 'wasm';
 
+export type { StartThread } from '../backend/wasm/pool.js';
+export type { Threads };
+
 export interface EngineOptions {
   /** Lets the wasm backend share large work among threads, which the host starts. The results are the same bits. */
   readonly threads?: Threads | undefined;
@@ -58,6 +62,11 @@ export function createEngine(
   parameters: Float64Array,
   { threads }: EngineOptions = {},
 ): Engine {
+  const { total } = parameterTable(config);
+  if (parameters.length !== total) {
+    const message = `${parameters.length} parameters were given, this model has ${total}`;
+    throw new MicrogptError('MG_OPTION_VALUE', message, 'give parameters that belong to the configuration');
+  }
   const chosen = name === 'auto' ? DEFAULT_BACKEND : name;
   switch (chosen) {
     case 'value':

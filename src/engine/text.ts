@@ -6,6 +6,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { generateSamples } from '../generate/generate.js';
 import { counterDraw, type Draw, pythonDraw } from '../generate/sampler.js';
 import { type BackendName, createEngine, type Decoder } from './engine.js';
+import { requireNumber, requireSeed, requireWhole } from './options.js';
 
 const SIDE_BY_SIDE = 32; // samples in the making at once
 
@@ -33,6 +34,9 @@ export interface GenerateOptions {
  * @throws MG_GEN_NONFINITE when the model is damaged, MG_TRAIN_BACKEND when there is no such backend.
  */
 export function generate(model: Checkpoint, options: GenerateOptions = {}): string[] {
+  requireWhole('samples', options.samples ?? 1, 0);
+  requireNumber('temperature', options.temperature ?? 0.5, 0);
+  requireSeed(options.seed ?? 42);
   const engine = createEngine(options.backend ?? 'auto', model.config, model.parameters);
   try {
     const seed = options.seed ?? 42;

@@ -3,6 +3,7 @@
  * random numbers, in the order of the canonical program: shuffle, then initial weights, then (after training) the samples.
  * Refuses to know: files, clocks, screens.
  */
+import { MicrogptError } from '../base/errors.js';
 import { createPythonRandom } from '../base/python-random.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { encodeDocuments, sequentialBatches } from '../data/batches.js';
@@ -12,7 +13,9 @@ import { initialParameters, parameterTable } from '../model/parameters.js';
 import { charTokenizerFrom } from '../tokenizer/char.js';
 import { RECIPES, type Recipe, type RecipeName } from '../train/recipes.js';
 import { type TrainEvent, trainLoop } from '../train/trainer.js';
-import { type BackendName, createEngine, type Engine } from './engine.js';
+import { type BackendName, createEngine, type Engine, type Threads } from './engine.js';
+import { requireMemory } from './memory.js';
+import { requireDocuments, requireNumber, requireSeed, requireWhole } from './options.js';
 import { sampleTexts } from './text.js';
 
 export interface TrainingOptions {
@@ -30,6 +33,8 @@ export interface TrainingOptions {
   /** Same seed, same data, same settings → the same weights; 42 if left out. */
   readonly seed?: number | bigint | undefined;
   readonly backend?: BackendName | 'auto' | undefined;
+  /** Threads that the wasm backend may share large work among, from the host: `nodeThreads()` in 'microgpt/node'. One thread if left out. */
+  readonly threads?: Threads | undefined;
 }
 
 export interface Training {
@@ -54,12 +59,18 @@ export interface Training {
  * @throws MG_CONFIG_INVALID, MG_DATA_EMPTY, MG_DATA_TOO_SMALL, MG_TOKENIZER_INVALID, MG_TRAIN_BACKEND
  */
 export function createTraining(options: TrainingOptions): Training {
-  const recipe: Recipe = RECIPES[options.recipe ?? 'canonical'];
+  const recipe: Recipe = recipeCalled(options.recipe ?? 'canonical');
   const source = options.source ?? 'the data';
   const seed = options.seed ?? 42;
   const steps = options.steps ?? recipe.steps;
   const batchSize = options.batchSize ?? recipe.batchSize;
   const adam = { ...recipe.adam, learningRate: options.learningRate ?? recipe.adam.learningRate };
+
+  requireDocuments(options.documents, source);
+  requireSeed(seed);
+  requireWhole('steps', steps, 1);
+  requireWhole('batchSize', batchSize, 1);
+  requireNumber('learningRate', adam.learningRate, 0, true);
 
   const tokenizer = charTokenizerFrom(options.documents, recipe.bosPlace);
   const config = modelConfig({ ...recipe.model, ...given(options.model ?? {}), vocabSize: tokenizer.size });
@@ -69,7 +80,11 @@ export function createTraining(options: TrainingOptions): Training {
   const documents = [...options.documents];
   random.shuffle(documents);
   const sequences = encodeDocuments(documents, tokenizer, source);
-  const engine = createEngine(options.backend ?? 'auto', config, initialParameters(table, recipe.spread, random.gauss));
+  const backend = options.backend ?? 'auto';
+  const longest = sequences.reduce((most, sequence) => Math.max(most, sequence.length - 1), 1);
+  requireMemory(backend, config, batchSize, Math.min(longest, config.blockSize));
+  const initial = initialParameters(table, recipe.spread, random.gauss);
+  const engine = createEngine(backend, config, initial, { threads: options.threads });
 
   return {
     recipe,
@@ -115,6 +130,14 @@ export async function trainModel(options: TrainingOptions): Promise<Checkpoint> 
   } finally {
     training.close();
   }
+}
+
+function recipeCalled(name: RecipeName): Recipe {
+  if (!Object.hasOwn(RECIPES, name)) {
+    const names = Object.keys(RECIPES).join(', ');
+    throw new MicrogptError('MG_OPTION_VALUE', `there is no recipe ${JSON.stringify(name)}`, `choose one of ${names}`);
+  }
+  return RECIPES[name];
 }
 
 function given<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {

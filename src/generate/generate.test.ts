@@ -23,6 +23,10 @@ test('probabilities: a softmax with temperature; temperature 0 takes the largest
   expect([p[0], p[1]].map((x) => Number(x.toFixed(12)))).toEqual([0.25, 0.75]);
   expect([...probabilities([1, 5, 5, 2], 0)]).toEqual([0, 1, 0, 0]);
   expect([...probabilities([-1e4, 1e4, 0], 1e-6)]).toEqual([0, 1, 0]);
+  expect([...probabilities([2, 5, 3], 1e-310)]).toEqual([0, 1, 0]);
+  expect(() => probabilities([0, Number.POSITIVE_INFINITY], 1)).toThrow(
+    expect.objectContaining({ code: 'MG_GEN_NONFINITE' }),
+  );
   expect([...probabilities([1e4, Number.NEGATIVE_INFINITY], 2)]).toEqual([1, 0]);
   expect(() => probabilities([0, Number.NaN], 1)).toThrow(expect.objectContaining({ code: 'MG_GEN_NONFINITE' }));
 });

@@ -15,7 +15,7 @@ export type Draw = (probabilities: Float64Array, sample: number, position: numbe
 const GENERATION_STREAM = 1;
 
 /**
- * softmax(logits / temperature) [V]. Temperature 0 is greedy: all of it on the largest logit, on the lowest id where several are largest.
+ * softmax(logits / temperature) [V]. Temperature 0, or one so small that the quotient overflows, is greedy: all of it on the largest logit, on the lowest id where several are largest.
  * Takes the V logits from `from` on; `out` is where the result goes.
  * @throws MG_GEN_NONFINITE when the logits are not numbers to choose by.
  */
@@ -42,12 +42,12 @@ export function probabilities(
       best = i;
     }
   }
-  if (temperature === 0) {
+  const largest = top / temperature;
+  if (!Number.isFinite(largest)) {
     out.fill(0);
     out[best] = 1;
     return out;
   }
-  const largest = top / temperature;
   let sum = 0;
   for (let i = 0; i < V; i++) {
     const weight = exp(logits[from + i] / temperature - largest);

@@ -67,6 +67,11 @@ export function modelConfig(given: Partial<ModelConfig> & Pick<ModelConfig, 'voc
       `choose an nEmbd that is a multiple of ${config.nHead}, or another nHead`,
     );
   }
+  for (const name of ['bias', 'embedNorm', 'finalNorm'] as const) {
+    if (typeof config[name] !== 'boolean') {
+      throw new MicrogptError('MG_CONFIG_INVALID', `${name} is ${String(config[name])}`, 'choose true or false');
+    }
+  }
   requireOneOf('norm', config.norm, NORMS);
   requireOneOf('activation', config.activation, ACTIVATIONS);
   return config;

@@ -4,7 +4,7 @@
  * Refuses to know: what is in a file. Invariant: when a write fails, the file that was there before is untouched and no other is left.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, realpath, rename, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, readlink, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { MicrogptError } from '../base/errors.js';
 
@@ -26,20 +26,34 @@ export async function readFileBounded(path: string, limit: number, missingRemedy
       const kind = info.isDirectory() ? 'a folder' : info.isFIFO() ? 'a pipe' : 'a device';
       throw new MicrogptError('MG_FILE_KIND', `${path} is ${kind}, expected a regular file`, 'give the path of a file');
     }
-    if (info.size > limit) {
-      throw new MicrogptError(
-        'MG_FILE_SIZE',
-        `${path} has ${info.size.toLocaleString('en')} bytes, at most ${limit.toLocaleString('en')} are read`,
-        'use a smaller file',
-      );
-    }
-    return new Uint8Array(await file.readFile());
+    if (info.size > limit) throw tooLarge(path, limit);
+    return await readAtMost(file, path, limit);
   } catch (error) {
     if (error instanceof MicrogptError) throw error;
     throw unreadable(path, error);
   } finally {
     await file.close();
   }
+}
+
+/** A file may say that it is smaller than it is, or grow while it is read. */
+async function readAtMost(file: FileHandle, path: string, limit: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of file.createReadStream({ autoClose: false, end: limit })) {
+    chunks.push(chunk as Uint8Array);
+    size += (chunk as Uint8Array).length;
+  }
+  if (size > limit) throw tooLarge(path, limit);
+  return new Uint8Array(Buffer.concat(chunks));
+}
+
+function tooLarge(path: string, limit: number): MicrogptError {
+  return new MicrogptError(
+    'MG_FILE_SIZE',
+    `${path} has more than the ${limit.toLocaleString('en')} bytes that are read`,
+    'use a smaller file',
+  );
 }
 
 /**
@@ -49,36 +63,42 @@ export async function readFileBounded(path: string, limit: number, missingRemedy
 export async function requireWritable(path: string): Promise<void> {
   const unwritable = (why: string) =>
     new MicrogptError('MG_SAVE_UNWRITABLE', `cannot write ${path}: ${why}`, 'choose another place with --output');
-  const target = await stat(path).catch(() => null);
-  if (target?.isDirectory()) throw unwritable('it is a folder');
-  if (target !== null && !target.isFile()) throw unwritable('it is not a regular file');
-  const probe = temporaryBeside(path);
   try {
-    await makeFolders(dirname(resolve(path)));
+    const target = await realTarget(path);
+    const info = await stat(target).catch(() => null);
+    if (info?.isDirectory()) throw unwritable('it is a folder');
+    if (info !== null && !info.isFile()) throw unwritable('it is not a regular file');
+    const probe = temporaryBeside(target);
+    await makeFolders(dirname(target));
     await (await open(probe, 'wx')).close();
     await unlink(probe);
   } catch (error) {
-    throw unwritable(plainReason(error));
+    throw error instanceof MicrogptError ? error : unwritable(plainReason(error));
   }
 }
 
 /** @throws MG_SAVE_FAILED; what was at `path` before is then still there. */
 export async function writeFileDurably(path: string, bytes: Uint8Array): Promise<void> {
-  const temporary = temporaryBeside(path);
-  const folder = dirname(resolve(path));
+  let temporary: string | null = null;
   try {
+    const target = await realTarget(path);
+    const folder = dirname(target);
     await makeFolders(folder);
-    const file = await open(temporary, 'wx');
+    const mode = (await stat(target).catch(() => null))?.mode;
+    const name = temporaryBeside(target);
+    const file = await open(name, 'wx', mode);
+    temporary = name;
     try {
       await writeAll(file, bytes);
       await file.sync();
     } finally {
       await file.close();
     }
-    await rename(temporary, await followed(path));
+    await rename(temporary, target);
+    temporary = null;
     await syncFolder(folder);
   } catch (error) {
-    await unlink(temporary).catch(() => {});
+    if (temporary !== null) await unlink(temporary).catch(() => {});
     throw new MicrogptError(
       'MG_SAVE_FAILED',
       `could not write ${path} (${bytes.length.toLocaleString('en')} bytes): ${plainReason(error)}`,
@@ -119,16 +139,20 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** A link at the target is kept, and the file behind it replaced. */
-async function followed(path: string): Promise<string> {
-  const info = await lstat(path).catch(() => null);
-  if (!info?.isSymbolicLink()) return path;
-  return realpath(path).catch(() => path);
+/** A link at the target is kept: the file that it leads to is the one to be written, there or not. */
+async function realTarget(path: string): Promise<string> {
+  let target = resolve(path);
+  for (let links = 0; links < 40; links++) {
+    const info = await lstat(target).catch(() => null);
+    if (!info?.isSymbolicLink()) return target;
+    target = resolve(dirname(target), await readlink(target));
+  }
+  throw new Error('too many links lead from one to the next');
 }
 
 let counter = 0;
 function temporaryBeside(path: string): string {
-  return join(dirname(resolve(path)), `.${basename(path)}.${process.pid}.${counter++}.tmp`);
+  return join(dirname(path), `.${basename(path)}.${process.pid}.${counter++}.tmp`);
 }
 
 function unreadable(path: string, error: unknown): MicrogptError {

@@ -1,0 +1,82 @@
+/**
+ * How much memory training will take, found out before any of it is taken: by recording a training step on a backend that only counts.
+ * Refuses to know: how much the machine has. Invariant: counts what the real backends allocate, because it runs the same recording.
+ */
+import { MicrogptError } from '../base/errors.js';
+import { LIMITS } from '../base/limits.js';
+import type { ModelConfig } from '../model/config.js';
+import { allocModel, allocTraining, recordTraining } from '../model/program.js';
+import { type Backend, sizeOf } from '../tensor/backend.js';
+import type { BackendName } from './engine.js';
+
+export interface TrainingMemory {
+  /** Bytes of parameters, gradients, Adam's moments, and the copies of weights that fast kernels keep. */
+  readonly model: number;
+  /** Bytes of everything that one step over a batch computes on the way. */
+  readonly step: number;
+}
+
+/** Bytes of a number, and how many copies of the weights are kept in other layouts. */
+const KINDS = {
+  reference: { bytes: 8, copies: 0 },
+  wasm: { bytes: 4, copies: 2 },
+} as const;
+
+/** A Value has a data field, a gradient, two inputs, two rates and a place: about 80 bytes; a multiply-add makes two of them. */
+const VALUE_BYTES = 160;
+
+/** For a batch of B sequences of at most `longest` tokens. */
+export function trainingMemory(
+  backend: BackendName | 'auto',
+  config: ModelConfig,
+  B: number,
+  longest: number,
+): TrainingMemory {
+  const counting = countingBackend();
+  const model = allocTraining(counting, allocModel(counting, config));
+  const parameters = model.table.total;
+  if (backend === 'value') return { model: parameters * VALUE_BYTES, step: parameters * B * longest * VALUE_BYTES };
+
+  const { bytes, copies } = KINDS[backend === 'auto' ? 'wasm' : backend];
+  const before = counting.count();
+  const rows = B * longest;
+  recordTraining(counting, model, { rows, count: B, longest });
+  const scratch = copies === 0 ? 0 : 8 * config.nEmbd * rows; // operands of the largest product, packed
+  return { model: (before + copies * parameters) * bytes, step: (counting.count() - before + scratch) * bytes };
+}
+
+/** @throws MG_ENGINE_MEMORY when training would not fit, before anything is allocated. */
+export function requireMemory(backend: BackendName | 'auto', config: ModelConfig, B: number, longest: number): void {
+  const { model, step } = trainingMemory(backend, config, B, longest);
+  if (model + step <= LIMITS.engineBytes) return;
+  const megabytes = (bytes: number) => `${Math.ceil(bytes / 1e6).toLocaleString('en')} MB`;
+  throw new MicrogptError(
+    'MG_ENGINE_MEMORY',
+    `training needs ${megabytes(model + step)}: ${megabytes(model)} for the model and its optimizer, ${megabytes(step)} ` +
+      `for a batch of ${B} × ${longest} tokens; the limit is ${megabytes(LIMITS.engineBytes)}`,
+    'lower the batch size, the context length, the width or the number of layers',
+  );
+}
+
+/** Hands out addresses and computes nothing. */
+function countingBackend(): Backend & { count(): number } {
+  let used = 0;
+  return {
+    name: 'counting',
+    precision: 'f32',
+    alloc(shape, type = 'float') {
+      const at = used;
+      used += sizeOf(shape);
+      return { at, shape, type };
+    },
+    mark: () => ({ float: used, int: 0 }),
+    reset(mark) {
+      used = mark.float;
+    },
+    write() {},
+    read: (x) => new Float64Array(sizeOf(x.shape)),
+    run() {},
+    close() {},
+    count: () => used,
+  };
+}

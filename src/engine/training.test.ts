@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest';
+import { MicrogptError } from '../base/errors.js';
+import { generate } from './text.js';
+import { createTraining, type TrainingOptions, trainModel } from './training.js';
+
+const documents = ['rex', 'bella', 'milo', 'luna'];
+const small = { documents, steps: 3, model: { nEmbd: 8, nHead: 2 } };
+
+async function codeOf(action: () => unknown): Promise<string> {
+  try {
+    await action();
+  } catch (error) {
+    if (error instanceof MicrogptError) return error.code;
+    throw error;
+  }
+  return 'none';
+}
+
+test.each<[string, object, string]>([
+  ['steps NaN', { steps: Number.NaN }, 'MG_OPTION_VALUE'],
+  ['steps 0', { steps: 0 }, 'MG_OPTION_VALUE'],
+  ['a learning rate of infinity', { learningRate: Number.POSITIVE_INFINITY }, 'MG_OPTION_VALUE'],
+  ['a batch of one and a half', { batchSize: 1.5 }, 'MG_OPTION_VALUE'],
+  ['a seed with a fraction', { seed: 1.5 }, 'MG_OPTION_VALUE'],
+  ['a recipe that does not exist', { recipe: 'toString' }, 'MG_OPTION_VALUE'],
+  ['one text instead of a list', { documents: 'rex' }, 'MG_OPTION_VALUE'],
+  ['no documents', { documents: [] }, 'MG_DATA_EMPTY'],
+  ['a bias that is a word', { model: { bias: 'yes' } }, 'MG_CONFIG_INVALID'],
+  ['more memory than there is', { model: { nEmbd: 2048, nLayer: 4 }, batchSize: 4096 }, 'MG_ENGINE_MEMORY'],
+])('createTraining refuses %s', async (_, wrong, code) => {
+  expect(await codeOf(() => createTraining({ ...small, ...wrong } as TrainingOptions))).toBe(code);
+});
+
+test('generate refuses what makes no sense', async () => {
+  const model = await trainModel(small);
+  expect(await codeOf(() => generate(model, { temperature: -1 }))).toBe('MG_OPTION_VALUE');
+  expect(await codeOf(() => generate(model, { samples: Number.NaN }))).toBe('MG_OPTION_VALUE');
+  expect(await codeOf(() => generate({ ...model, parameters: new Float64Array(3) }))).toBe('MG_OPTION_VALUE');
+});
+
+test.each<[string, object]>([
+  ['the learning rate', { learningRate: 0.02 }],
+  ['the batch size', { batchSize: 2 }],
+  ['the seed', { seed: 7 }],
+  ['the recipe', { recipe: 'persistence' }],
+  ['the width', { model: { nEmbd: 4, nHead: 2 } }],
+])('%s makes another model', async (_, other) => {
+  const [a, b] = await Promise.all([trainModel(small), trainModel({ ...small, ...other })]);
+  expect(b.parameters).not.toEqual(a.parameters);
+});
+
+test('threads and the choice between fast backends change nothing about the course of training', async () => {
+  const losses = async (backend: 'reference' | 'wasm') => {
+    const out: number[] = [];
+    for await (const event of createTraining({ ...small, backend }).events())
+      if (event.type === 'step') out.push(event.loss);
+    return out;
+  };
+  const [a, b] = [await losses('reference'), await losses('wasm')];
+  for (const [i, loss] of a.entries()) expect(Math.abs(loss - b[i])).toBeLessThan(1e-5);
+});
