@@ -159,3 +159,62 @@ test('memory is counted before it is taken, and too much is refused with the num
   );
   expect(() => requireMemory('value', large, 1, 256)).toThrow(expect.objectContaining({ code: 'MG_ENGINE_MEMORY' }));
 });
+
+test.each(['reference', 'wasm'] as const)(
+  '%s: training on many shapes and decoding in between do not touch each other',
+  (backend) => {
+    const config = modelConfig({ nEmbd: 8, nHead: 2, blockSize: 6, vocabSize: V });
+    const random = createPythonRandom(3);
+    const parameters = initialParameters(parameterTable(config), { std: 0.3, residualStd: 0.3 }, random.gauss);
+    const hyper = Float64Array.of(0, 0.9, 0.9, 1e-8, 0, 1, 1); // a learning rate of 0: the weights stay as they are
+    const sequence = (length: number) => Int32Array.from({ length }, (_, i) => (i * 3) % V);
+    const batches = [[7, 7, 7, 7, 7], [2], [5, 6], [3], [7, 7]].map((lengths) =>
+      collate(lengths.map(sequence), config.blockSize),
+    );
+    const fresh = () => createEngine(backend, config, parameters);
+    const expectedLosses = batches.map((batch) => fresh().trainStep(batch, hyper));
+    const tokens = [1, 2, 3, 4, 5];
+    const alone = fresh().decoder();
+    const expectedLogits = tokens.map((token) => alone.read([token], [0]).slice(0, V));
+
+    const engine = fresh();
+    const train = () => expect(batches.map((batch) => engine.trainStep(batch, hyper))).toEqual(expectedLosses);
+    train();
+    const decoders = [engine.decoder(1), engine.decoder(3)];
+    for (const [i, token] of tokens.entries()) {
+      for (const decoder of decoders.slice(0, 2)) {
+        expect(decoder.read([token], [0]).slice(0, V)).toEqual(expectedLogits[i]);
+        train();
+      }
+      if (i === 2) decoders.push(engine.decoder(2), engine.decoder(9));
+      for (const decoder of decoders.slice(2)) {
+        decoder.restart(1);
+        const rows = tokens.slice(0, i + 1);
+        const logits = decoder.read(
+          rows,
+          rows.map(() => 1),
+        );
+        expect(logits.slice(i * V, (i + 1) * V)).toEqual(expectedLogits[i]);
+      }
+    }
+  },
+);
+
+test('a prompt of more rows than are read at once gives the logits of reading it token by token', () => {
+  const config = modelConfig({ nEmbd: 8, nHead: 2, blockSize: 150, vocabSize: V });
+  const parameters = initialParameters(
+    parameterTable(config),
+    { std: 0.3, residualStd: 0.3 },
+    createPythonRandom(4).gauss,
+  );
+  const engine = createEngine('wasm', config, parameters);
+  const prompt = Array.from({ length: 150 }, (_, i) => (i * i) % V);
+  const slow = engine.decoder();
+  const expected = prompt.flatMap((token) => [...slow.read([token], [0]).slice(0, V)]);
+  expect([
+    ...engine.decoder().read(
+      prompt,
+      prompt.map(() => 0),
+    ),
+  ]).toEqual(expected);
+});

@@ -44,6 +44,15 @@ export function createTensorEngine(
     return training;
   }
 
+  /**
+   * From here on programs for training begin behind what a decoder is about to allocate. Those recorded before may reach beyond the
+   * place where it will lie, because a larger one may have been followed by a smaller: they are forgotten and recorded again.
+   */
+  function keepAllocated(): void {
+    shared = null;
+    recorded.clear();
+  }
+
   /** The program for a batch, with the batch in its tensors. */
   function load(batch: Batch): TrainingProgram {
     const shape = shapeOf(batch, config.blockSize);
@@ -84,9 +93,8 @@ export function createTensorEngine(
     decoder(sequences = 1) {
       const at = idle.findIndex((decoder) => decoder.sequences === sequences);
       if (at >= 0) return idle.splice(at, 1)[0];
-      shared = null; // programs recorded from here on go behind the decoder's caches
       const decoder: Decoder = {
-        ...createTensorDecoder(backend, model, sequences),
+        ...createTensorDecoder(backend, model, sequences, keepAllocated),
         close() {
           for (let sequence = 0; sequence < sequences; sequence++) decoder.restart(sequence);
           if (!idle.includes(decoder)) idle.push(decoder);
