@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { createReferenceBackend } from '../backend/reference/reference.js';
 import { createPythonRandom } from '../base/python-random.js';
-import { type Backend, type Op, sizeOf, type Tensor } from './backend.js';
+import { type Op, sizeOf, type Tensor } from './backend.js';
 import { activation, add, attention, crossEntropy, embed, linear, norm } from './ops.js';
-import { createTape, finish, type Node, type Tape } from './tape.js';
+import { createTape, finish, type Node, record, type Tape } from './tape.js';
 
 /**
  * Builds a calculation from random inputs, takes its result to one number with fixed random weights, and compares the gradient
@@ -30,15 +30,16 @@ function checkGradients(
     }),
   );
   const out = build(tape, inputs);
-  const { forward, backward } = finish(tape);
   const weights = Array.from({ length: sizeOf(out.value.shape) }, () => random.gauss(0, 1));
+  startFrom(tape, out, weights);
+  const { forward, backward } = finish(tape);
 
   const result = () => {
     backend.run(forward);
     return backend.read(out.value).reduce((sum, y, i) => sum + y * weights[i], 0);
   };
   result();
-  runBackwardFrom(backend, backward, out, weights);
+  backend.run(backward);
 
   const h = 1e-5;
   for (const [name, { value, grad }] of Object.entries(inputs)) {
@@ -59,12 +60,12 @@ function checkGradients(
   }
 }
 
-/** Clears all gradients, sets the one of the result, and lets the rest flow. */
-function runBackwardFrom(backend: Backend, backward: readonly Op[], out: Node, start: readonly number[]) {
-  const clears = backward.filter((op) => op.op === 'zero');
-  backend.run(clears);
-  backend.write(out.grad as Tensor, start);
-  backend.run(backward.filter((op) => op.op !== 'zero'));
+/** Ends the calculation: the gradient of `out` starts as `values`. */
+function startFrom(tape: Tape, out: Node, values: readonly number[]) {
+  const start = tape.backend.alloc(out.value.shape);
+  tape.backend.write(start, values);
+  const nothing: Op = { op: 'zero', x: tape.backend.alloc([1]) };
+  record(tape, nothing, null, (grad) => [{ op: 'accumulate', x: start, into: grad(out) }]);
 }
 
 function ints(tape: Tape, values: readonly number[]): Tensor {
@@ -155,9 +156,24 @@ test('a backward pass with a wrong factor would be noticed', () => {
   // Negative control: hand the checker a relu whose gradient is that of relu².
   const wrong = (tape: Tape, x: Node) => {
     const out = activation(tape, 'relu', x);
-    const undo = tape.undo.pop() as Extract<Op, { op: 'activationBackward' }>;
-    tape.undo.push({ ...undo, kind: 'relu2' });
+    const right = tape.undo.pop()!;
+    const asSquared = (op: Op): Op => (op.op === 'activationBackward' ? { ...op, kind: 'relu2' } : op);
+    tape.undo.push({ ...right, undo: (grad) => right.undo(grad).map(asSquared) });
     return out;
   };
   expect(() => checkGradients({ x: [2, 3] }, (tape, { x }) => wrong(tape, x), { away: 1e-3 })).toThrow(/slope/);
+});
+
+test('memory of gradients is used again: a deeper calculation needs no more of it', () => {
+  const words = (depth: number) => {
+    const backend = createReferenceBackend();
+    const tape = createTape(backend, true);
+    const w = { value: backend.alloc([8, 8]), grad: backend.alloc([8, 8]) };
+    let x: Node = { value: backend.alloc([4, 8]), grad: backend.alloc([4, 8]) };
+    for (let i = 0; i < depth; i++) x = add(tape, linear(tape, norm(tape, 'rmsnorm', x), w, null), x);
+    const before = backend.mark().float;
+    finish(tape);
+    return backend.mark().float - before;
+  };
+  expect(words(50)).toBe(words(2));
 });

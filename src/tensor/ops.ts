@@ -19,6 +19,7 @@ export function embed(tape: Tape, tokens: Tensor, positions: Tensor, tokenTable:
       positionTable: positionTable.value,
       out: out.value,
     },
+    out,
     (grad) => [
       {
         op: 'embedBackward',
@@ -37,7 +38,7 @@ export function embed(tape: Tape, tokens: Tensor, positions: Tensor, tokenTable:
 export function norm(tape: Tape, kind: NormKind, x: Node): Node {
   const out = newNode(tape, x.value.shape); // [R,C]
   const rstd = tape.backend.alloc([x.value.shape[0]]); // [R]
-  record(tape, { op: 'norm', kind, x: x.value, out: out.value, rstd }, (grad) => [
+  record(tape, { op: 'norm', kind, x: x.value, out: out.value, rstd }, out, (grad) => [
     { op: 'normBackward', kind, out: out.value, rstd, dOut: grad(out), dX: grad(x) },
   ]);
   return out;
@@ -46,7 +47,7 @@ export function norm(tape: Tape, kind: NormKind, x: Node): Node {
 /** x·wᵀ + bias */
 export function linear(tape: Tape, x: Node, w: Node, bias: Node | null): Node {
   const out = newNode(tape, [x.value.shape[0], w.value.shape[0]]); // [R,O]
-  record(tape, { op: 'linear', x: x.value, w: w.value, bias: bias?.value ?? null, out: out.value }, (grad) => [
+  record(tape, { op: 'linear', x: x.value, w: w.value, bias: bias?.value ?? null, out: out.value }, out, (grad) => [
     {
       op: 'linearBackward',
       x: x.value,
@@ -82,6 +83,7 @@ export function attention(tape: Tape, heads: number, { count, longest, starts }:
   record(
     tape,
     { op: 'attention', heads, qkv: asBatch(qkv.value), probs, out: asBatch(out.value), ...packed },
+    out,
     (grad) => [
       {
         op: 'attentionBackward',
@@ -124,7 +126,7 @@ export function attentionStep(
     values,
     out: out.value,
   } as const;
-  record(tape, op, () => {
+  record(tape, op, out, () => {
     throw new Error('attentionStep has no backward: train with attention');
   });
   return out;
@@ -132,7 +134,7 @@ export function attentionStep(
 
 export function activation(tape: Tape, kind: ActivationKind, x: Node): Node {
   const out = newNode(tape, x.value.shape);
-  record(tape, { op: 'activation', kind, x: x.value, out: out.value }, (grad) => [
+  record(tape, { op: 'activation', kind, x: x.value, out: out.value }, out, (grad) => [
     { op: 'activationBackward', kind, x: x.value, dOut: grad(out), dX: grad(x) },
   ]);
   return out;
@@ -140,7 +142,7 @@ export function activation(tape: Tape, kind: ActivationKind, x: Node): Node {
 
 export function add(tape: Tape, a: Node, b: Node): Node {
   const out = newNode(tape, a.value.shape);
-  record(tape, { op: 'add', a: a.value, b: b.value, out: out.value }, (grad) => [
+  record(tape, { op: 'add', a: a.value, b: b.value, out: out.value }, out, (grad) => [
     { op: 'accumulate', x: grad(out), into: grad(a) },
     { op: 'accumulate', x: grad(out), into: grad(b) },
   ]);
@@ -158,7 +160,7 @@ export function crossEntropy(
   const probs = alloc(logits.value.shape); // [R,V]
   const losses = alloc([logits.value.shape[0]]); // [R]
   const loss = alloc([1]);
-  record(tape, { op: 'crossEntropy', logits: logits.value, targets, weights, probs, losses, loss }, (grad) => [
+  record(tape, { op: 'crossEntropy', logits: logits.value, targets, weights, probs, losses, loss }, null, (grad) => [
     { op: 'crossEntropyBackward', probs, targets, weights, dLogits: grad(logits) },
   ]);
   return { loss, losses };

@@ -3,25 +3,27 @@
  * A tape collects the forward ops in the order of calculation, and for each the ops that carry its gradient back. Nothing is
  * computed while recording: a backend runs the finished lists, each time on the numbers that then lie in the tensors.
  * Refuses to know: models, and how ops are carried out.
- * Invariant: gradients are cleared before anything adds to them, and flow in exactly the reverse order of the forward ops.
+ * Invariant: gradients flow in exactly the reverse order of the forward ops; that of an intermediate result is cleared right before
+ * the first op that adds to it, and its memory is used again after the op that made the result has passed it on.
  */
-import type { Backend, Op, Tensor } from './backend.js';
+import { type Backend, type Op, sizeOf, type Tensor } from './backend.js';
 
-/** A tensor in the calculation, and the tensor that its gradient is collected in (null when nothing is trained). */
+/** A tensor in the calculation. `grad` is where the gradient of a parameter is collected; intermediate results have null. */
 export interface Node {
   readonly value: Tensor;
   readonly grad: Tensor | null;
 }
 
+/** The ops that carry a gradient back; `grad` gives the gradient of any node that they read or add to. */
+export type Undo = (grad: (node: Node) => Tensor) => readonly Op[];
+
 export interface Tape {
   readonly backend: Backend;
-  /** False for inference: no gradients are allocated and no backward ops recorded. */
+  /** False for inference: nothing is noted for the way back. */
   readonly training: boolean;
   readonly forward: Op[];
-  /** Gradients of intermediate results, in the order of allocation. */
-  readonly gradients: Tensor[];
-  /** Backward ops in the order of the forward ops: to be read from the end. */
-  readonly undo: Op[];
+  /** For each forward op its result, if it has one that goes on, and what carries the gradient back. */
+  readonly undo: { readonly out: Node | null; readonly undo: Undo }[];
 }
 
 /** What a tape becomes: two lists of ops, ready for `backend.run`. */
@@ -30,31 +32,48 @@ export interface Program {
   readonly backward: readonly Op[];
 }
 
+/** An empty tape; its tensors will be allocated on `backend`. */
 export function createTape(backend: Backend, training: boolean): Tape {
-  return { backend, training, forward: [], gradients: [], undo: [] };
+  return { backend, training, forward: [], undo: [] };
 }
 
 /** A node for the result of an op. */
 export function newNode(tape: Tape, shape: readonly number[]): Node {
-  const value = tape.backend.alloc(shape);
-  if (!tape.training) return { value, grad: null };
-  const grad = tape.backend.alloc(shape);
-  tape.gradients.push(grad);
-  return { value, grad };
+  return { value: tape.backend.alloc(shape), grad: null };
 }
 
-/** Writes down one op, and when training also the ops that carry its gradient back. */
-export function record(tape: Tape, forward: Op, undo: (grad: (node: Node) => Tensor) => readonly Op[]): void {
+/** Writes down one op with its result, and when training also what carries its gradient back. */
+export function record(tape: Tape, forward: Op, out: Node | null, undo: Undo): void {
   tape.forward.push(forward);
-  if (tape.training) tape.undo.push(...[...undo(gradient)].reverse());
+  if (tape.training) tape.undo.push({ out, undo });
 }
 
+/** The lists of ops, the backward one with its gradients allocated. */
 export function finish(tape: Tape): Program {
-  const clear = tape.gradients.map((x): Op => ({ op: 'zero', x }));
-  return { forward: tape.forward, backward: [...clear, ...tape.undo.reverse()] };
-}
+  const backward: Op[] = [];
+  const held = new Map<Node, Tensor>();
+  const free = new Map<number, Tensor[]>(); // gradients that are done with, by size
 
-function gradient(node: Node): Tensor {
-  if (node.grad === null) throw new Error('a gradient flows into a node that has none');
-  return node.grad;
+  function grad(node: Node): Tensor {
+    if (node.grad !== null) return node.grad;
+    let x = held.get(node);
+    if (x === undefined) {
+      const { shape } = node.value;
+      const used = free.get(sizeOf(shape))?.pop();
+      x = used === undefined ? tape.backend.alloc(shape) : { ...used, shape };
+      held.set(node, x);
+      backward.push({ op: 'zero', x });
+    }
+    return x;
+  }
+
+  for (const { out, undo } of [...tape.undo].reverse()) {
+    const ops = undo(grad); // may push what clears a gradient
+    backward.push(...ops);
+    const done = out === null ? undefined : held.get(out);
+    if (done === undefined) continue;
+    const size = sizeOf(done.shape);
+    free.set(size, [...(free.get(size) ?? []), done]);
+  }
+  return { forward: tape.forward, backward };
 }
