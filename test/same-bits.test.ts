@@ -12,11 +12,16 @@ import { PROGRAMS } from './programs.js';
 import { EXPECTED, NAMES_FILE, names } from './same-bits.js';
 
 describe(`seed ${SEED}, ${STEPS} steps, Node ${process.versions.node}`, () => {
-  test('the canonical model: the recorded bits, and the same alone and among 31 others', async () => {
-    const { bits, differs } = await sameBits('canonical', names());
-    expect(bits).toEqual(EXPECTED.canonical);
-    expect(differs).toEqual([]);
-  });
+  test.each([1, 2, 3, 4, 8])(
+    'the canonical model, with %i threads at hand: the recorded bits, alone and among 31 others',
+    async (count) => {
+      const threads = count > 1 ? nodeThreads(count) : undefined;
+      const { bits, differs, sharedTraining } = await sameBits('canonical', names(), { threads });
+      expect(bits).toEqual(EXPECTED.canonical);
+      expect(differs).toEqual([]);
+      expect(sharedTraining).toBe(0); // too small to share
+    },
+  );
 
   test('control: another seed leaves none of these bits', async () => {
     const { bits } = await sameBits('canonical', names(), { seed: SEED + 1 });
