@@ -16,7 +16,7 @@ import { loadScenario } from '../node/scenarios.js';
 import { nodeThreads } from '../node/threads.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
 import { count, duration, result, say, size } from './output.js';
-import { createProgress } from './progress.js';
+import { createProgress, type Progress } from './progress.js';
 import { alias, decimal, oneOf, path, seed, whole } from './values.js';
 
 interface TrainFlags {
@@ -126,21 +126,30 @@ async function train(scenarioName: string | undefined, flags: TrainFlags): Promi
   }
 }
 
-async function runAndSave(training: Training, output: string): Promise<number> {
-  const started = performance.now();
-  const signals = listenForSignals();
-  const progress = createProgress(process.stderr, () => performance.now());
+/** Trains to the end or to the first signal; gives the number of steps done. */
+async function follow(training: Training, progress: Progress, signal: AbortSignal): Promise<number> {
   let done = 0;
+  let paused = performance.now();
   try {
-    let paused = performance.now();
-    for await (const event of training.events({ signal: signals.signal })) {
+    for await (const event of training.events({ signal })) {
       if (event.type === 'step') progress.step(event);
       else done = event.step;
       if (performance.now() - paused < YIELD_MS) continue;
       await new Promise((resolve) => setImmediate(resolve));
       paused = performance.now();
     }
+  } finally {
     progress.end();
+  }
+  return done;
+}
+
+async function runAndSave(training: Training, output: string): Promise<number> {
+  const started = performance.now();
+  const signals = listenForSignals();
+  const progress = createProgress(process.stderr, () => performance.now());
+  try {
+    const done = await follow(training, progress, signals.signal);
     const took = readableSeconds((performance.now() - started) / 1000);
     if (done < training.steps) return await saveInterrupted(training, output, done, signals.exitCode());
     const bytes = await saveModel(output, training.checkpoint());
@@ -172,6 +181,7 @@ async function saveInterrupted(training: Training, output: string, done: number,
 }
 
 function readableSeconds(seconds: number): string {
+  if (seconds < 1) return `${Math.ceil(seconds * 1000)} ms`;
   return seconds < 60 ? `${seconds.toFixed(1)} s` : duration(seconds);
 }
 
