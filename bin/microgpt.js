@@ -1,14 +1,11 @@
 #!/usr/bin/env node
-// The command `microgpt`. In a fresh clone, where nothing is compiled yet, it sets the clone up first.
+// The command `microgpt`. In a clone, where sources lie beside it, it first compiles what is not compiled yet.
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const main = join(root, 'dist/cli/main.js');
-if (!existsSync(main)) {
-  const { setUp } = await import(pathToFileURL(join(root, 'scripts/setup.mjs')).href);
-  setUp();
+const setup = new URL('../scripts/setup.mjs', import.meta.url);
+if (existsSync(setup)) {
+  const { setUp, stale } = await import(setup.href);
+  if (stale()) setUp();
 }
-const { main: runMain } = await import(pathToFileURL(main).href);
-process.exitCode = await runMain(process.argv.slice(2));
+const { main } = await import('../dist/cli/main.js');
+process.exitCode = await main(process.argv.slice(2));

@@ -1,7 +1,7 @@
 // What a fresh clone needs before anything runs: packages installed and TypeScript compiled.
 // Does nothing that is already done, so that everything works offline after the first time.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
@@ -30,6 +30,15 @@ export function build() {
   const tsc = `${root}/node_modules/typescript/bin/tsc`;
   run(process.execPath, [tsc, '-p', 'tsconfig.build.json']);
   run(process.execPath, [tsc, '-p', 'examples/tsconfig.json']);
+  writeFileSync(`${root}/dist/.built`, '');
+}
+
+/** Whether dist/ is missing or older than a source file. */
+export function stale() {
+  const built = statSync(`${root}/dist/.built`, { throwIfNoEntry: false });
+  if (built === undefined) return true;
+  const sources = readdirSync(`${root}/src`, { recursive: true }).filter((file) => file.endsWith('.ts'));
+  return sources.some((file) => statSync(`${root}/src/${file}`).mtimeMs > built.mtimeMs);
 }
 
 export function setUp() {

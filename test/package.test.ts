@@ -38,7 +38,7 @@ describe.runIf(FULL)('as a user gets it', () => {
     ]) {
       expect(existsSync(join(cwd, 'node_modules/microgpt', wanted)), wanted).toBe(true);
     }
-    for (const unwanted of ['src', 'test', 'dist/.tsbuildinfo', 'scripts']) {
+    for (const unwanted of ['src', 'test', 'dist/.tsbuildinfo', 'dist/.built', 'scripts']) {
       expect(existsSync(join(cwd, 'node_modules/microgpt', unwanted)), unwanted).toBe(false);
     }
 
