@@ -9,6 +9,9 @@ export {
   type DecodeOptions,
   FORMATS,
   type FormatName,
+  type JsonValue,
+  type OptimizerState,
+  type RunState,
 } from './checkpoint/checkpoint.js';
 export { decodeModel } from './checkpoint/decode.js';
 export { encodeFlatJson } from './checkpoint/flat-json.js';
@@ -20,7 +23,8 @@ export { type GenerateOptions, generate } from './engine/text.js';
 export { createTraining, type Training, type TrainingOptions, trainModel } from './engine/training.js';
 export { type ModelConfig, modelConfig } from './model/config.js';
 export { type Parameter, type ParameterTable, parameterTable } from './model/parameters.js';
+export { createByteTokenizer } from './tokenizer/byte.js';
 export { charTokenizerFrom, createCharTokenizer } from './tokenizer/char.js';
-export type { Tokenizer } from './tokenizer/tokenizer.js';
+export type { RoleTokens, TextStream, Tokenizer } from './tokenizer/tokenizer.js';
 export { RECIPES, type Recipe, type RecipeName } from './train/recipes.js';
 export type { StepEvent, StoppedEvent, TrainEvent } from './train/trainer.js';

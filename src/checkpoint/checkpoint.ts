@@ -10,7 +10,34 @@ export interface Checkpoint {
   readonly tokenizer: Tokenizer;
   /** All parameters [total], in the order of the parameter table. */
   readonly parameters: Float64Array;
+  /** What training needs to go on; files that hold a model alone have none. */
+  readonly optimizer?: OptimizerState | undefined;
+  /** Where the model comes from, and what a run needs to go on exactly; only the native format holds it. */
+  readonly run?: RunState | undefined;
 }
+
+/** Adam's memory after `step` steps, and the settings that it was made with. */
+export interface OptimizerState {
+  readonly step: number;
+  readonly learningRate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly eps: number;
+  readonly weightDecay: number;
+  /** Running means of gradients and of their squares, each [total]; null when the file left them out. */
+  readonly moments: { readonly m: Float64Array; readonly v: Float64Array } | null;
+}
+
+/** Everything else about a run, as plain JSON: settings, seed, the data's sha256, validation so far. The trainer reads it; codecs carry it. */
+export type RunState = { readonly [name: string]: JsonValue };
+
+export type JsonValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly JsonValue[]
+  | { readonly [name: string]: JsonValue };
 
 export interface Decoded {
   readonly checkpoint: Checkpoint;

@@ -56,7 +56,8 @@ export function sampleTexts(
   draw: Draw,
   { samples = 1, temperature = 0.5, prompt = '', compat, maxTokens }: GenerateOptions,
 ): string[] {
-  const { ids } = tokenizer.encode(prompt);
+  const known = tokenizer.encode(prompt).ids;
+  const ids = tokenizer.bos === null && known.length === 0 ? tokenizer.encode('\n').ids : known;
   const room = compat === 'python-scenario' ? config.blockSize - Math.min(1 + ids.length, config.blockSize) : undefined;
   const sequences = generateSamples(decoder, {
     samples,

@@ -16,8 +16,8 @@ export interface Reader {
 export interface SampleOptions {
   /** How many samples. */
   readonly samples: number;
-  /** The special token that begins a sequence and ends it. */
-  readonly bos: number;
+  /** The special token that begins a sequence and ends it; null where there is none, then the prompt must not be empty. */
+  readonly bos: number | null;
   /** Ids after BOS; what does not fit into the context is left out. */
   readonly prompt: readonly number[];
   readonly blockSize: number;
@@ -54,7 +54,7 @@ export function generateSamples(reader: Reader, options: SampleOptions): number[
   } = options;
   const out: number[][] = Array.from({ length: samples }, () => []);
   if (maxTokens <= 0) return out;
-  const start = [bos, ...prompt.slice(0, blockSize - 1)];
+  const start = (bos === null ? prompt : [bos, ...prompt]).slice(0, blockSize);
   const weights = new Float64Array(vocabSize);
   const tokens: number[] = [];
   const of: number[] = [];
