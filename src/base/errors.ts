@@ -25,7 +25,10 @@ export interface ErrorKind {
 export const ERRORS = {
   MG_CLI_USAGE: { exit: EXIT.usage, about: 'A flag, a command or an argument that does not exist or is missing.' },
   MG_CLI_VALUE: { exit: EXIT.usage, about: 'A flag has a value outside its range or of the wrong kind.' },
-  MG_CLI_SCENARIO: { exit: EXIT.usage, about: 'There is no scenario of that name.' },
+  MG_CLI_SCENARIO: {
+    exit: EXIT.usage,
+    about: 'There is no scenario of that name, or a scenario file says something that is not known.',
+  },
   MG_OPTION_VALUE: { exit: EXIT.usage, about: 'An option given to the library is out of range or of the wrong kind.' },
   MG_CONFIG_INVALID: { exit: EXIT.usage, about: 'Model sizes that do not fit together or are out of range.' },
   MG_TRAIN_BACKEND: { exit: EXIT.usage, about: 'The chosen backend cannot do what was asked.' },
@@ -34,6 +37,7 @@ export const ERRORS = {
     exit: EXIT.diverged,
     about: 'The loss became NaN or infinite; training stopped and nothing was saved.',
   },
+  MG_RUN_INVALID: { exit: EXIT.data, about: 'A folder is not that of a run, or the record of the run is damaged.' },
   MG_BENCH_CHECK: {
     exit: EXIT.bug,
     about: 'A backend computes another loss than the reference backend, so its speed was not measured.',

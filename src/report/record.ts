@@ -1,0 +1,88 @@
+/**
+ * What a run leaves behind, as plain data: its record (run.json) and its log (metrics.jsonl).
+ * Refuses to know: files and clocks. Invariant: nothing here depends on threads or on how long anything took, so equal runs leave equal
+ * records and logs.
+ */
+import { MicrogptError } from '../base/errors.js';
+import type { ModelConfig } from '../model/config.js';
+import type { RunSettings } from '../train/settings.js';
+
+/** What is known of the text that a run trains on. */
+export interface DataFacts {
+  readonly path: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  /** Examples to learn from, and held out. */
+  readonly documents: number;
+  readonly heldOut: number;
+  readonly tokens: number;
+  readonly characters: number;
+}
+
+export interface RunRecord {
+  readonly format: 'microgpt run';
+  readonly version: 1;
+  readonly name: string;
+  readonly settings: RunSettings;
+  readonly config: ModelConfig;
+  readonly parameters: number;
+  readonly data: DataFacts;
+}
+
+export type Metric =
+  | {
+      readonly type: 'step';
+      readonly step: number;
+      readonly loss: number;
+      readonly learningRate: number;
+      readonly gradNorm: number | null;
+    }
+  | { readonly type: 'eval'; readonly step: number; readonly loss: number; readonly bitsPerCharacter: number }
+  | { readonly type: 'sample'; readonly step: number; readonly texts: readonly string[] };
+
+export interface RunLog {
+  readonly record: RunRecord;
+  readonly metrics: readonly Metric[];
+}
+
+/** @throws MG_RUN_INVALID when it is not the record of a run. */
+export function readRecord(text: string, source: string): RunRecord {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw invalid(source, 'is not JSON');
+  }
+  const record = value as Partial<RunRecord> | null;
+  if (typeof record !== 'object' || record === null || record.format !== 'microgpt run') {
+    throw invalid(source, 'is not the record of a run');
+  }
+  if (record.version !== 1) throw invalid(source, `has version ${String(record.version)}, this microgpt reads 1`);
+  for (const part of ['settings', 'config', 'data'] as const) {
+    if (typeof record[part] !== 'object' || record[part] === null) throw invalid(source, `has no ${part}`);
+  }
+  return record as RunRecord;
+}
+
+/** The log of a run; a last line that was cut off by a crash does not count. @throws MG_RUN_INVALID */
+export function readMetrics(text: string, source: string): Metric[] {
+  const lines = text.split('\n');
+  const metrics: Metric[] = [];
+  for (const [i, line] of lines.entries()) {
+    if (line === '') continue;
+    try {
+      metrics.push(JSON.parse(line) as Metric);
+    } catch {
+      if (i < lines.length - 1) throw invalid(source, `line ${i + 1} is not JSON`);
+    }
+  }
+  return metrics;
+}
+
+function invalid(source: string, what: string): MicrogptError {
+  return new MicrogptError(
+    'MG_RUN_INVALID',
+    `${source} ${what}`,
+    'give the folder of a run, as microgpt train makes it',
+  );
+}
