@@ -4,7 +4,8 @@
  */
 import { DEFAULT_CONFIG, type ModelConfig } from '../model/config.js';
 import type { InitialSpread } from '../model/parameters.js';
-import type { AdamSettings, Schedule } from './optimizer.js';
+import type { AdamSettings } from './optimizer.js';
+import type { Schedule } from './schedules.js';
 
 export interface Recipe {
   readonly name: string;
