@@ -67,6 +67,27 @@ function oneByOne(sequences: readonly Int32Array[], blockSize: number): Batches 
   };
 }
 
+/**
+ * A batch in n parts of whole sequences, as even in their number as can be; fewer parts where there are fewer sequences. Rows keep their
+ * weights, so the losses and gradients of the parts add up to those of the batch. A pure function of n and the batch's shape.
+ */
+export function splitBatch(batch: Batch, n: number): Batch[] {
+  const sequences = batch.starts.length - 1;
+  const count = Math.min(n, sequences);
+  return Array.from({ length: count }, (_, part) => {
+    const first = Math.floor((part * sequences) / count);
+    const last = Math.floor(((part + 1) * sequences) / count);
+    const [from, to] = [batch.starts[first], batch.starts[last]];
+    return {
+      tokens: batch.tokens.subarray(from, to),
+      positions: batch.positions.subarray(from, to),
+      targets: batch.targets.subarray(from, to),
+      weights: batch.weights.subarray(from, to),
+      starts: batch.starts.slice(first, last + 1).map((start) => start - from),
+    };
+  });
+}
+
 /** Puts sequences one after the other. Each predicts its tokens 1 … min(blockSize, length − 1). */
 export function collate(sequences: readonly Int32Array[], blockSize: number): Batch {
   const starts = new Int32Array(sequences.length + 1);

@@ -6,7 +6,8 @@
 import { MicrogptError } from '../base/errors.js';
 import type { ModelConfig } from '../model/config.js';
 import type { InitialSpread } from '../model/parameters.js';
-import type { AdamSettings, Schedule } from './optimizer.js';
+import type { AdamSettings } from './optimizer.js';
+import type { Schedule } from './schedules.js';
 
 export const DATA_FORMATS = ['lines', 'chunked', 'bytes', 'chat', 'csv', 'tsv'] as const;
 export type DataFormat = (typeof DATA_FORMATS)[number];
