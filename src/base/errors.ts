@@ -38,6 +38,14 @@ export const ERRORS = {
     about: 'The loss or a gradient became NaN or infinite; training stopped and nothing was saved.',
   },
   MG_RUN_INVALID: { exit: EXIT.data, about: 'A folder is not that of a run, or the record of the run is damaged.' },
+  MG_RESUME_IMPOSSIBLE: {
+    exit: EXIT.usage,
+    about: 'A file holds a model, but not the state of a run that could go on.',
+  },
+  MG_RESUME_CHANGED: {
+    exit: EXIT.data,
+    about: 'A run cannot go on, because its text, its tokenizer or its settings have changed.',
+  },
   MG_BENCH_CHECK: {
     exit: EXIT.bug,
     about: 'A backend computes another loss than the reference backend, so its speed was not measured.',
@@ -45,6 +53,16 @@ export const ERRORS = {
   MG_DATA_EMPTY: { exit: EXIT.data, about: 'The data holds no documents.' },
   MG_DATA_TOO_SMALL: { exit: EXIT.data, about: 'The data holds too little text to learn from.' },
   MG_DATA_UTF8: { exit: EXIT.data, about: 'The data is not valid UTF-8 text.' },
+  MG_DATA_KIND: {
+    exit: EXIT.data,
+    about: 'A file is of another kind (packed, a document, UTF-16 …) than text in UTF-8.',
+  },
+  MG_DATA_CHANGED: { exit: EXIT.data, about: 'A file of training data changed while it was used.' },
+  MG_DATA_UNKNOWN: { exit: EXIT.data, about: 'The data has a character that the tokenizer does not know.' },
+  MG_DATA_TABLE: { exit: EXIT.data, about: 'A CSV or TSV file is malformed or has no such column.' },
+  MG_DATA_SPILL: { exit: EXIT.disk, about: 'There is no room on disk for the token ids of a large text.' },
+  MG_CHAT_LINE: { exit: EXIT.data, about: 'A line of chat data is no conversation.' },
+  MG_TOKENIZER_VOCAB: { exit: EXIT.data, about: 'The data has more distinct characters than a char tokenizer holds.' },
   MG_TOKENIZER_INVALID: { exit: EXIT.data, about: 'A list of characters that cannot be a tokenizer.' },
   MG_GEN_NONFINITE: {
     exit: EXIT.data,

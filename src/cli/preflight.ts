@@ -1,8 +1,9 @@
 /**
  * What is about to happen, before the first step: data, model, training, machine, what the loss means, and where the result will be.
  */
-import type { Training } from '../engine/training.js';
+
 import { trainingMemory } from '../engine/memory.js';
+import type { Training } from '../engine/training.js';
 import { count, size } from './output.js';
 
 export interface Preflight {
@@ -37,10 +38,7 @@ export function preflightLines({ about, training, threads, folder, output, from 
       'machine',
       `${engine.backend} backend, ${threads === 1 ? '1 thread' : `up to ${threads} threads`}, about ${size(model + step)} of memory`,
     ],
-    [
-      'loss',
-      `${nothing.toFixed(2)} means it knows nothing (ln ${config.vocabSize}); ${expectation(training)}`,
-    ],
+    ['loss', `${nothing.toFixed(2)} means it knows nothing (ln ${config.vocabSize}); ${expectation(training)}`],
     ['run', output === undefined ? folder : `${folder}, and the model as ${output}`],
   ];
   return [about, ...rows.map(([name, text]) => `  ${name.padEnd(9)}${text}`)];

@@ -113,6 +113,7 @@ function short(n: number): string {
 
 /** For the end: how many steps and how long. */
 export function spent(steps: number, seconds: number): string {
-  const time = seconds < 1 ? `${Math.ceil(seconds * 1000)} ms` : seconds < 60 ? `${seconds.toFixed(1)} s` : duration(seconds);
+  const time =
+    seconds < 1 ? `${Math.ceil(seconds * 1000)} ms` : seconds < 60 ? `${seconds.toFixed(1)} s` : duration(seconds);
   return `${count(steps)} steps, ${time}`;
 }

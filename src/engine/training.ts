@@ -7,23 +7,27 @@
 import { MicrogptError } from '../base/errors.js';
 import { createPythonRandom } from '../base/python-random.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import type { TextCorpus } from '../data/corpus.js';
 import { corpusFromDocuments } from '../data/build.js';
+import type { TextCorpus } from '../data/corpus.js';
 import { type Validation as HeldOut, validationBatches } from '../data/validation.js';
 import { counterDraw, pythonDraw } from '../generate/sampler.js';
 import { type ModelConfig, modelConfig } from '../model/config.js';
 import { initialParameters, parameterTable } from '../model/parameters.js';
 import type { TrainEvent } from '../train/events.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
-import type { Overrides, RunSettings, Settings } from '../train/settings.js';
+import type { DataFacts, Overrides, RunSettings, Settings } from '../train/settings.js';
 import { type LoopState, newLoopState, trainLoop } from '../train/trainer.js';
 import { type BackendName, createEngine, type Engine, type Threads } from './engine.js';
 import { requireMemory } from './memory.js';
-import { requireDocuments, requireSettings } from './options.js';
-import { type Facts, type RunFacts, resumedFrom, runOf } from './run-state.js';
-import { resolveSettings } from './settings.js';
+import { requireDocuments } from './options.js';
+import { resumedFrom, runOf } from './run-state.js';
+import { requireSettings, resolveSettings } from './settings.js';
 import { sampleTexts } from './text.js';
 import { trainingBatches } from './training-data.js';
+
+/** At least so many held-out examples side by side, and about so many tokens in all: each look costs as much as a few steps. */
+const VALIDATION_BATCH = 16;
+const VALIDATION_TOKENS = 20_000;
 
 export interface TrainingOptions {
   /** The texts to learn from, one example each. */
@@ -50,6 +54,8 @@ export interface TrainingOptions {
   readonly threads?: Threads | undefined;
   /** Goes on where the run was that this checkpoint is of: settings come from it, and the text must be the same. */
   readonly resume?: Checkpoint | undefined;
+  /** Goes on although the text is another one. */
+  readonly allowChanged?: 'data' | undefined;
   /** Starts from the weights of a model, with its configuration; the corpus must use its tokenizer. */
   readonly initFrom?: Checkpoint | undefined;
 }
@@ -59,7 +65,7 @@ export interface Training {
   readonly config: ModelConfig;
   readonly engine: Engine;
   readonly corpus: TextCorpus;
-  readonly facts: Facts;
+  readonly data: DataFacts;
   readonly parameters: number;
   /** Steps done already when it was created; 0 but for a run that goes on. */
   readonly startStep: number;
@@ -94,21 +100,25 @@ export function createTraining(options: TrainingOptions): Training {
   const corpus = options.corpus ?? documentCorpus(options, asked);
   const settings = resumed?.settings ?? resolveSettings(recipe, options, corpus.facts);
   requireSettings(settings);
-  const facts = runFacts(corpus);
-  resumed?.requireSame(facts, corpus.tokenizer);
+  const data = dataFacts(corpus);
+  resumed?.requireSame(data, corpus.tokenizer, options.allowChanged === 'data');
 
   const seed = BigInt(settings.seed);
   const config = modelConfig({ ...settings.model, vocabSize: corpus.tokenizer.size });
   const table = parameterTable(config);
   const random = createPythonRandom(seed);
-  const data = trainingBatches(corpus, settings, random);
-  requireMemory(settings.backend as BackendName, config, settings.batchSize, data.longest);
+  const examples = trainingBatches(corpus, settings, random);
+  requireMemory(settings.backend as BackendName, config, settings.batchSize, examples.longest);
   // Drawn also when there are weights already: the samples that follow come from the same stream.
   const fresh = initialParameters(table, settings.spread, random.gauss);
   const initial = options.resume?.parameters ?? options.initFrom?.parameters ?? fresh;
   const heldOut =
     corpus.validation && settings.evalEvery > 0
-      ? validationBatches(corpus.validation, corpus.tokenizer, settings.batchSize < 32 ? { ...config, batchSize: 32 } : { ...config, batchSize: settings.batchSize })
+      ? validationBatches(corpus.validation, corpus.tokenizer, {
+          batchSize: Math.max(VALIDATION_BATCH, settings.batchSize),
+          blockSize: config.blockSize,
+          tokens: VALIDATION_TOKENS,
+        })
       : null;
   const engine = createEngine(settings.backend as BackendName, config, initial, { threads: options.threads });
   if (resumed) engine.restore({ parameters: initial, ...resumed.moments });
@@ -121,7 +131,7 @@ export function createTraining(options: TrainingOptions): Training {
     const run = trainLoop({
       learner: engine,
       ...settings,
-      batches: data.batches,
+      batches: examples.batches,
       startStep: step,
       clip: settings.clip === 0 ? null : settings.clip,
       seed,
@@ -154,23 +164,24 @@ export function createTraining(options: TrainingOptions): Training {
     config,
     engine,
     corpus,
-    facts,
+    data,
     parameters: table.total,
     startStep,
     steps: settings.steps,
     heldOut,
-    leftOut: data.leftOut,
+    leftOut: examples.leftOut,
     events: ({ signal } = {}) => events(signal),
     step: () => step,
     checkpoint({ optimizer = false } = {}) {
       const model = { config, tokenizer: corpus.tokenizer, parameters: engine.parameters() };
-      const run = runOf(settings, facts, step, optimizer ? loop : null);
+      const run = runOf(settings, data, step, optimizer ? loop : null);
       if (!optimizer) return { ...model, run };
       return { ...model, optimizer: { ...settings.adam, step, moments: engine.moments() }, run };
     },
     samples: (count) => sample(count, settings.data.order === 'python'),
     peek: (count) => sample(count, false),
-    bitsPerCharacter: (loss) => (heldOut === null ? Number.NaN : (loss / Math.LN2) * (heldOut.tokens / heldOut.characters)),
+    bitsPerCharacter: (loss) =>
+      heldOut === null ? Number.NaN : (loss / Math.LN2) * (heldOut.tokens / heldOut.characters),
     close: engine.close,
   };
 }
@@ -198,7 +209,7 @@ function documentCorpus({ documents, source, resume, initFrom }: TrainingOptions
   });
 }
 
-function runFacts({ facts }: TextCorpus): Facts {
+function dataFacts({ facts }: TextCorpus): DataFacts {
   const { source, bytes, sha256, documents, heldOut, tokens, characters } = facts;
   return { path: source, bytes, sha256: sha256 ?? '', documents, heldOut, tokens, characters };
 }
@@ -214,5 +225,3 @@ function recipeCalled(name: RecipeName) {
   }
   return RECIPES[name];
 }
-
-export type { RunFacts };

@@ -5,19 +5,8 @@
  */
 import { MicrogptError } from '../base/errors.js';
 import type { ModelConfig } from '../model/config.js';
-import type { RunSettings } from '../train/settings.js';
-
-/** What is known of the text that a run trains on. */
-export interface DataFacts {
-  readonly path: string;
-  readonly bytes: number;
-  readonly sha256: string;
-  /** Examples to learn from, and held out. */
-  readonly documents: number;
-  readonly heldOut: number;
-  readonly tokens: number;
-  readonly characters: number;
-}
+import { RECIPES } from '../train/recipes.js';
+import { type DataFacts, type RunSettings, settingsFromJson } from '../train/settings.js';
 
 export interface RunRecord {
   readonly format: 'microgpt run';
@@ -45,15 +34,19 @@ export interface RunLog {
   readonly metrics: readonly Metric[];
 }
 
-/** @throws MG_RUN_INVALID when it is not the record of a run. */
+/** The record in the text of a run.json. @throws MG_RUN_INVALID */
 export function readRecord(text: string, source: string): RunRecord {
-  let value: unknown;
   try {
-    value = JSON.parse(text);
-  } catch {
+    return recordOf((JSON.parse(text) as { readonly settings?: unknown } | null)?.settings, source);
+  } catch (error) {
+    if (error instanceof MicrogptError) throw error;
     throw invalid(source, 'is not JSON');
   }
-  const record = value as Partial<RunRecord> | null;
+}
+
+/** @throws MG_RUN_INVALID when it is not the record of a run. */
+export function recordOf(value: unknown, source: string): RunRecord {
+  const record = value as Partial<RunRecord> | null | undefined;
   if (typeof record !== 'object' || record === null || record.format !== 'microgpt run') {
     throw invalid(source, 'is not the record of a run');
   }
@@ -61,7 +54,9 @@ export function readRecord(text: string, source: string): RunRecord {
   for (const part of ['settings', 'config', 'data'] as const) {
     if (typeof record[part] !== 'object' || record[part] === null) throw invalid(source, `has no ${part}`);
   }
-  return record as RunRecord;
+  const { name: recipe, about: _, ...like } = RECIPES.standard;
+  const settings = settingsFromJson<RunSettings>({ ...like, recipe, seed: '', backend: '' }, record.settings, source);
+  return { ...(record as RunRecord), settings };
 }
 
 /** The log of a run; a last line that was cut off by a crash does not count. @throws MG_RUN_INVALID */

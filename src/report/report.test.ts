@@ -77,12 +77,12 @@ test('a log whose last line was cut off is read; one that is damaged inside is n
     '',
     '{}',
     'null',
-    '{"format":"microgpt run","version":2}',
-    '{"format":"microgpt run","version":1}',
+    '{"settings":{"format":"microgpt run","version":2}}',
+    '{"settings":{"format":"microgpt run","version":1}}',
   ]) {
     expect(() => readRecord(text, 'x')).toThrow(expect.objectContaining({ code: 'MG_RUN_INVALID' }));
   }
-  expect(readRecord(JSON.stringify(record), 'x')).toEqual(record);
+  expect(readRecord(JSON.stringify({ settings: record, finished: null }), 'x')).toEqual(record);
 });
 
 test('settings survive JSON; what is missing, unknown or of another type is refused by name', () => {

@@ -70,6 +70,18 @@ export interface RunSettings extends Settings {
   readonly backend: string;
 }
 
+/** What is known of the text that a run trains on. */
+export interface DataFacts {
+  readonly path: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  /** Examples to learn from, and held out. */
+  readonly documents: number;
+  readonly heldOut: number;
+  readonly tokens: number;
+  readonly characters: number;
+}
+
 /** Some settings, at any depth. */
 export type Overrides<T = Settings> = {
   readonly [K in keyof T]?: (T[K] extends object ? Overrides<T[K]> : T[K]) | undefined;

@@ -42,7 +42,15 @@ const LADDER: readonly Rung[] = [
   { seconds: 8, nEmbd: 64, nLayer: 2, tokens: 256, learningRate: 0.003, weightDecay: 0.01, context: 64 },
   { seconds: 90, nEmbd: 128, nLayer: 2, tokens: 512, learningRate: 0.002, weightDecay: 0.1, context: 128 },
   { seconds: 900, nEmbd: 128, nLayer: 4, tokens: 1024, learningRate: 0.002, weightDecay: 0.1, context: 128 },
-  { seconds: Number.POSITIVE_INFINITY, nEmbd: 256, nLayer: 6, tokens: 2048, learningRate: 0.001, weightDecay: 0.1, context: 256 },
+  {
+    seconds: Number.POSITIVE_INFINITY,
+    nEmbd: 256,
+    nLayer: 6,
+    tokens: 2048,
+    learningRate: 0.001,
+    weightDecay: 0.1,
+    context: 256,
+  },
 ];
 
 /** Without a time: small enough to be done within half a minute on most machines. */
