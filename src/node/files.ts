@@ -109,7 +109,7 @@ export async function writeFileDurably(path: string, bytes: Uint8Array): Promise
 }
 
 /** Folder by folder: Node's own recursive mkdir never returns where a file system answers "no such file" to a mkdir, as /proc does. */
-async function makeFolders(folder: string): Promise<void> {
+export async function makeFolders(folder: string): Promise<void> {
   if ((await stat(folder).catch(() => null))?.isDirectory()) return;
   const parent = dirname(folder);
   if (parent !== folder) await makeFolders(parent);
