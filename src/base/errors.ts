@@ -89,7 +89,19 @@ export const ERRORS = {
     exit: EXIT.disk,
     about: 'The place for the result cannot be written; found before training starts.',
   },
+  MG_SAVE_DISK_FULL: {
+    exit: EXIT.disk,
+    about: 'There is too little room for what is to be saved; whatever was there before is intact.',
+  },
   MG_SAVE_FAILED: { exit: EXIT.disk, about: 'Writing the result failed; whatever was there before is intact.' },
+  MG_RUN_LOCKED: { exit: EXIT.disk, about: 'Another process is training in this run folder.' },
+  MG_RUN_EXISTS: { exit: EXIT.usage, about: 'The folder holds another run, which a new one would replace.' },
+  MG_RUN_DAMAGED: { exit: EXIT.data, about: 'A run folder has no readable run.json.' },
+  MG_RUN_NO_CHECKPOINT: { exit: EXIT.data, about: 'A run has no checkpoint that could be continued.' },
+  MG_CKPT_SKIPPED: {
+    exit: EXIT.data,
+    about: 'A warning: the newest checkpoint of a run is damaged, so an older one is continued.',
+  },
   MG_DOWNLOAD_FAILED: { exit: EXIT.disk, about: 'A download did not arrive: no network, or the server refused.' },
   MG_DOWNLOAD_HASH: { exit: EXIT.data, about: 'A downloaded file is not the one expected; it was thrown away.' },
 } as const satisfies Record<string, ErrorKind>;

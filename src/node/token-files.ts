@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MicrogptError } from '../base/errors.js';
 import type { Column, Columns } from '../data/columns.js';
-import { makeFolders, plainReason } from './files.js';
+import { makeFolders } from './durable.js';
+import { nodeFileSystem, plainReason } from './file-system.js';
 
 export interface FileColumns extends Columns {
   close(): void;
@@ -141,7 +142,7 @@ function isAlive(pid: number): boolean {
 
 async function usableFolder(folder: string): Promise<string> {
   try {
-    await makeFolders(folder);
+    await makeFolders(nodeFileSystem, folder);
     const probe = join(folder, `.microgpt-${process.pid}-${counter++}.probe`);
     closeSync(openSync(probe, 'wx'));
     unlinkSync(probe);
