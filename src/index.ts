@@ -26,5 +26,6 @@ export { type Parameter, type ParameterTable, parameterTable } from './model/par
 export { createByteTokenizer } from './tokenizer/byte.js';
 export { charTokenizerFrom, createCharTokenizer } from './tokenizer/char.js';
 export type { RoleTokens, TextStream, Tokenizer } from './tokenizer/tokenizer.js';
+export { type TokenizerJson, tokenizerFromJson, tokenizerToJson } from './tokenizer/tokenizer-json.js';
 export { RECIPES, type Recipe, type RecipeName } from './train/recipes.js';
 export type { StepEvent, StoppedEvent, TrainEvent } from './train/trainer.js';
