@@ -16,6 +16,7 @@ export {
 export { decodeModel } from './checkpoint/decode.js';
 export { encodeFlatJson } from './checkpoint/flat-json.js';
 export { encodeNestedJson } from './checkpoint/nested-json.js';
+export { decodeSafetensors, encodeSafetensors, type SafetensorsOptions } from './checkpoint/safetensors.js';
 export { decodeUtf8, documentsFromLines } from './data/documents.js';
 export { BACKENDS, type BackendName, type Threads } from './engine/engine.js';
 export { type TrainingMemory, trainingMemory } from './engine/memory.js';

@@ -46,7 +46,7 @@ export interface Decoded {
   readonly notes: readonly string[];
 }
 
-export const FORMATS = ['nested model.json', 'flat model.json'] as const;
+export const FORMATS = ['nested model.json', 'flat model.json', 'safetensors'] as const;
 export type FormatName = (typeof FORMATS)[number];
 
 /** What a file may leave open and the user may then say. */

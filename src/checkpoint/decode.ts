@@ -8,11 +8,14 @@ import { decodeUtf8 } from '../data/documents.js';
 import type { Decoded, DecodeOptions } from './checkpoint.js';
 import { decodeFlatJson, isFlatJson } from './flat-json.js';
 import { decodeNestedJson, isNestedJson } from './nested-json.js';
+import { decodeSafetensors } from './safetensors.js';
+import { isSafetensors } from './safetensors-container.js';
 
 /**
  * @throws MG_CKPT_UNKNOWN for anything that is not a model, MG_CKPT_JSON for broken JSON, and what the codec of the format throws.
  */
 export function decodeModel(bytes: Uint8Array, source: string, options: DecodeOptions = {}): Decoded {
+  if (isSafetensors(bytes)) return decodeSafetensors(bytes, source);
   if (bytes.length > LIMITS.modelJsonBytes) {
     throw new MicrogptError(
       'MG_FILE_SIZE',
@@ -35,7 +38,7 @@ export function decodeModel(bytes: Uint8Array, source: string, options: DecodeOp
       throw new MicrogptError('MG_CKPT_JSON', error.message, 'use a file that is whole and unchanged');
     throw error;
   }
-  const file = parseJson(text, source, 'MG_CKPT_JSON');
+  const file = parseJson(text, source, 'MG_CKPT_JSON', 'MG_CKPT_NAME');
   if (file instanceof Map) {
     if (isNestedJson(file)) return decodeNestedJson(file, options, source);
     if (isFlatJson(file)) return decodeFlatJson(file, options, source);

@@ -20,8 +20,17 @@ const SIZES = [
   ['vocab_size', 'vocabSize'],
 ] as const;
 
-/** What the programs that read and write `model.json` compute; a file says so only where it differs. */
-const HABIT = { norm: 'rmsnorm', activation: 'relu2', bias: false, embedNorm: true, finalNorm: false } as const;
+/** What the programs of a format compute; a file says so only where it differs. */
+export type Habit = Pick<ModelConfig, 'norm' | 'activation' | 'bias' | 'embedNorm' | 'finalNorm'>;
+
+/** The habit of those that read and write `model.json`. */
+export const MODEL_JSON: Habit = {
+  norm: 'rmsnorm',
+  activation: 'relu2',
+  bias: false,
+  embedNorm: true,
+  finalNorm: false,
+};
 const MARKERS = [
   ['activation', 'activation', ACTIVATIONS],
   ['norm', 'norm', NORMS],
@@ -45,11 +54,12 @@ export function objectIn(from: JsonObject, name: string, source: string): JsonOb
   return value;
 }
 
-/** The sizes and, where the file has them, the markers of what else its model is. */
+/** The sizes and, where the file has them, the markers of what else its model is. Without a habit, all markers have to be there. */
 export function readConfig(
   from: JsonObject,
   options: DecodeOptions,
   source: string,
+  habit: Habit | null,
 ): { config: ModelConfig; notes: readonly string[] } {
   const given: Record<string, number | string | boolean> = {};
   for (const [theirs, ours] of SIZES) {
@@ -60,17 +70,17 @@ export function readConfig(
     given[ours] = value;
   }
   for (const [theirs, ours, allowed] of MARKERS) {
-    const value = from.get(theirs) ?? HABIT[ours];
+    const value = from.get(theirs) ?? habit?.[ours];
     if (!(allowed as readonly unknown[]).includes(value)) {
       throw bad('MG_CKPT_CONFIG', source, `config "${theirs}" is ${describe(value)}, expected ${allowed.join(' or ')}`);
     }
     given[ours] = value as string | boolean;
   }
   const notes: string[] = [];
-  if (options.activation !== undefined) given['activation'] = options.activation;
-  else if (!from.has('activation')) {
+  if (habit !== null && options.activation !== undefined) given['activation'] = options.activation;
+  else if (habit !== null && !from.has('activation')) {
     notes.push(
-      `${source} does not name its activation; taking relu2, as the programs that write such files do (--activation overrides)`,
+      `${source} does not name its activation; taking ${habit.activation}, as the programs that write such files do (--activation overrides)`,
     );
   }
   try {
@@ -83,11 +93,11 @@ export function readConfig(
   }
 }
 
-/** The five sizes, and a marker for each choice that readers without markers would get wrong. */
-export function configFields(config: ModelConfig): Record<string, number | string | boolean> {
+/** The five sizes, and a marker for each choice that readers without markers would get wrong. Without a habit, every marker. */
+export function configFields(config: ModelConfig, habit: Habit | null): Record<string, number | string | boolean> {
   const out: Record<string, number | string | boolean> = {};
   for (const [theirs, ours] of SIZES) out[theirs] = config[ours];
-  for (const [theirs, ours] of MARKERS) if (config[ours] !== HABIT[ours]) out[theirs] = config[ours];
+  for (const [theirs, ours] of MARKERS) if (config[ours] !== habit?.[ours]) out[theirs] = config[ours];
   return out;
 }
 
