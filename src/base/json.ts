@@ -193,6 +193,13 @@ export function pythonFloat(x: number): string {
   return Number.isInteger(x) ? `${x}.0` : String(x);
 }
 
+/** A float as Rust's serde_json writes it. */
+export function rustFloat(x: number): string {
+  const size = Math.abs(x);
+  if (size === 0 || (size >= 1e-5 && size < 1e16)) return pythonFloat(x).includes('e') ? String(x) : pythonFloat(x);
+  return x.toExponential().replace('+', '');
+}
+
 /** A string as Python writes it: all but printable ASCII escaped. */
 function pythonString(s: string): string {
   return JSON.stringify(s).replace(/[\u007f-\uffff]/g, (c) =>

@@ -2,6 +2,9 @@
  * Numbers as bytes, little-endian: one reader and one writer per dtype of safetensors.
  * Refuses to know: tensors. Invariant: reading is exact; writing rounds to nearest, ties to even, and keeps the sign of zero.
  */
+import { MicrogptError } from '../base/errors.js';
+import type { Parameter } from '../model/parameters.js';
+import { count } from './refusal.js';
 import type { Dtype } from './safetensors-container.js';
 
 /** What 16 bits can hold: beyond this they read as infinite. */
@@ -44,6 +47,15 @@ export function writeNumber(
       view.setInt8(at + i, x);
       break;
   }
+}
+
+/** The numbers of one parameter. @throws MG_CKPT_NONFINITE: a file that cannot be read again is not written. */
+export function numbersOf(all: Float64Array, p: Parameter, name: string): Float64Array {
+  const numbers = all.subarray(p.offset, p.offset + p.size);
+  const at = numbers.findIndex((x) => !Number.isFinite(x));
+  if (at < 0) return numbers;
+  const message = `${name} has ${numbers[at]} at element ${count(at)}: a model that cannot be used is not saved`;
+  throw new MicrogptError('MG_CKPT_NONFINITE', message, 'go back to the last model that was saved, with a lower rate');
 }
 
 /** Whether every number is a float32, zeros with their sign included. */

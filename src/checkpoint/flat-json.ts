@@ -14,8 +14,10 @@ import {
   readCharacters,
   readConfig,
   readWeights,
+  requireCharacters,
   weightFields,
 } from './json-fields.js';
+import { requireJsonSize } from './nested-json.js';
 
 export function isFlatJson(file: JsonObject): boolean {
   return file.has('uchars') && file.has('state_dict');
@@ -31,6 +33,8 @@ export function decodeFlatJson(file: JsonObject, options: DecodeOptions, source:
 
 /** @throws MG_CKPT_FORMAT when BOS is not the last id. */
 export function encodeFlatJson({ config, tokenizer, parameters }: Checkpoint): string {
+  requireJsonSize(parameters.length);
+  requireCharacters(tokenizer);
   if (tokenizer.bos !== tokenizer.size - 1) {
     throw new MicrogptError(
       'MG_CKPT_FORMAT',

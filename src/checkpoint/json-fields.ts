@@ -2,13 +2,15 @@
  * What the JSON formats have in common: reading configuration numbers, characters and matrices with exact complaints.
  * Invariant: nothing leaves this file unchecked; sizes are compared with the configuration before memory is taken.
  */
-import { type ErrorCode, MicrogptError } from '../base/errors.js';
+import { MicrogptError } from '../base/errors.js';
 import type { Json, JsonObject } from '../base/json.js';
 import { ACTIVATIONS, type ModelConfig, modelConfig, NORMS } from '../model/config.js';
 import { type Parameter, type ParameterTable, parameterTable } from '../model/parameters.js';
 import { createCharTokenizer } from '../tokenizer/char.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import type { DecodeOptions } from './checkpoint.js';
+import { numbersOf } from './dtypes.js';
+import { bad, describe } from './refusal.js';
 
 export const BOS_NAME = '<BOS>';
 
@@ -38,14 +40,6 @@ const MARKERS = [
   ['embed_norm', 'embedNorm', [true, false]],
   ['final_norm', 'finalNorm', [true, false]],
 ] as const;
-
-export function bad(code: ErrorCode, source: string, what: string): MicrogptError {
-  return new MicrogptError(
-    code,
-    `${source}: ${what}`,
-    'use a file that is whole, as the program that trained the model wrote it',
-  );
-}
 
 export function objectIn(from: JsonObject, name: string, source: string): JsonObject {
   const value = from.get(name);
@@ -123,6 +117,16 @@ export function readCharacters(value: Json | undefined, name: string, vocabSize:
   }
 }
 
+/** @throws MG_CKPT_FORMAT for tokenizers that a list of characters with one BOS does not hold. */
+export function requireCharacters({ kind, roles }: Tokenizer): void {
+  if (kind === 'char' && roles === null) return;
+  throw new MicrogptError(
+    'MG_CKPT_FORMAT',
+    `a model.json holds a list of characters and BOS; the tokens of this model are ${kind === 'byte' ? 'bytes' : 'characters and those of a conversation'}`,
+    `convert to a .safetensors file, which holds every model${kind === 'char' ? ', or to a folder (weights.json + meta.json)' : ''}`,
+  );
+}
+
 /** All weights of a configuration, each of exactly its shape and finite. */
 export function readWeights(from: JsonObject, config: ModelConfig, source: string): Float64Array {
   const table = parameterTable(config);
@@ -174,7 +178,7 @@ export function weightFields(
   const table: ParameterTable = parameterTable(config);
   return Object.fromEntries(
     table.list.map((p) => {
-      const all = parameters.subarray(p.offset, p.offset + p.size);
+      const all = numbersOf(parameters, p, p.name);
       if (p.shape.length === 1) return [p.name, all];
       const width = p.shape[1];
       return [p.name, Array.from({ length: p.shape[0] }, (_, r) => all.subarray(r * width, (r + 1) * width))];
@@ -184,12 +188,4 @@ export function weightFields(
 
 function isList(x: Json | undefined): x is readonly Json[] {
   return Array.isArray(x);
-}
-
-function describe(x: Json | undefined): string {
-  if (x === undefined) return 'missing';
-  if (x === null) return 'null';
-  if (isList(x)) return `a list of ${x.length}`;
-  if (x instanceof Map) return 'an object';
-  return typeof x === 'string' ? JSON.stringify(x.slice(0, 40)) : String(x);
 }

@@ -16,6 +16,7 @@ import {
   readCharacters,
   readConfig,
   readWeights,
+  requireCharacters,
   weightFields,
 } from './json-fields.js';
 
@@ -48,6 +49,7 @@ export function requireJsonSize(parameters: number): void {
 /** The text of the file. @throws MG_CKPT_FORMAT when the model is too large for it. */
 export function encodeNestedJson({ config, tokenizer, parameters }: Checkpoint): string {
   requireJsonSize(parameters.length);
+  requireCharacters(tokenizer);
   return pythonDumps(
     {
       config: configFields(config, MODEL_JSON),

@@ -7,6 +7,7 @@ import { type ErrorCode, MicrogptError } from '../base/errors.js';
 import { type Json, type JsonObject, parseJson } from '../base/json.js';
 import { LIMITS } from '../base/limits.js';
 import { sha256 } from '../base/sha256.js';
+import { bad, count, describe } from './refusal.js';
 
 /** Bytes of an element, of the dtypes that microgpt knows. */
 export const DTYPES = { F64: 8, F32: 4, F16: 2, BF16: 2, I8: 1 } as const;
@@ -46,7 +47,7 @@ function looksLikeText(bytes: Uint8Array): boolean {
 
 /** @throws MG_CKPT_TRUNCATED, MG_CKPT_HEADER_SIZE, MG_CKPT_JSON, MG_CKPT_NAME, MG_CKPT_SHAPE, MG_CKPT_DTYPE */
 export function readContainer(bytes: Uint8Array, source: string): Container {
-  const fail = (code: ErrorCode, what: string) => broken(code, source, what);
+  const fail = (code: ErrorCode, what: string) => bad(code, source, what);
   if (bytes.length < LENGTH_BYTES) {
     throw fail('MG_CKPT_TRUNCATED', `ends after ${bytes.length} bytes, before the length of its header is complete`);
   }
@@ -86,21 +87,21 @@ function headerText(bytes: Uint8Array, source: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw broken('MG_CKPT_JSON', source, 'the header is not UTF-8');
+    throw bad('MG_CKPT_JSON', source, 'the header is not UTF-8');
   }
 }
 
 function metadataOf(value: Json | undefined, source: string): ReadonlyMap<string, string> {
   if (value === undefined) return new Map();
-  if (!(value instanceof Map)) throw broken('MG_CKPT_JSON', source, '__metadata__ is not an object');
+  if (!(value instanceof Map)) throw bad('MG_CKPT_JSON', source, '__metadata__ is not an object');
   for (const [name, text] of value as JsonObject) {
-    if (typeof text !== 'string') throw broken('MG_CKPT_JSON', source, `__metadata__ ${quote(name)} is not a string`);
+    if (typeof text !== 'string') throw bad('MG_CKPT_JSON', source, `__metadata__ ${describe(name)} is not a string`);
   }
   return value as ReadonlyMap<string, string>;
 }
 
 function tensorEntry(name: string, value: Json, source: string): TensorEntry {
-  const fail = (code: ErrorCode, what: string) => broken(code, source, `${quote(name)} ${what}`);
+  const fail = (code: ErrorCode, what: string) => bad(code, source, `${describe(name)} ${what}`);
   if (name === '' || new TextEncoder().encode(name).length > LIMITS.nameBytes) {
     throw fail('MG_CKPT_NAME', `is no name for a tensor: expected 1 to ${LIMITS.nameBytes} bytes`);
   }
@@ -108,12 +109,12 @@ function tensorEntry(name: string, value: Json, source: string): TensorEntry {
   const entry = value as JsonObject;
   for (const key of entry.keys()) {
     if (key !== 'dtype' && key !== 'shape' && key !== 'data_offsets') {
-      throw fail('MG_CKPT_JSON', `has an unknown field ${quote(key)}`);
+      throw fail('MG_CKPT_JSON', `has an unknown field ${describe(key)}`);
     }
   }
   const dtype = entry.get('dtype');
   if (typeof dtype !== 'string' || !Object.hasOwn(DTYPES, dtype)) {
-    throw fail('MG_CKPT_DTYPE', `is of dtype ${quote(dtype)}, expected one of ${Object.keys(DTYPES).join(', ')}`);
+    throw fail('MG_CKPT_DTYPE', `is of dtype ${describe(dtype)}, expected one of ${Object.keys(DTYPES).join(', ')}`);
   }
   const shape = wholeNumbers(entry.get('shape'));
   if (shape === null || shape.length > LIMITS.rank) {
@@ -145,7 +146,7 @@ function requireCover(tensors: TensorEntry[], dataBytes: number, dataStart: numb
     if (begin !== at) {
       const what =
         begin > at ? `leaves a gap of ${count(begin - at)} bytes before it` : 'overlaps the tensor before it';
-      throw broken('MG_CKPT_SHAPE', source, `${quote(name)} at byte ${count(begin)} ${what}`);
+      throw bad('MG_CKPT_SHAPE', source, `${describe(name)} at byte ${count(begin)} ${what}`);
     }
     at = end;
   }
@@ -153,7 +154,7 @@ function requireCover(tensors: TensorEntry[], dataBytes: number, dataStart: numb
   const [has, needs] = [count(dataStart + dataBytes), count(dataStart + at)];
   const what =
     at > dataBytes ? `ends after ${has} of ${needs} bytes` : `goes on to ${has} bytes after its end at ${needs}`;
-  throw broken('MG_CKPT_TRUNCATED', source, what);
+  throw bad('MG_CKPT_TRUNCATED', source, what);
 }
 
 function wholeNumbers(value: Json | undefined): readonly number[] | null {
@@ -222,28 +223,16 @@ export function verifySums({ metadata, header, data }: Container, source: string
   const [dataSum, headerSum] = [metadata.get(DATA_SUM), metadata.get(HEADER_SUM)];
   if (dataSum === undefined && headerSum === undefined) return false;
   if (dataSum === undefined || headerSum === undefined) {
-    throw broken('MG_CKPT_HASH', source, 'one of its two checksums is missing');
+    throw bad('MG_CKPT_HASH', source, 'one of its two checksums is missing');
   }
   if (sha256(data) !== dataSum) {
-    throw broken('MG_CKPT_HASH', source, 'the weights are damaged: their sha256 is not the one that the file names');
+    throw bad('MG_CKPT_HASH', source, 'the weights are damaged: their sha256 is not the one that the file names');
   }
   const zeroed = header.replace(`"${HEADER_SUM}":"${headerSum}"`, `"${HEADER_SUM}":"${NO_SUM}"`);
   if (sha256(new TextEncoder().encode(zeroed)) !== headerSum) {
-    throw broken('MG_CKPT_HASH', source, 'the header is damaged: its sha256 is not the one that the file names');
+    throw bad('MG_CKPT_HASH', source, 'the header is damaged: its sha256 is not the one that the file names');
   }
   return true;
 }
 
 export type Metadata = { readonly [name: string]: string };
-
-export function broken(code: ErrorCode, source: string, what: string): MicrogptError {
-  return new MicrogptError(code, `${source}: ${what}`, 'use a file that is whole and unchanged');
-}
-
-export const count = (n: number): string => n.toLocaleString('en');
-
-/** A name from outside in a message: never long. */
-function quote(value: Json | undefined): string {
-  if (typeof value !== 'string') return value === undefined ? 'missing' : 'of another kind';
-  return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
-}

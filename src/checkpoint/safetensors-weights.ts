@@ -4,15 +4,9 @@
  */
 import { type ErrorCode, MicrogptError } from '../base/errors.js';
 import type { Parameter, ParameterTable } from '../model/parameters.js';
-import { areFloat32, LARGEST_F16, largest, readNumber, writeNumber } from './dtypes.js';
-import {
-  broken,
-  type Container,
-  count,
-  type Dtype,
-  type NewTensor,
-  type TensorEntry,
-} from './safetensors-container.js';
+import { areFloat32, LARGEST_F16, largest, numbersOf, readNumber, writeNumber } from './dtypes.js';
+import { bad, count } from './refusal.js';
+import type { Container, Dtype, NewTensor, TensorEntry } from './safetensors-container.js';
 
 /** In front of the names of Adam's moments. */
 export const MOMENTS = { m: 'optimizer.m.', v: 'optimizer.v.' } as const;
@@ -27,7 +21,7 @@ const LARGEST: Record<Precision, number> = { exact: Number.MAX_VALUE, half: LARG
 /** @throws MG_CKPT_NONFINITE; MG_CKPT_FORMAT for numbers that the precision cannot hold */
 export function weightTensors(table: ParameterTable, parameters: Float64Array, precision: Precision): NewTensor[] {
   return table.list.flatMap((p) => {
-    const numbers = part(parameters, p, p.name);
+    const numbers = numbersOf(parameters, p, p.name);
     if (largest(numbers) > LARGEST[precision]) {
       const message = `${p.name} has a number of ${largest(numbers)}; ${precision} holds up to ${LARGEST[precision]}`;
       throw new MicrogptError('MG_CKPT_FORMAT', message, 'keep the weights exact');
@@ -42,7 +36,7 @@ export function momentTensors(table: ParameterTable, moments: { readonly m: Floa
   return (['m', 'v'] as const).flatMap((which) =>
     table.list.map((p) => {
       const name = MOMENTS[which] + p.name;
-      return exactTensor(name, p.shape, part(moments[which], p, name));
+      return exactTensor(name, p.shape, numbersOf(moments[which], p, name));
     }),
   );
 }
@@ -75,18 +69,9 @@ function tensorOf(
   return { name, dtype, shape, write };
 }
 
-/** The numbers of one parameter. @throws MG_CKPT_NONFINITE: a file that cannot be read again is not written. */
-function part(all: Float64Array, p: Parameter, name: string): Float64Array {
-  const numbers = all.subarray(p.offset, p.offset + p.size);
-  const at = numbers.findIndex((x) => !Number.isFinite(x));
-  if (at < 0) return numbers;
-  const message = `${name} has ${numbers[at]} at element ${count(at)}: a model that cannot be used is not saved`;
-  throw new MicrogptError('MG_CKPT_NONFINITE', message, 'go back to the last model that was saved, with a lower rate');
-}
-
 /** Exactly the tensors of this configuration, each of its shape and of a dtype that can stand there. */
 export function requireTensors({ tensors }: Container, table: ParameterTable, moments: boolean, source: string): void {
-  const fail = (code: ErrorCode, what: string) => broken(code, source, what);
+  const fail = (code: ErrorCode, what: string) => bad(code, source, what);
   const expected = new Set<string>();
   const require = (name: string, shape: readonly number[], dtypes: readonly Dtype[]): TensorEntry => {
     expected.add(name);
@@ -137,15 +122,15 @@ function applyScales(numbers: Float64Array, view: DataView, at: number, rows: nu
 }
 
 function requireFiniteNumbers(numbers: Float64Array, p: Parameter, prefix: string, source: string): void {
-  let bad = 0;
+  let found = 0;
   let first = -1;
   for (let i = 0; i < numbers.length; i++) {
     if (Number.isFinite(numbers[i])) continue;
-    if (bad++ === 0) first = i;
+    if (found++ === 0) first = i;
   }
-  if (bad === 0) return;
+  if (found === 0) return;
   const width = p.shape[1] ?? 1;
   const place = p.shape.length === 2 ? `${Math.floor(first / width)},${first % width}` : `${first}`;
-  const what = `${prefix}${p.name} has ${count(bad)} numbers that are not finite, the first ${numbers[first]} at [${place}]`;
-  throw broken('MG_CKPT_NONFINITE', source, what);
+  const what = `${prefix}${p.name} has ${count(found)} numbers that are not finite, the first ${numbers[first]} at [${place}]`;
+  throw bad('MG_CKPT_NONFINITE', source, what);
 }

@@ -6,7 +6,7 @@
  * Invariant: the same checkpoint gives the same bytes, and the file gives the same checkpoint, to the bit (F16 and I8 aside).
  */
 import { MicrogptError } from '../base/errors.js';
-import { type Json, type JsonObject, parseJson } from '../base/json.js';
+import { type JsonObject, parseJson } from '../base/json.js';
 import type { ModelConfig } from '../model/config.js';
 import { parameterTable } from '../model/parameters.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
@@ -14,7 +14,8 @@ import { tokenizerFromJson, tokenizerToJson } from '../tokenizer/tokenizer-json.
 import type { Checkpoint, Decoded, JsonValue, OptimizerState, RunState } from './checkpoint.js';
 import { configFields, readConfig } from './json-fields.js';
 import { firstNonFinite, jsonText, plain } from './plain-json.js';
-import { broken, type Container, count, readContainer, verifySums, writeContainer } from './safetensors-container.js';
+import { bad, count, describe } from './refusal.js';
+import { type Container, readContainer, verifySums, writeContainer } from './safetensors-container.js';
 import {
   MOMENTS,
   momentTensors,
@@ -70,7 +71,7 @@ export function decodeSafetensors(bytes: Uint8Array, source: string): Decoded {
   const optimizer = metadata.has('optimizer') ? readOptimizer(objectIn(metadata, 'optimizer', source), source) : null;
   const run = metadata.has('run') ? objectIn(metadata, 'run', source) : null;
   if (run !== null && firstNonFinite(run) !== null) {
-    throw broken('MG_CKPT_JSON', source, `"run" holds ${firstNonFinite(run)}, expected finite numbers`);
+    throw bad('MG_CKPT_JSON', source, `"run" holds ${firstNonFinite(run)}, expected finite numbers`);
   }
   requireTensors(container, table, optimizer?.hasMoments === true, source);
   const checked = verifySums(container, source);
@@ -120,7 +121,7 @@ function requireOurs(metadata: Container['metadata'], source: string): void {
 /** JSON inside of a metadata string. */
 function objectIn(metadata: Container['metadata'], name: string, source: string): JsonObject {
   const value = parseJson(metadata.get(name) ?? '', `"${name}" of ${source}`, 'MG_CKPT_JSON', 'MG_CKPT_NAME');
-  if (!(value instanceof Map)) throw broken('MG_CKPT_JSON', source, `"${name}" is not an object`);
+  if (!(value instanceof Map)) throw bad('MG_CKPT_JSON', source, `"${name}" is not an object`);
   return value as JsonObject;
 }
 
@@ -130,32 +131,27 @@ function readTokenizer(metadata: Container['metadata'], config: ModelConfig, sou
     tokenizer = tokenizerFromJson(objectIn(metadata, 'tokenizer', source));
   } catch (error) {
     if (!(error instanceof MicrogptError) || error.code !== 'MG_TOKENIZER_INVALID') throw error;
-    throw broken('MG_CKPT_TOKENIZER', source, error.message);
+    throw bad('MG_CKPT_TOKENIZER', source, error.message);
   }
   if (tokenizer.size === config.vocabSize) return tokenizer;
   const what = `${count(tokenizer.size)} tokens but wte has ${count(config.vocabSize)} rows`;
-  throw broken('MG_CKPT_TOKENIZER', source, `${what}: this tokenizer belongs to another model`);
+  throw bad('MG_CKPT_TOKENIZER', source, `${what}: this tokenizer belongs to another model`);
 }
 
 function readOptimizer(from: JsonObject, source: string) {
   const number = (name: string): number => {
     const value = from.get(name);
     if (typeof value === 'number' && Number.isFinite(value)) return value;
-    throw broken('MG_CKPT_CONFIG', source, `optimizer "${name}" is ${shown(value)}, expected a number`);
+    throw bad('MG_CKPT_CONFIG', source, `optimizer "${name}" is ${describe(value)}, expected a number`);
   };
   const step = number('step');
   if (!Number.isSafeInteger(step) || step < 0 || Object.is(step, -0)) {
-    throw broken('MG_CKPT_CONFIG', source, `optimizer "step" is ${step}, expected a whole number from 0`);
+    throw bad('MG_CKPT_CONFIG', source, `optimizer "step" is ${step}, expected a whole number from 0`);
   }
   const hasMoments = from.get('moments');
   if (typeof hasMoments !== 'boolean') {
-    throw broken('MG_CKPT_CONFIG', source, `optimizer "moments" is ${shown(hasMoments)}, expected true or false`);
+    throw bad('MG_CKPT_CONFIG', source, `optimizer "moments" is ${describe(hasMoments)}, expected true or false`);
   }
   const settings = { step, ...Object.fromEntries(OPTIMIZER_NUMBERS.map(([theirs, ours]) => [ours, number(theirs)])) };
   return { settings: settings as Omit<OptimizerState, 'moments'>, hasMoments };
-}
-
-function shown(value: Json | undefined): string {
-  if (value === undefined) return 'missing';
-  return value === null || typeof value !== 'object' ? JSON.stringify(value).slice(0, 40) : 'no number';
 }
