@@ -28,6 +28,7 @@ export {
   type TokenStream,
   withinContext,
 } from './data/corpus.js';
+export { decodeSafetensors, encodeSafetensors, type SafetensorsOptions } from './checkpoint/safetensors.js';
 export { decodeUtf8, documentsFromLines } from './data/documents.js';
 export { fileOrder, keyedOrder, type Order, pythonOrder } from './data/order.js';
 export { type Validation, validationBatches } from './data/validation.js';
