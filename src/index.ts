@@ -16,6 +16,7 @@ export {
 export { decodeModel } from './checkpoint/decode.js';
 export { encodeFlatJson } from './checkpoint/flat-json.js';
 export { encodeNestedJson } from './checkpoint/nested-json.js';
+export { decodeSafetensors, encodeSafetensors, type SafetensorsOptions } from './checkpoint/safetensors.js';
 export { type Batch, type Batches, documentBatches, windowBatches } from './data/batches.js';
 export { corpusFromDocuments, corpusFromText } from './data/build.js';
 export {
@@ -28,7 +29,6 @@ export {
   type TokenStream,
   withinContext,
 } from './data/corpus.js';
-export { decodeSafetensors, encodeSafetensors, type SafetensorsOptions } from './checkpoint/safetensors.js';
 export { decodeUtf8, documentsFromLines } from './data/documents.js';
 export { fileOrder, keyedOrder, type Order, pythonOrder } from './data/order.js';
 export { type Validation, validationBatches } from './data/validation.js';

@@ -29,9 +29,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   generate: ['base'],
   checkpoint: ['base', 'data', 'model', 'tokenizer'],
   engine: ['autograd', 'backend', 'base', 'checkpoint', 'data', 'generate', 'model', 'tensor', 'tokenizer', 'train'],
-  node: ['backend', 'base', 'checkpoint', 'data', 'train'],
+  report: ['base', 'model', 'train'],
+  node: ['backend', 'base', 'checkpoint', 'data', 'tokenizer', 'train'],
   browser: ['backend'],
-  cli: ['base', 'checkpoint', 'engine', 'model', 'node', 'tokenizer', 'train'],
+  cli: ['base', 'checkpoint', 'data', 'engine', 'model', 'node', 'report', 'tokenizer', 'train'],
 };
 
 const imports = (file: string) =>

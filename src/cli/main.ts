@@ -10,6 +10,7 @@ import { addData } from './data.js';
 import { addGenerate } from './generate.js';
 import { addInfo } from './info.js';
 import { complain, say } from './output.js';
+import { addReport } from './report.js';
 import { addTrain } from './train.js';
 
 export async function main(argv: readonly string[]): Promise<number> {
@@ -59,6 +60,7 @@ function createProgram(exit: (code: number) => void): Command {
   addConvert(program);
   addData(program);
   addBench(program);
+  addReport(program);
   return program;
 }
 

@@ -52,8 +52,8 @@ export interface TrainLoop {
   readonly steps: number;
   /** Steps that are already done; 0 if left out. */
   readonly startStep?: number | undefined;
-  /** The largest norm of all gradients together; they are not clipped if left out. */
-  readonly clip?: number | null | undefined;
+  /** The largest norm of all gradients together; 0 or left out for no limit. */
+  readonly clip?: number | undefined;
   /** Parts into which a batch is split, computed one after the other to save memory; 1 if left out. */
   readonly accumulate?: number | undefined;
   /** The share of numbers that is dropped while training; 0 if left out. */
@@ -63,7 +63,7 @@ export interface TrainLoop {
   /** The norm of the gradients is found every so many steps; if left out, only where clipping or accumulating finds it anyway. */
   readonly measureEvery?: number | undefined;
   readonly validation?: Validation | undefined;
-  /** Ends the run after so many validations in a row without a better loss. */
+  /** Ends the run after so many validations in a row without a better loss; 0 or left out for never. */
   readonly patience?: number | undefined;
   /** Kept up to date by the loop; a run that goes on hands back what was saved. */
   readonly progress?: LoopState | undefined;
@@ -73,15 +73,16 @@ export interface TrainLoop {
 
 /** @throws MG_TRAIN_NONFINITE when the loss or the norm of the gradients is NaN or infinite. */
 export async function* trainLoop(loop: TrainLoop): AsyncGenerator<TrainEvent, void, void> {
-  const { learner, batches, adam, schedule, warmup = 0, floor = 0, steps, startStep = 0, signal, patience } = loop;
-  const { clip = null, accumulate = 1, dropout = 0, seed = 0, measureEvery = 0, validation } = loop;
+  const { learner, batches, adam, schedule, warmup = 0, floor = 0, steps, startStep = 0, signal, patience = 0 } = loop;
+  const { accumulate = 1, dropout = 0, seed = 0, measureEvery = 0, validation } = loop;
+  const clip = loop.clip || null;
   const progress = loop.progress ?? newLoopState(startStep);
   const guards = createGuards(progress.guards, clip);
   let step = startStep;
 
   const validationDue = () =>
     validation !== undefined && progress.lastEval < step && (step % validation.every === 0 || step === steps);
-  const outOfPatience = () => patience !== undefined && progress.evalsSinceBest >= patience;
+  const outOfPatience = () => patience > 0 && progress.evalsSinceBest >= patience;
 
   /** A run that was saved between a step and the validation after it begins with that validation. */
   function* validated(): Generator<TrainEvent> {
