@@ -9,7 +9,7 @@ import { type Batch, type Batches, splitBatch } from '../data/batches.js';
 import type { EvalEvent, TrainEvent } from './events.js';
 import { createGuards, type GuardState, newGuardState } from './guards.js';
 import type { Learner } from './learner.js';
-import { nonFiniteError } from './non-finite.js';
+import { nonFiniteError, updateError } from './non-finite.js';
 import { type AdamSettings, adamHyper } from './optimizer.js';
 import { type Schedule, scheduleAt } from './schedules.js';
 
@@ -71,7 +71,7 @@ export interface TrainLoop {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** @throws MG_TRAIN_NONFINITE when the loss or the norm of the gradients is NaN or infinite. */
+/** @throws MG_TRAIN_NONFINITE when the loss or the norm of the gradients is NaN or infinite, or after the last step a parameter or a moment. */
 export async function* trainLoop(loop: TrainLoop): AsyncGenerator<TrainEvent, void, void> {
   const { learner, batches, adam, schedule, warmup = 0, floor = 0, steps, startStep = 0, signal, patience } = loop;
   const { clip = null, accumulate = 1, dropout = 0, seed = 0, measureEvery = 0, validation } = loop;
@@ -120,6 +120,10 @@ export async function* trainLoop(loop: TrainLoop): AsyncGenerator<TrainEvent, vo
     if (warnings.length > 0) yield* warnings;
     if (step % UNITS_EVERY === 0) yield* guards.units(step, learner.deadUnits(batch));
     yield* validated();
+  }
+  if (step > startStep) {
+    const found = learner.firstNonFinite(); // what the last update left behind
+    if (found !== null) throw updateError(step, steps, adam, clip, found);
   }
   const reason = step >= steps ? 'done' : outOfPatience() ? 'early' : 'aborted';
   yield { type: 'stopped', reason, step, steps };
