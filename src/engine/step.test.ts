@@ -3,6 +3,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import { largestDifference } from '../../test/golden.js';
+import { createWasmBackend } from '../backend/wasm/index.js';
 import { dropoutKey, dropThreshold, keeps, partKey, placeKey } from '../base/dropout-mask.js';
 import { createPythonRandom } from '../base/python-random.js';
 import { type Batch, collate, splitBatch } from '../data/batches.js';
@@ -11,7 +12,8 @@ import { initialParameters, parameterTable } from '../model/parameters.js';
 import { nodeThreads } from '../node/threads.js';
 import { plainStep, type StepRequest } from '../train/learner.js';
 import { adamHyper } from '../train/optimizer.js';
-import { BACKENDS, createEngine, type Engine, type EngineOptions } from './engine.js';
+import { BACKENDS, type BackendName, createEngine, type Engine } from './engine.js';
+import { createTensorEngine } from './tensor-engine.js';
 
 const V = 7;
 const adam = { learningRate: 0.02, beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0.1 };
@@ -30,8 +32,7 @@ function open(choices: Partial<ModelConfig>) {
   const parameters = initialParameters(parameterTable(config), { std: 0.4, residualStd: 0.3 }, random.gauss);
   const sequence = (length: number) => Int32Array.from({ length }, () => random.randbelow(V));
   const batch = collate([6, 3, 9, 4, 2].map(sequence), config.blockSize);
-  const engine = (name: (typeof BACKENDS)[number], options?: EngineOptions) =>
-    createEngine(name, config, parameters, options);
+  const engine = (name: BackendName) => createEngine(name, config, parameters);
   return { config, parameters, batch, engine };
 }
 
@@ -195,12 +196,14 @@ test('the same bits on 1, 2 and 4 threads: dropout, clipping and three parts', (
     config.blockSize,
   );
   const states = [1, 2, 4].map((count) => {
-    const threads = count === 1 ? undefined : nodeThreads(count);
-    const e = createEngine('wasm', config, parameters, { threads });
+    const backend = createWasmBackend(count === 1 ? {} : { threads: nodeThreads(count) });
+    const e = createTensorEngine('wasm', backend, config, parameters);
     const results = Array.from({ length: 6 }, (_, step) =>
       e.trainStep(splitBatch(batch, 3), request(step, { dropout: dropout(step), clip: 0.5 })),
     );
     const state = { results, ...stateOf(e) };
+    // Of each step the three parts and the update: all but the adding up, and in time the update, are large enough.
+    expect(backend.sharedRuns() >= 18).toBe(count > 1);
     e.close();
     return state;
   });
@@ -228,6 +231,22 @@ describe.each(BACKENDS)('%s: numbers that are not finite', (name) => {
       expect(Number.isFinite(loss) && Number.isFinite(gradNorm ?? 0)).toBe(false);
       expect(stateOf(e)).toEqual(state);
       expect(e.firstNonFinite()).toEqual({ tensor: 'layer0.mlp_fc1', what: 'parameter', count: 1, size: 256 });
+    }
+  });
+
+  test.each([NaN, Infinity])('%f in any tensor shows in the loss or the norm', (bad) => {
+    const { engine, config, parameters, batch } = open({ bias: true, nLayer: 2, activation: 'relu2', finalNorm: true });
+    const zero = new Float64Array(parameters.length);
+    const all = { ...batch, tokens: batch.tokens.map((_, r) => r % V) }; // every row of wte is read
+    const e = engine(name);
+    for (const p of parameterTable(config).list) {
+      const spoiled = parameters.slice();
+      spoiled[p.offset] = bad;
+      e.restore({ parameters: spoiled, m: zero, v: zero });
+      const before = e.parameters();
+      const { loss, gradNorm } = e.trainStep([all], request(0, { measure: true }));
+      expect(Number.isFinite(loss) && Number.isFinite(gradNorm), p.name).toBe(false);
+      expect(e.parameters()).toEqual(before);
     }
   });
 
