@@ -28,6 +28,19 @@ export function nonFiniteError(accident: Accident): MicrogptError {
   return error(`${what} ${place}; ${where(found)}; ${lastGood(good)}`, adam, clip);
 }
 
+/** A validation whose loss is not finite, after a step whose loss was. */
+export function validationError(
+  loss: number,
+  step: number,
+  steps: number,
+  adam: AdamSettings,
+  clip: number | null,
+  found: NonFinite | null,
+): MicrogptError {
+  const message = `the validation loss became ${loss} after step ${step} of ${steps}; ${where(found)}`;
+  return error(`${message}; ${lastGood(step - 1)}`, adam, clip);
+}
+
 /** A step whose loss was finite, but whose update was not. */
 export function updateError(
   step: number,

@@ -112,6 +112,12 @@ test('validation: every so many steps and at the end, with the best so far', asy
   ]);
 });
 
+test('a validation loss that is not finite ends the run with an error', async () => {
+  const { error } = await run({ losses: [3], evals: [2, NaN] }, { steps: 5, validation: validation(2) });
+  expect(error).toMatchObject({ code: 'MG_TRAIN_NONFINITE', exitCode: 5 });
+  expect(error?.message).toMatch(/^the validation loss became NaN after step 4 of 5; .* last good step: 3;/);
+});
+
 test('patience: so many validations without a better one end the run early, and it stays ended', async () => {
   const evals = [2, 3, 3, 1];
   const progress = newLoopState();
