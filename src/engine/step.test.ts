@@ -202,7 +202,7 @@ test('the same bits on 1, 2 and 4 threads: dropout, clipping and three parts', (
       e.trainStep(splitBatch(batch, 3), request(step, { dropout: dropout(step), clip: 0.5 })),
     );
     const state = { results, ...stateOf(e) };
-    // Of each step the three parts and the update: all but the adding up, and in time the update, are large enough.
+    // Each part of each of the six steps is large enough to be shared; adding up and updating are not.
     expect(backend.sharedRuns() >= 18).toBe(count > 1);
     e.close();
     return state;
