@@ -3,4 +3,5 @@
  */
 export { cacheFolder, DOWNLOADS, type Download, fetchCorpus, readDocuments } from './corpora.js';
 export { findNewestModel, loadModel, saveModel } from './models.js';
+export { type NewestCheckpoint, openRun, type Replace, type Run, type RunOptions } from './runs.js';
 export { loadScenario, type Scenario, scenarioNames } from './scenarios.js';

@@ -9,7 +9,7 @@ import { MicrogptError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import { makeFolders, type SaveOptions, saveFailure, syncFolder, unwritable, writeFileDurably } from './durable.js';
 import { type FileSystem, ifThere, nodeFileSystem, plainReason } from './file-system.js';
-import { readFileBounded } from './files.js';
+import { readFileBounded, unreadable } from './files.js';
 import { type LineFile, openLineFile } from './line-file.js';
 import { type Lock, lockRun, nodeProcesses, type Processes, sweepClaims } from './lock.js';
 import {
@@ -202,7 +202,10 @@ function runOf({ folder, record, notes, metrics, timing, lock, keep, fs }: Opene
 
   async function newestCheckpoint(verify: (bytes: Uint8Array, path: string) => void): Promise<NewestCheckpoint> {
     const skipped: { path: string; why: string }[] = [];
-    for (const step of await checkpointSteps(fs, folder)) {
+    const steps = await checkpointSteps(fs, folder).catch((error: unknown) => {
+      throw unreadable(folder, error);
+    });
+    for (const step of steps) {
       const path = pathOf(step);
       let bytes: Uint8Array;
       try {
