@@ -57,7 +57,8 @@ async function train(fs: FileSystem): Promise<Told> {
       if (failure === null) told.saved = next;
       else complain(failure);
     }
-    await run.saveBest(300, save(300)).catch(complain);
+    const best = await run.trySaveBest(300, save(300));
+    if (best !== null) complain(best);
     report(run, 300, 400);
     await run.saveCheckpoint(400, save(400));
     told.saved = 400;
