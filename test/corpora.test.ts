@@ -23,10 +23,13 @@ corpusTest('the documents of names.txt, and their order after the shuffle', 'nam
 });
 
 corpusTest('microgpt train names --data names.txt prints the twenty canonical names', 'names.txt', async (path) => {
-  const { code, stdout, stderr } = await microgpt(['train', 'names', '--data', path], { cwd: temporaryFolder() });
+  const cwd = temporaryFolder();
+  const { code, stdout, stderr } = await microgpt(['train', 'names', '--data', path], { cwd });
   expect(code).toBe(0);
   expect(stdout.trim().split('\n')).toEqual(canonicalNames);
-  expect(stderr).toContain('step 1000/1000  loss 2.6497');
+  const log = readFileSync(join(cwd, 'models/names/metrics.jsonl'), 'utf8').trim().split('\n');
+  expect(JSON.parse(log[999]).loss).toBeCloseTo(2.6496944697, 5);
+  expect(stderr).toContain('saved models/names/model.safetensors');
 });
 
 corpusTest(

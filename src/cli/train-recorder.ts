@@ -10,6 +10,7 @@ import { terminalCurve } from '../report/ascii.js';
 import { curvesOf } from '../report/curves.js';
 import type { Metric } from '../report/record.js';
 import type { StoppedEvent, TrainEvent } from '../train/events.js';
+import { updateError } from '../train/non-finite.js';
 import { printable, result } from './output.js';
 import type { Progress } from './progress.js';
 import type { TrainFlags } from './train-flags.js';
@@ -66,9 +67,27 @@ export function createRecorder(job: {
     shown.push(metric);
   }
 
+  function complain(
+    warning: { readonly code: string; readonly message: string; readonly remedy: string } | null,
+  ): void {
+    if (warning !== null) progress.say(`warning ${warning.code}: ${warning.message}\n  → ${warning.remedy}`);
+  }
+
+  /** Whether the look at the held-out text that belongs to this step is still to come: it is logged before the step is saved. */
+  const evalFollows = (step: number) =>
+    training.heldOut !== null && (step % training.settings.evalEvery === 0 || step === training.steps);
+
+  /** What a run goes on from; never with numbers in it that are none. */
+  function soundCheckpoint(): Uint8Array {
+    const found = training.engine.firstNonFinite();
+    const { steps, settings } = training;
+    if (found !== null) throw updateError(training.step(), steps, settings.adam, settings.clip || null, found);
+    return encodeSafetensors(training.checkpoint({ optimizer: true }));
+  }
+
   async function checkpoint(step: number): Promise<void> {
     if (lastSaved === step) return;
-    await run.saveCheckpoint(step, encodeSafetensors(training.checkpoint({ optimizer: true })));
+    await run.saveCheckpoint(step, soundCheckpoint());
     lastSaved = step;
     savedAt = performance.now();
   }
@@ -78,18 +97,17 @@ export function createRecorder(job: {
     const isDue = saveEvery === undefined ? performance.now() - savedAt >= SAVE_EVERY_MS : step % saveEvery === 0;
     if (!isDue || step === training.steps) return;
     run.appendTiming({ step, seconds: (performance.now() - started) / 1000 });
-    const bytes = encodeSafetensors(training.checkpoint({ optimizer: true }));
-    const warning = await run.trySaveCheckpoint(step, bytes, step + (saveEvery ?? step - (lastSaved ?? 0)));
+    const warning = await run.trySaveCheckpoint(step, soundCheckpoint(), step + (saveEvery ?? step - (lastSaved ?? 0)));
     savedAt = performance.now();
-    if (warning !== null) progress.say(`warning ${warning.code}: ${warning.message}\n  → ${warning.remedy}`);
-    else lastSaved = step;
+    complain(warning);
+    if (warning === null) lastSaved = step;
   }
 
   async function evaluated({ step, loss, best: isBest }: Extract<TrainEvent, { type: 'eval' }>): Promise<void> {
     log({ type: 'eval', step, loss, bitsPerCharacter: training.bitsPerCharacter(loss) });
     if (!isBest) return;
     best = { step, loss, model: training.checkpoint() };
-    await run.saveBest(step, encodeSafetensors(best.model));
+    complain(await run.trySaveBest(step, encodeSafetensors(best.model)));
   }
 
   return {
@@ -104,14 +122,15 @@ export function createRecorder(job: {
             log({ type: 'sample', step, texts });
             for (const text of texts.slice(0, SHOWN)) progress.say(`    ${printable(text).slice(0, WIDTH)}`);
           }
-          await saveIfDue(step);
+          if (!evalFollows(step)) await saveIfDue(step);
           break;
         }
         case 'eval':
           await evaluated(event);
+          await saveIfDue(event.step);
           break;
         case 'warning':
-          progress.say(`warning ${event.code}: ${event.message}\n  → ${event.remedy}`);
+          complain(event);
           break;
         case 'stopped':
           stopped = event.reason;

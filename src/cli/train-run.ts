@@ -8,7 +8,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { encodeSafetensors } from '../checkpoint/safetensors.js';
 import type { Training } from '../engine/training.js';
 import { saveModel } from '../node/models.js';
-import { openRun, type Run } from '../node/runs.js';
+import { openRun, type Replace, type Run } from '../node/runs.js';
 import { nodeThreads } from '../node/threads.js';
 import type { RunRecord } from '../report/record.js';
 import { tinyCorpus } from '../train/guards.js';
@@ -78,7 +78,13 @@ function createOptions(training: Training, { name, dataPath, flags }: RunPlan): 
     data: { ...training.data, path: resolve(dataPath) },
     initFrom: flags.initFrom === undefined ? null : resolve(flags.initFrom),
   };
-  return { create: { settings: record, replace: flags.overwrite ? 'anything' : 'finished' }, keep: flags.keep };
+  return { create: { settings: record, replace: replaceable(flags) }, keep: flags.keep };
+}
+
+/** A folder that the user names may hold a finished run of something else; the usual one holds an earlier run of the same. */
+function replaceable({ overwrite, run }: TrainFlags): Replace {
+  if (overwrite) return 'anything';
+  return run === undefined ? 'finished' : 'nothing';
 }
 
 /** What the user did not ask and should know before the first step. */

@@ -64,7 +64,7 @@ export async function saveFailure(
   options: SaveOptions,
 ): Promise<MicrogptError> {
   const { fs = nodeFileSystem, what, intact = 'what was there before is unchanged' } = options;
-  if (errno(cause) === 'ENOSPC' || errno(cause) === 'EDQUOT') {
+  if (!replaced && (errno(cause) === 'ENOSPC' || errno(cause) === 'EDQUOT')) {
     const free = errno(cause) === 'ENOSPC' ? await fs.free(dirname(path)).catch(() => null) : null;
     return diskFull(path, size, free, options, cause);
   }
@@ -189,7 +189,7 @@ async function replace(fs: FileSystem, from: string, to: string): Promise<void> 
 async function realTarget(fs: FileSystem, path: string): Promise<string> {
   let target = resolve(path);
   for (let links = 0; links < 40; links++) {
-    const info = await fs.lstat(target).catch(() => null);
+    const info = await ifThere(fs.lstat(target));
     if (info?.kind !== 'link') return target;
     target = resolve(dirname(target), await fs.readlink(target));
   }

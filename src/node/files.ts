@@ -72,11 +72,11 @@ function tooLarge(path: string, limit: number): MicrogptError {
   );
 }
 
-function unreadable(path: string, error: unknown): MicrogptError {
+export function unreadable(path: string, error: unknown): MicrogptError {
   return new MicrogptError(
     'MG_FILE_READ',
     `cannot read ${path}: ${plainReason(error)}`,
-    'check the permissions of the file',
+    'check the permissions, and the disk',
     { cause: error },
   );
 }

@@ -23,10 +23,16 @@ const BLOCK = 2 ** 20;
 export async function openLineFile(fs: FileSystem, path: string): Promise<LineFile> {
   let file: number | null = await fs.open(path, 'update');
   /** Bytes on disk for good, bytes of `waiting` that are in the file already, and the lines since `durable`. */
-  let durable = (await fs.fstat(file)).size;
+  let durable = 0;
   let flushed = 0;
   let waiting: Uint8Array[] = [];
   let lines: string[] = [];
+
+  try {
+    durable = (await fs.fstat(file)).size;
+  } catch (error) {
+    await giveUp(error);
+  }
 
   /** A handle on which a call has failed is not used again. */
   async function giveUp(error: unknown): Promise<never> {
@@ -69,19 +75,19 @@ export async function openLineFile(fs: FileSystem, path: string): Promise<LineFi
   }
 
   async function cut(keep: (value: unknown) => boolean): Promise<number> {
-    file ??= await fs.open(path, 'update');
-    const { size } = await fs.fstat(file);
-    const { end, cutLines } = await wholeLines(fs, file, size, keep);
-    if (end < size) {
-      try {
+    try {
+      file ??= await fs.open(path, 'update');
+      const { size } = await fs.fstat(file);
+      const { end, cutLines } = await wholeLines(fs, file, size, keep);
+      if (end < size) {
         await fs.truncate(file, end);
         await fs.fsync(file);
-      } catch (error) {
-        await giveUp(error);
       }
+      durable = end;
+      return cutLines;
+    } catch (error) {
+      return await giveUp(error);
     }
-    durable = end;
-    return cutLines;
   }
 
   return {

@@ -129,12 +129,10 @@ async function move(fs: FileSystem, from: string, to: string, names: readonly st
   await syncFolder(fs, from);
 }
 
-/** Its run.json first: a half-removed run is none. */
+/** Removes the run that has been replaced. */
 export async function removePrevious(fs: FileSystem, folder: string): Promise<void> {
   const previous = join(folder, RUN.previous);
   if ((await ifThere(fs.stat(previous))) === null) return;
-  await ifThere(fs.unlink(join(previous, RUN.record)));
-  await syncFolder(fs, previous);
   await removeRun(fs, previous);
   await fs.rmdir(previous).catch(() => {}); // stays if somebody has put a file there
 }

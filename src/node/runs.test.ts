@@ -7,6 +7,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -113,14 +114,34 @@ test('a damaged checkpoint is passed over and named; training on from the older 
   expect(files('checkpoints')).toEqual(['step-00001000.safetensors']);
   await again.close();
 
+  // The clock went backwards: names decide, not times.
+  for (const [step, time] of [
+    [900, 300],
+    [950, 200],
+    [1000, 100],
+  ] as const) {
+    writeFileSync(path(step), bytes(`c${step}`));
+    utimesSync(path(step), time, time);
+  }
+  again = await resume();
+  expect((await again.newestCheckpoint(verify))?.step).toBe(1000);
+  await again.close();
   damage(1000);
+  damage(950);
+  again = await resume();
+  const third = (await again.newestCheckpoint(verify))!;
+  expect([third.step, third.skipped.length]).toEqual([900, 2]);
+  expect(third.warning?.message).toContain('is damaged (sha256 differs) and 1 more; going on from step 900');
+  await again.close();
+
+  damage(900);
   writeFileSync(path(1100), '');
   again = await resume();
   await expect(again.newestCheckpoint(verify)).rejects.toMatchObject({
     code: 'MG_RUN_NO_CHECKPOINT',
-    message: expect.stringContaining('all 2 are damaged'),
+    message: expect.stringContaining('all 4 are damaged'),
   });
-  expect(files('checkpoints').length).toBe(2);
+  expect(files('checkpoints').length).toBe(4);
 });
 
 test('training again: a finished run makes room and stays until the new one is finished; its model never goes missing', async () => {

@@ -9,7 +9,7 @@ import { MicrogptError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import { makeFolders, type SaveOptions, saveFailure, syncFolder, unwritable, writeFileDurably } from './durable.js';
 import { type FileSystem, ifThere, nodeFileSystem, plainReason } from './file-system.js';
-import { readFileBounded } from './files.js';
+import { readFileBounded, unreadable } from './files.js';
 import { type LineFile, openLineFile } from './line-file.js';
 import { type Lock, lockRun, nodeProcesses, type Processes, sweepClaims } from './lock.js';
 import {
@@ -74,6 +74,8 @@ export interface Run {
   /** The same for a save that may fail: training goes on and tries again at `nextTry`. The warning to show, or null. */
   trySaveCheckpoint(step: number, bytes: Uint8Array, nextTry: number): Promise<MicrogptError | null>;
   saveBest(step: number, bytes: Uint8Array): Promise<void>;
+  /** The same for training that goes on all the same. The warning to show, or null. */
+  trySaveBest(step: number, bytes: Uint8Array): Promise<MicrogptError | null>;
   /** The final model; from then on the run is finished, and the one that it replaces goes. */
   saveFinal(step: number, bytes: Uint8Array): Promise<void>;
   /** The newest checkpoint for which `verify` does not throw; null when none was saved yet. @throws MG_RUN_NO_CHECKPOINT when all are damaged */
@@ -193,6 +195,9 @@ function runOf({ folder, record, notes, metrics, timing, lock, keep, fs }: Opene
     await prune(step);
   }
 
+  const saveBest = (step: number, bytes: Uint8Array, remedy: string) =>
+    save(join(folder, RUN.best), bytes, `the best model (step ${step})`, remedy);
+
   /** Of the checkpoints up to `step`, which is on disk, the newest stay. One that cannot be removed is tried again after the next save. */
   async function prune(step: number): Promise<void> {
     const steps = (await checkpointSteps(fs, folder).catch(() => [])).filter((other) => other <= step);
@@ -202,7 +207,10 @@ function runOf({ folder, record, notes, metrics, timing, lock, keep, fs }: Opene
 
   async function newestCheckpoint(verify: (bytes: Uint8Array, path: string) => void): Promise<NewestCheckpoint | null> {
     const skipped: { path: string; why: string }[] = [];
-    for (const step of await checkpointSteps(fs, folder)) {
+    const steps = await checkpointSteps(fs, folder).catch((error: unknown) => {
+      throw unreadable(folder, error);
+    });
+    for (const step of steps) {
       const path = pathOf(step);
       let bytes: Uint8Array;
       try {
@@ -248,17 +256,12 @@ function runOf({ folder, record, notes, metrics, timing, lock, keep, fs }: Opene
       }),
     saveCheckpoint: (step, bytes) => inTurn(() => saveStep(step, bytes, `${retry}; then give the command again`)),
     trySaveCheckpoint: (step, bytes, nextTry) =>
-      inTurn(() =>
-        saveStep(step, bytes, `${retry}; training goes on and will try again at step ${nextTry}`).then(
-          () => null,
-          (error: unknown) => {
-            if (error instanceof MicrogptError) return error;
-            throw error;
-          },
-        ),
+      asWarning(
+        inTurn(() => saveStep(step, bytes, `${retry}; training goes on and will try again at step ${nextTry}`)),
       ),
-    saveBest: (step, bytes) =>
-      inTurn(() => save(join(folder, RUN.best), bytes, `the best model (step ${step})`, retry)),
+    saveBest: (step, bytes) => inTurn(() => saveBest(step, bytes, retry)),
+    trySaveBest: (step, bytes) =>
+      asWarning(inTurn(() => saveBest(step, bytes, `${retry}; training goes on, and the next better model is saved`))),
     saveFinal: (step, bytes) =>
       inTurn(async () => {
         const remedy = `free space, then finish with --resume ${folder}`;
@@ -277,6 +280,15 @@ function runOf({ folder, record, notes, metrics, timing, lock, keep, fs }: Opene
       }),
   };
 }
+
+const asWarning = (saving: Promise<void>): Promise<MicrogptError | null> =>
+  saving.then(
+    () => null,
+    (error: unknown) => {
+      if (error instanceof MicrogptError) return error;
+      throw error;
+    },
+  );
 
 const isBeyond = (line: unknown, step: number): boolean =>
   typeof line === 'object' && line !== null && 'step' in line && Number(line.step) > step;
