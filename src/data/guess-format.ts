@@ -26,7 +26,7 @@ export function guessFormat(name: string, head: Uint8Array): Guess {
   const mean = full.reduce((sum, line) => sum + line.length, 0) / full.length;
   const blank = lines.length - full.length;
   if (mean > 300) return { format: 'chunked', because: `its lines are long (${Math.round(mean)} characters)` };
-  if (mean > 30 && blank * 8 > lines.length)
+  if (mean > 25 && blank * 8 > lines.length)
     return { format: 'chunked', because: 'it has paragraphs with empty lines between them' };
   return { format: 'lines', because: `its lines are short (${Math.round(mean)} characters)` };
 }

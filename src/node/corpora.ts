@@ -91,8 +91,18 @@ export async function fetchCorpus(
   const bytes = await download(url, wanted.bytes).catch((error: unknown) => {
     throw failed(wanted, url, path, error);
   });
+  if (bytes === null) {
+    const size = `more than the ${wanted.bytes.toLocaleString('en')} bytes that it may have`;
+    throw wanted.sha256 === null
+      ? failed(wanted, url, path, new DownloadError(size))
+      : another(wanted, url, path, size);
+  }
   const sha256 = hashOf(bytes);
-  if (expected !== null && sha256 !== expected) throw another(wanted, url, path, bytes.length, sha256, expected);
+  if (expected !== null && sha256 !== expected) {
+    const was = wanted.sha256 === null ? 'at the first download it was' : 'expected';
+    const facts = `sha256 ${sha256.slice(0, 12)}…, ${was} ${expected.slice(0, 12)}…, ${bytes.length.toLocaleString('en')} bytes`;
+    throw another(wanted, url, path, facts);
+  }
   await writeFileDurably(path, bytes);
   if (wanted.sha256 === null) await recordHash(path, wanted.name, sha256);
   return { path, cached: false, sha256 };
@@ -120,18 +130,10 @@ function failed(wanted: Download, url: string, path: string, error: unknown): Mi
   );
 }
 
-function another(
-  wanted: Download,
-  url: string,
-  path: string,
-  size: number,
-  is: string,
-  expected: string,
-): MicrogptError {
-  const was = wanted.sha256 === null ? 'at the first download it was' : 'expected';
+function another(wanted: Download, url: string, path: string, facts: string): MicrogptError {
   return new MicrogptError(
     'MG_DOWNLOAD_HASH',
-    `${url} is not the expected file (sha256 ${is.slice(0, 12)}…, ${was} ${expected.slice(0, 12)}…, ${size.toLocaleString('en')} bytes)`,
+    `${url} is not the expected file (${facts})`,
     wanted.sha256 === null
       ? `nothing was kept; to accept the new one, remove ${path}.sha256 and fetch again`
       : 'nothing was kept; try again, or use a file of your own with --data',

@@ -11,8 +11,8 @@ export class DownloadError extends Error {}
 const REDIRECTS = 5;
 const TIMEOUT_MS = 60_000;
 
-/** @throws DownloadError */
-export async function download(url: string, limit: number): Promise<Uint8Array> {
+/** The bytes, or null when there are more than `limit`. @throws DownloadError */
+export async function download(url: string, limit: number): Promise<Uint8Array | null> {
   const signal = AbortSignal.timeout(TIMEOUT_MS);
   try {
     const response = await follow(new URL(url), signal);
@@ -81,12 +81,12 @@ export function isPrivate(address: string): boolean {
   return PRIVATE.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
 }
 
-async function bodyOf(response: Response, limit: number): Promise<Uint8Array> {
+async function bodyOf(response: Response, limit: number): Promise<Uint8Array | null> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of response.body ?? []) {
     size += chunk.length;
-    if (size > limit) throw new DownloadError(`it is larger than the ${limit.toLocaleString('en')} bytes expected`);
+    if (size > limit) return null;
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
