@@ -417,6 +417,7 @@ describe('D9: downloads', () => {
       'fe80::1',
       'fd00::1',
       '::ffff:7f00:1',
+      '64:ff9b::7f00:1',
     ]) {
       expect(isPrivate(address), address).toBe(true);
     }

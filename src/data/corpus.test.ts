@@ -101,8 +101,8 @@ test('chunked prose: the windows of the earlier program, whatever the white spac
       fc.integer({ min: 1, max: 9 }),
       fc.integer({ min: 0, max: 10 }),
       (units, size, overlap) => {
-        const text = `ab${units.join('')}`;
-        const expected = pythonChunks(text, size, overlap);
+        const text = `${units.slice(0, 4).join('')}ab${units.slice(4).join('')}`;
+        const expected = pythonChunks(text.replace(/^\ufeff/, ''), size, overlap); // a byte order mark is none of it
         const build = () => corpusFromText(text, { format: 'chunked', chunkSize: size, chunkOverlap: overlap });
         if (expected.length === 0) expect(build).toThrow(code('MG_DATA_TOO_SMALL'));
         else expect(textsOf(build())).toEqual(expected);

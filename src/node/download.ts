@@ -66,18 +66,13 @@ for (const [net, bits] of [
   ['fc00::', 7],
   ['fe80::', 10],
   ['ff00::', 8],
+  ['64:ff9b::', 96], // stands for an IPv4 address, as ::ffff:… does, which BlockList sees through
 ] as const) {
   PRIVATE.addSubnet(net, bits, 'ipv6');
 }
 
 /** An address that belongs to this machine or its network, in any spelling. */
 export function isPrivate(address: string): boolean {
-  // An IPv6 address that stands for an IPv4 one: ::ffff:a.b.c.d, which URL writes as ::ffff:aabb:ccdd.
-  const mapped = /^(?:::ffff:|64:ff9b::)(?:(\d+\.\d+\.\d+\.\d+)|([0-9a-f]+):([0-9a-f]+))$/i.exec(address);
-  if (mapped !== null) {
-    const [high, low] = [Number.parseInt(mapped[2] ?? '0', 16), Number.parseInt(mapped[3] ?? '0', 16)];
-    return isPrivate(mapped[1] ?? `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`);
-  }
   return PRIVATE.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
 }
 
