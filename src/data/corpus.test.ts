@@ -72,12 +72,19 @@ test('however the bytes are cut, the corpus is the same', () => {
   }
 });
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what Python calls white space
-const PYTHON_SPACE = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;
+/** Python's text.split(). */
+function pythonWords(text: string): string[] {
+  const words = [''];
+  for (const character of text) {
+    if (strip(character) === '') words.push('');
+    else words[words.length - 1] += character;
+  }
+  return words.filter(Boolean);
+}
 
 /** As the earlier program: " ".join(text.split()), then windows, those kept that are not mostly white space. */
 function pythonChunks(text: string, size: number, overlap: number): string[] {
-  const all = [...text.split(PYTHON_SPACE).filter(Boolean).join(' ')];
+  const all = [...pythonWords(text).join(' ')];
   const chunks: string[] = [];
   for (let i = 0; i <= all.length - size; i += Math.max(1, size - overlap)) {
     const chunk = all.slice(i, i + size).join('');
@@ -94,8 +101,8 @@ test('chunked prose: the windows of the earlier program, whatever the white spac
       fc.integer({ min: 1, max: 9 }),
       fc.integer({ min: 0, max: 10 }),
       (units, size, overlap) => {
-        const text = `ab${units.join('')}`;
-        const expected = pythonChunks(text, size, overlap);
+        const text = `${units.slice(0, 4).join('')}ab${units.slice(4).join('')}`;
+        const expected = pythonChunks(text.replace(/^\ufeff/, ''), size, overlap); // a byte order mark is none of it
         const build = () => corpusFromText(text, { format: 'chunked', chunkSize: size, chunkOverlap: overlap });
         if (expected.length === 0) expect(build).toThrow(code('MG_DATA_TOO_SMALL'));
         else expect(textsOf(build())).toEqual(expected);

@@ -62,6 +62,8 @@ export function learningEncoder(place: SpecialPlace, source: string): Encoder {
     bos: 0,
     roles: { user: 1, assistant: 2, end: 3 },
     encode(text, sink) {
+      const { buffer } = sink;
+      let { used } = sink;
       for (let i = 0; i < text.length; i++) {
         let point = text.charCodeAt(i);
         if ((point & 0xf800) === 0xd800) {
@@ -74,9 +76,10 @@ export function learningEncoder(place: SpecialPlace, source: string): Encoder {
         }
         const id = stored[point] || learn(point);
         counts[id]++;
-        if (sink.used === sink.buffer.length) sink.flush();
-        sink.buffer[sink.used++] = id;
+        if (used === buffer.length) used = flush(sink, used);
+        buffer[used++] = id;
       }
+      sink.used = used;
     },
     finish() {
       const characters = seen.map((point) => String.fromCodePoint(point));
@@ -108,6 +111,8 @@ export function charEncoder(tokenizer: Tokenizer, refuse: (character: string) =>
   return {
     ...specialsOf(tokenizer),
     encode(text, sink) {
+      const { buffer } = sink;
+      let { used } = sink;
       for (let i = 0; i < text.length; i++) {
         let point = text.charCodeAt(i);
         if ((point & 0xf800) === 0xd800) {
@@ -127,9 +132,10 @@ export function charEncoder(tokenizer: Tokenizer, refuse: (character: string) =>
           continue;
         }
         counts[id]++;
-        if (sink.used === sink.buffer.length) sink.flush();
-        sink.buffer[sink.used++] = id;
+        if (used === buffer.length) used = flush(sink, used);
+        buffer[used++] = id;
       }
+      sink.used = used;
     },
     finish: () => ({
       tokenizer,
@@ -151,6 +157,8 @@ export function byteEncoder(tokenizer: Tokenizer): Encoder {
   return {
     ...specialsOf(tokenizer),
     encode(text, sink) {
+      const { buffer } = sink;
+      let { used } = sink;
       for (let i = 0; i < text.length; i++) {
         let point = text.charCodeAt(i);
         if ((point & 0xf800) === 0xd800) {
@@ -162,22 +170,22 @@ export function byteEncoder(tokenizer: Tokenizer): Encoder {
           }
         }
         characters++;
-        if (sink.used + 4 > sink.buffer.length) sink.flush();
-        const { buffer } = sink;
-        if (point < 0x80) buffer[sink.used++] = point;
+        if (used + 4 > buffer.length) used = flush(sink, used);
+        if (point < 0x80) buffer[used++] = point;
         else {
-          if (point < 0x800) buffer[sink.used++] = 0xc0 | (point >> 6);
+          if (point < 0x800) buffer[used++] = 0xc0 | (point >> 6);
           else {
-            if (point < 0x10000) buffer[sink.used++] = 0xe0 | (point >> 12);
+            if (point < 0x10000) buffer[used++] = 0xe0 | (point >> 12);
             else {
-              buffer[sink.used++] = 0xf0 | (point >> 18);
-              buffer[sink.used++] = 0x80 | ((point >> 12) & 0x3f);
+              buffer[used++] = 0xf0 | (point >> 18);
+              buffer[used++] = 0x80 | ((point >> 12) & 0x3f);
             }
-            buffer[sink.used++] = 0x80 | ((point >> 6) & 0x3f);
+            buffer[used++] = 0x80 | ((point >> 6) & 0x3f);
           }
-          buffer[sink.used++] = 0x80 | (point & 0x3f);
+          buffer[used++] = 0x80 | (point & 0x3f);
         }
       }
+      sink.used = used;
     },
     finish: () => ({ tokenizer, ids: null, alphabet: [], characters, unknown: NONE, loneSurrogates }),
   };
@@ -187,6 +195,13 @@ const NONE: UnknownCharacters = { count: 0, first: [] };
 
 function specialsOf({ bos, roles }: Tokenizer): { bos: number; roles: RoleTokens } {
   return { bos: bos ?? -1, roles: roles ?? { user: -1, assistant: -1, end: -1 } };
+}
+
+/** Empties the buffer; gives where to go on in it. */
+function flush(sink: TokenSink, used: number): number {
+  sink.used = used;
+  sink.flush();
+  return sink.used;
 }
 
 function sum(counts: Float64Array): number {

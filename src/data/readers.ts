@@ -39,7 +39,7 @@ function splitLines(take: (line: string, number: number) => void, cut: (number: 
   }
 
   function endLine(part: string): void {
-    if (parts.length === 0) take(part, number);
+    if (parts.length === 0 && part.length <= LONGEST_LINE) take(part, number);
     else {
       addPart(part);
       take(parts.join(''), number);

@@ -38,11 +38,11 @@ export function validationBatches(
   let tokens = 0;
   let characters = 0;
   for (let i = 0; i < chosen.length; i++) {
-    const example = documentAt(i);
-    for (let t = 1; t < example.tokens.length; t++) {
-      if (example.counts !== null && example.counts[t] === 0) continue;
+    const { tokens: ids, counts } = documentAt(i);
+    for (let t = 1; t < ids.length; t++) {
+      if (counts !== null && counts[t] === 0) continue;
       tokens++;
-      characters += charactersIn(tokenizer, example.tokens, t, t + 1);
+      characters += charactersIn(tokenizer, ids, t, t + 1);
     }
   }
   return {

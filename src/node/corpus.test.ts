@@ -115,9 +115,33 @@ test('nothing is left when reading fails, and what a dead process left is remove
     message: expect.stringContaining('0xFF at offset 500 (line 101)'),
   });
   expect(readdirSync(spill()).sort()).toEqual([`microgpt-${process.pid}-x`, 'other'].sort());
+  if (process.platform === 'linux') {
+    const openFiles = () => readdirSync('/proc/self/fd').length;
+    const before = openFiles();
+    for (let i = 0; i < 5; i++) {
+      await openCorpus(path, { format: 'lines', inMemory: 0, folder: spill() }).catch(() => {});
+      await openCorpus(path, { format: 'chunked', inMemory: 0, folder: spill() }).catch(() => {});
+      (await openCorpus(path, { format: 'bytes', inMemory: i % 2 })).close();
+    }
+    expect(openFiles()).toBe(before);
+  }
   writeFileSync(join(spill(), `microgpt-${process.pid}-999.tokens`), '');
   sweepTokenFiles(spill());
   expect(readdirSync(spill())).toContain(`microgpt-${process.pid}-999.tokens`); // this process is alive
+});
+
+test.skipIf(process.platform === 'win32')('a process that is killed leaves no token ids behind', async () => {
+  const path = put('some text\n'.repeat(100_000));
+  const source = new URL('../../dist/node/corpus.js', import.meta.url).href;
+  const script = `import { openCorpus } from ${JSON.stringify(source)};
+    const corpus = await openCorpus(process.argv[1], { format: 'lines', inMemory: 0, folder: process.argv[2] });
+    process.stdout.write(corpus.tokenizer.decode(corpus.train.document(99_999).tokens));
+    process.kill(process.pid, 'SIGKILL');`;
+  const killed = spawnSync(process.execPath, ['--input-type=module', '-e', script, path, spill()], {
+    encoding: 'utf8',
+  });
+  expect([killed.signal, killed.stdout]).toEqual(['SIGKILL', 'some text']);
+  expect(readdirSync(spill())).toEqual([]);
 });
 
 test('a file that changes while it is read, or while it is trained on', async () => {

@@ -1,0 +1,142 @@
+/**
+ * microgpt data inspect: what is in a text, what training would make of it, and which sizes suit it.
+ */
+import type { Command } from 'commander';
+import { LIMITS } from '../base/limits.js';
+import { FORMAT_NAMES, type Format, withinContext } from '../data/corpus.js';
+import { type Guess, guessFormat } from '../data/guess-format.js';
+import { cutBy, documentLengths, duplicates, rareCharacters, suggest } from '../data/inspect.js';
+import { modelConfig } from '../model/config.js';
+import { parameterTable } from '../model/parameters.js';
+import { type OpenCorpus, openCorpus } from '../node/corpus.js';
+import { openTextFile } from '../node/text-files.js';
+import { count, note, printable, result, size } from './output.js';
+import { oneOf, whole } from './values.js';
+
+interface InspectFlags {
+  readonly format?: Format;
+  readonly column?: string;
+  readonly header?: boolean;
+  readonly encoding?: 'strict' | 'lossy';
+  readonly blockSize?: number;
+  readonly chunkSize?: number;
+  readonly json?: boolean;
+}
+
+export function addInspect(data: Command): void {
+  data
+    .command('inspect')
+    .summary('look at a text before training on it')
+    .description('Reads a text as training would, and says what is in it: documents, lengths, characters, duplicates.')
+    .argument('<file>', 'the text')
+    .option('--format <name>', `${FORMAT_NAMES.join(', ')} (default: guessed)`, oneOf('--format', FORMAT_NAMES))
+    .option('--column <name>', 'csv, tsv: the column to learn from, by name or by number')
+    .option('--header', 'csv, tsv: the first row has names, also when --column is a number')
+    .option('--encoding <how>', 'strict, or lossy: replace what is not UTF-8', oneOf('--encoding', ['strict', 'lossy']))
+    .option('--block-size <n>', 'the context length to look at', whole('--block-size', 1, LIMITS.blockSize))
+    .option('--chunk-size <n>', 'chunked: tokens in a chunk', whole('--chunk-size', 1, LIMITS.blockSize))
+    .option('--json', 'as one line of JSON')
+    .addHelpText('after', '\nExample:\n  microgpt data inspect pets.txt')
+    .action(inspect);
+}
+
+async function inspect(file: string, flags: InspectFlags): Promise<void> {
+  const guess = flags.format === undefined ? guessFrom(file) : null;
+  const format = flags.format ?? guess!.format;
+  const column = flags.column !== undefined && /^\d+$/.test(flags.column) ? Number(flags.column) : flags.column;
+  const corpus = await openCorpus(file, {
+    format,
+    column,
+    header: flags.header,
+    encoding: flags.encoding,
+    chunkSize: flags.chunkSize,
+  });
+  try {
+    const seen = look(corpus, flags.blockSize);
+    if (flags.json) result(JSON.stringify({ file, guessed: guess !== null, ...seen }));
+    else print(file, guess, seen);
+  } finally {
+    corpus.close();
+  }
+}
+
+function guessFrom(path: string): Guess {
+  const file = openTextFile(path);
+  try {
+    return guessFormat(path, file.read(0, 65_536));
+  } finally {
+    file.close();
+  }
+}
+
+type Seen = ReturnType<typeof look>;
+
+function look({ train, tokenizer, facts }: OpenCorpus, asked: number | undefined) {
+  const lengths = train.kind === 'documents' ? documentLengths(train) : null;
+  const { why, ...model } = suggest(facts, lengths);
+  const blockSize = asked ?? model.blockSize;
+  const usable = train.kind === 'documents' ? withinContext(train, blockSize) : null;
+  const parameters = parameterTable(modelConfig({ ...model, vocabSize: tokenizer.size })).total;
+  const { alphabet, longest: _, unknown: __, leftOut, ...rest } = facts;
+  const rare = rareCharacters(facts);
+  return {
+    ...rest,
+    leftOut,
+    vocabulary: tokenizer.size,
+    lengths: lengths && { min: lengths.min, median: lengths.median, p90: lengths.p90, max: lengths.max },
+    alphabet: alphabet.length,
+    rare: rare.map(([character, times]) => ({ character, times })),
+    duplicates: train.kind === 'documents' && facts.format !== 'chunked' ? duplicates(train) : null,
+    context: {
+      blockSize,
+      cut: lengths && cutBy(lengths, blockSize, facts.format !== 'chunked'),
+      withoutAssistant: facts.format === 'chat' ? (usable?.leftOut ?? 0) : null,
+      first: usable?.first ?? [],
+    },
+    suggested: { ...model, parameters, why },
+  };
+}
+
+function print(file: string, guess: Guess | null, seen: Seen): void {
+  const row = (name: string, text: string) => result(`${name.padEnd(18)}${text}`);
+  const { lengths, context, suggested: s, duplicates: twice, rare } = seen;
+  if (guess !== null) note(`read as ${guess.format}: ${guess.because}; choose another with --format`);
+  for (const sentence of seen.notes) note(printable(sentence));
+  row('file', `${file}, ${size(seen.bytes)}`);
+  row('format', seen.format);
+  row('sha256', seen.sha256 ?? '');
+  row('documents', count(seen.documents));
+  row('tokens', `${count(seen.tokens)} (${count(seen.characters)} characters)`);
+  row(
+    'vocabulary',
+    `${count(seen.vocabulary)} tokens${seen.alphabet > 0 ? `, ${count(seen.alphabet)} characters` : ''}`,
+  );
+  if (rare.length > 0) {
+    const shown = rare.slice(0, 12).map(({ character, times }) => `${printable(JSON.stringify(character))} ×${times}`);
+    row('rare characters', `${count(rare.length)}: ${shown.join(' ')}${rare.length > 12 ? ' …' : ''}`);
+  }
+  if (lengths !== null) {
+    row(
+      'lengths',
+      `${lengths.min} to ${count(lengths.max)} tokens, median ${count(lengths.median)}, 90 % up to ${count(lengths.p90)}`,
+    );
+  }
+  if (twice !== null) row('duplicates', `${twice.exact ? '' : 'about '}${count(twice.count)}`);
+  if (context.cut !== null) {
+    const { documents, tokens } = context.cut;
+    const share = ((100 * documents) / seen.documents).toFixed(1);
+    row(
+      `context ${context.blockSize}`,
+      `cuts ${count(documents)} documents (${share} %), ${count(tokens)} tokens in all`,
+    );
+  }
+  if (context.withoutAssistant !== null) {
+    const which = context.first.length > 0 ? ` (${context.first.join(', ')} …)` : '';
+    row('', `${count(context.withoutAssistant)} conversations have no word of the assistant in it${which}: left out`);
+  }
+  row(
+    'suggested',
+    `--block-size ${s.blockSize} --n-embd ${s.nEmbd} --n-head ${s.nHead} --n-layer ${s.nLayer} (${count(s.parameters)} parameters)`,
+  );
+  for (const sentence of s.why) row('', sentence);
+}
