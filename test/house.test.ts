@@ -28,10 +28,11 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   train: ['base', 'data', 'model'],
   generate: ['base'],
   checkpoint: ['base', 'data', 'model', 'tokenizer'],
+  export: ['base', 'checkpoint', 'model', 'tokenizer'],
   engine: ['autograd', 'backend', 'base', 'checkpoint', 'data', 'generate', 'model', 'tensor', 'tokenizer', 'train'],
   node: ['backend', 'base', 'checkpoint', 'data', 'train'],
   browser: ['backend'],
-  cli: ['base', 'checkpoint', 'engine', 'model', 'node', 'tokenizer', 'train'],
+  cli: ['base', 'checkpoint', 'engine', 'export', 'model', 'node', 'tokenizer', 'train'],
 };
 
 const imports = (file: string) =>
