@@ -30,8 +30,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   checkpoint: ['base', 'data', 'model', 'tokenizer'],
   export: ['base', 'checkpoint', 'model', 'tokenizer'],
   engine: ['autograd', 'backend', 'base', 'checkpoint', 'data', 'generate', 'model', 'tensor', 'tokenizer', 'train'],
-  node: ['backend', 'base', 'checkpoint', 'data', 'train'],
-  browser: ['backend'],
+  node: ['backend', 'base', 'checkpoint', 'data', 'export', 'train'],
+  browser: ['backend', 'base', 'checkpoint', 'engine'],
   cli: ['base', 'checkpoint', 'engine', 'export', 'model', 'node', 'tokenizer', 'train'],
 };
 
