@@ -3,7 +3,7 @@
  */
 import { Argument, type Command } from 'commander';
 import { DOWNLOADS, fetchCorpus } from '../node/corpora.js';
-import { addInspect } from './inspect.js';
+import { addInspect } from './data-inspect.js';
 import { result, say } from './output.js';
 import { webAddress } from './values.js';
 
