@@ -4,12 +4,12 @@
 import type { Command } from 'commander';
 import { LIMITS } from '../base/limits.js';
 import { FORMAT_NAMES, type Format, withinContext } from '../data/corpus.js';
-import { type Guess, guessFormat } from '../data/guess-format.js';
-import { cutBy, documentLengths, duplicates, rareCharacters, suggest } from '../data/inspect.js';
+import type { Guess } from '../data/guess-format.js';
+import { cutBy, documentLengths, duplicates, rareCharacters } from '../data/inspect.js';
 import { modelConfig } from '../model/config.js';
 import { parameterTable } from '../model/parameters.js';
-import { type OpenCorpus, openCorpus } from '../node/corpus.js';
-import { openTextFile } from '../node/text-files.js';
+import { guessFileFormat, type OpenCorpus, openCorpus } from '../node/corpus.js';
+import { sizesFor } from '../train/sizes.js';
 import { count, note, printable, result, size } from './output.js';
 import { oneOf, whole } from './values.js';
 
@@ -41,7 +41,7 @@ export function addInspect(data: Command): void {
 }
 
 async function inspect(file: string, flags: InspectFlags): Promise<void> {
-  const guess = flags.format === undefined ? guessFrom(file) : null;
+  const guess = flags.format === undefined ? guessFileFormat(file) : null;
   const format = flags.format ?? guess!.format;
   const column = flags.column !== undefined && /^\d+$/.test(flags.column) ? Number(flags.column) : flags.column;
   const corpus = await openCorpus(file, {
@@ -60,20 +60,12 @@ async function inspect(file: string, flags: InspectFlags): Promise<void> {
   }
 }
 
-function guessFrom(path: string): Guess {
-  const file = openTextFile(path);
-  try {
-    return guessFormat(path, file.read(0, 65_536));
-  } finally {
-    file.close();
-  }
-}
-
 type Seen = ReturnType<typeof look>;
 
 function look({ train, tokenizer, facts }: OpenCorpus, asked: number | undefined) {
   const lengths = train.kind === 'documents' ? documentLengths(train) : null;
-  const { why, ...model } = suggest(facts, lengths);
+  const { nEmbd, nHead, nLayer, ...sizes } = sizesFor(facts, null);
+  const model = { nEmbd, nHead, nLayer, blockSize: sizes.blockSize };
   const blockSize = asked ?? model.blockSize;
   const usable = train.kind === 'documents' ? withinContext(train, blockSize) : null;
   const parameters = parameterTable(modelConfig({ ...model, vocabSize: tokenizer.size })).total;
@@ -93,7 +85,7 @@ function look({ train, tokenizer, facts }: OpenCorpus, asked: number | undefined
       withoutAssistant: facts.format === 'chat' ? (usable?.leftOut ?? 0) : null,
       first: usable?.first ?? [],
     },
-    suggested: { ...model, parameters, why },
+    suggested: { ...model, parameters, batchSize: sizes.batchSize, steps: sizes.steps },
   };
 }
 
@@ -135,8 +127,8 @@ function print(file: string, guess: Guess | null, seen: Seen): void {
     row('', `${count(context.withoutAssistant)} conversations have no word of the assistant in it${which}: left out`);
   }
   row(
-    'suggested',
-    `--block-size ${s.blockSize} --n-embd ${s.nEmbd} --n-head ${s.nHead} --n-layer ${s.nLayer} (${count(s.parameters)} parameters)`,
+    'train takes',
+    `${s.nLayer} layers, ${s.nEmbd} wide, ${s.nHead} heads, context ${s.blockSize}: ${count(s.parameters)} parameters`,
   );
-  for (const sentence of s.why) row('', sentence);
+  row('', `${count(s.steps)} steps of ${count(s.batchSize)} examples, unless --time or flags say otherwise`);
 }

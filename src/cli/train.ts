@@ -8,7 +8,7 @@ import { MicrogptError } from '../base/errors.js';
 import type { Checkpoint, FormatName } from '../checkpoint/checkpoint.js';
 import { encodeModel, formatForPath } from '../checkpoint/formats.js';
 import { createTraining, type Training, type TrainingOptions } from '../engine/training.js';
-import { openCorpus } from '../node/corpus.js';
+import { guessFileFormat, openCorpus } from '../node/corpus.js';
 import { requireWritable } from '../node/files.js';
 import { loadModel } from '../node/models.js';
 import { type FoundScenario, findScenarioText, loadScenario, loadScenarioFile } from '../node/scenarios.js';
@@ -122,11 +122,10 @@ function recipeOf(scenario: FoundScenario | null, flags: TrainFlags): RecipeName
   return scenario.recipe;
 }
 
-/** By the name of the file; prose and bytes have to be asked for. */
 function formatOf(path: string): DataSettings['format'] {
-  const formats = { '.jsonl': 'chat', '.csv': 'csv', '.tsv': 'tsv' } as const;
-  const end = extname(path).toLowerCase();
-  return Object.hasOwn(formats, end) ? formats[end as keyof typeof formats] : 'lines';
+  const { format, because } = guessFileFormat(path);
+  note(`read as ${format}: ${because}; choose another with --format`);
+  return format;
 }
 
 async function outputFormat(path: string): Promise<FormatName> {

@@ -8,6 +8,7 @@ import { createCorpusBuilder } from '../data/build.js';
 import { type ByteCounts, byteCorpus, countBytes } from '../data/byte-corpus.js';
 import { memoryColumns } from '../data/columns.js';
 import type { CorpusOptions, TextCorpus, TokenStream } from '../data/corpus.js';
+import { type Guess, guessFormat } from '../data/guess-format.js';
 import { requireCorpusOptions } from '../data/options.js';
 import { arrayStream } from '../data/token-documents.js';
 import { cacheFolder } from './corpora.js';
@@ -30,6 +31,7 @@ export interface OpenCorpus extends TextCorpus {
 }
 
 const IN_MEMORY = 4 * 1024 * 1024;
+const GUESS_BYTES = 65_536;
 
 /**
  * @throws MG_OPTION_VALUE, MG_FILE_MISSING, MG_FILE_KIND, MG_FILE_READ, MG_DATA_CHANGED, MG_DATA_SPILL, and what createCorpusBuilder throws;
@@ -94,4 +96,14 @@ async function readAll(
     onProgress?.(done, file.size);
   }
   return hash.digest('hex');
+}
+
+/** Which format the file at a path seems to have. @throws MG_FILE_* */
+export function guessFileFormat(path: string): Guess {
+  const file = openTextFile(path);
+  try {
+    return guessFormat(path, file.read(0, GUESS_BYTES));
+  } finally {
+    file.close();
+  }
 }
