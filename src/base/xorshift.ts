@@ -20,7 +20,7 @@ export interface XorshiftStar extends Xorshift {
 
 const bits64 = (x: bigint) => BigInt.asUintN(64, x);
 
-/** The Rust system's generator. Small seeds give a first number close to 0. */
+/** The Rust system's generator; it divides by u64::MAX, which as a double is 2^64. Small seeds give a first number close to 0. */
 export function createXorshift64(seed: number | bigint): Xorshift {
   let state = bits64(BigInt(seed)) || 1n;
   function next(): bigint {
@@ -29,7 +29,7 @@ export function createXorshift64(seed: number | bigint): Xorshift {
     state ^= bits64(state << 17n);
     return state;
   }
-  return { next, uniform: () => Number(next()) / 18446744073709551615 };
+  return { next, uniform: () => Number(next()) / 2 ** 64 };
 }
 
 /** The byte-level trainer's generator. */

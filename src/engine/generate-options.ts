@@ -53,6 +53,8 @@ export interface GenerateOptions extends SamplingOptions, ConstraintOptions {
   readonly stopTokens?: readonly number[] | undefined;
   /** `false`: BOS does not end a sample; it is read like any token and has no text. */
   readonly stopAtBos?: boolean | undefined;
+  /** Each token comes with the likeliest ones of its place, as many as given here: after the temperature, before all filters. 0 = none. */
+  readonly top?: number | undefined;
   /** Go on when the context is full: the model then reads the last half of it again, or as many tokens as given here. */
   readonly chain?: boolean | number | undefined;
   /**
@@ -79,7 +81,10 @@ export function requireSampling(options: SamplingOptions, vocabSize: number): vo
   requireNumber('minP', options.minP ?? 0, 0);
   requireNumber('repetitionPenalty', options.repetitionPenalty ?? 1, 0, true);
   requireWhole('repetitionWindow', options.repetitionWindow ?? 0, 0);
-  for (const [name, value] of [['topP', options.topP ?? 1], ['minP', options.minP ?? 0]] as const) {
+  for (const [name, value] of [
+    ['topP', options.topP ?? 1],
+    ['minP', options.minP ?? 0],
+  ] as const) {
     if (value > 1) refuse(`${name} is ${value}, expected a number from 0 to 1`, `give ${name} a number from 0 to 1`);
   }
   for (const [token, amount] of options.bias ?? []) {
@@ -95,6 +100,7 @@ export function requireGenerate(options: GenerateOptions, { config }: Pick<Check
   requireSampling(options, config.vocabSize);
   requireWhole('samples', options.samples ?? 1, 0);
   requireWhole('maxTokens', options.maxTokens ?? 0, 0);
+  requireWhole('top', options.top ?? 0, 0);
   requireWhole('minLength', options.minLength ?? 0, 0);
   requireWhole('maxLength', options.maxLength ?? 0, 0);
   if (typeof options.chain === 'number') requireWhole('chain', options.chain, 0);
@@ -103,7 +109,10 @@ export function requireGenerate(options: GenerateOptions, { config }: Pick<Check
     refuse(`compat is ${JSON.stringify(options.compat)}, expected ${COMPATS.join(', ')}`, 'choose one of them');
   }
   if (isConstrained(options) && stopsOf(options).length > 0) {
-    refuse('stop strings would cut samples that have to meet demands', 'leave out stop, or minLength, matches and the like');
+    refuse(
+      'stop strings would cut samples that have to meet demands',
+      'leave out stop, or minLength, matches and the like',
+    );
   }
 }
 

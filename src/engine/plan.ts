@@ -65,7 +65,12 @@ function windowOf({ chain, compat }: GenerateOptions, blockSize: number, hasBos:
   return windowFor(blockSize, hasBos, chain === true ? undefined : chain);
 }
 
-function roomFor({ maxTokens, compat, prompt }: GenerateOptions, read: number, blockSize: number, chained: boolean): number {
+function roomFor(
+  { maxTokens, compat, prompt }: GenerateOptions,
+  read: number,
+  blockSize: number,
+  chained: boolean,
+): number {
   if (compat === 'cpp') return prompt ? (maxTokens ?? CPP_TOKENS) : 0;
   if (chained) return maxTokens ?? CHAIN_TOKENS;
   const room = blockSize - read + (compat === 'python-scenario' ? 0 : 1);

@@ -4,11 +4,10 @@
  * that is given out meets all demands.
  */
 import { MicrogptError } from '../base/errors.js';
-import { createAcceptor } from '../generate/constraints/acceptor.js';
+import { createAcceptor, symbolsOf } from '../generate/constraints/acceptor.js';
 import { createExclusions, descend, type Exclusions } from '../generate/constraints/exclusions.js';
 import { createWalk, type MaskCache, type Walk, type WalkPlan } from '../generate/constraints/walk.js';
-import { symbolsOf } from '../generate/constraints/acceptor.js';
-import type { Draw } from '../generate/sampler.js';
+import { type Draw, probabilities } from '../generate/sampler.js';
 import { createScheduler, type End, type Reader } from '../generate/scheduler.js';
 import { createStopStrings } from '../generate/stop-strings.js';
 import { type GenerateOptions, hasDemands, hasExclusions, stopsOf } from './generate-options.js';
@@ -22,8 +21,15 @@ export interface SampleEvent {
   readonly text: string;
   /** The token that brought it; null for the prompt, at the end, and where whole samples are given out. */
   readonly token: number | null;
+  /** The likeliest tokens at its place, likeliest first, where `top` asks for them. */
+  readonly top?: readonly Likely[];
   /** At its last event, why it ended. */
   readonly end: Exclude<End['reason'], 'failed'> | null;
+}
+
+export interface Likely {
+  readonly token: number;
+  readonly probability: number;
 }
 
 export interface SampleRun {
@@ -64,6 +70,7 @@ export function createSampleRun(
   const finished = new Map<number, Finished>();
   const parked = new Set<number>(); // samples whose last attempt waits until all before them are out
   const atOnce = plan.running ? 1 : reader.sequences;
+  const likeliest = options.top ? createTop(options.top, temperature, model.config.vocabSize) : null;
   let tree: Exclusions | null = null;
   let begun = 0;
   let out = 0; // samples given out, where they are given out whole
@@ -96,11 +103,18 @@ export function createSampleRun(
     const stops = stopsOf(options);
     const watch = stops.length > 0 ? createStopStrings(stops) : null;
     let text = prompt;
+    let top: readonly Likely[] | undefined;
+    const choose = plan.choose(attempt);
     if (!whole && prompt !== '') emit({ sample, text: prompt, token: null, end: null });
     const handle = scheduler.add({
       start: plan.start,
       sample,
-      choose: plan.choose(attempt),
+      choose: !likeliest
+        ? choose
+        : (logits, from, sequence) => {
+            top = likeliest(logits, from);
+            return choose(logits, from, sequence);
+          },
       ends: plan.ends,
       maxTokens: plan.room,
       window: plan.window,
@@ -109,7 +123,12 @@ export function createSampleRun(
         const arrived = stream.push(token);
         const more = watch === null ? arrived : watch.push(arrived);
         if (whole) text += more;
-        else emit({ sample, text: more, token, end: null });
+        else
+          emit(
+            top === undefined
+              ? { sample, text: more, token, end: null }
+              : { sample, text: more, token, end: null, top },
+          );
         if (watch?.stopped()) return false;
         return walk === null || walk.take(token);
       },
@@ -203,6 +222,15 @@ function constraintOf(model: Model, options: GenerateOptions, plan: SamplePlan, 
   const walkPlan = { acceptor, tokens, ends, room: plan.room };
   if (!createWalk(walkPlan, new Map(), null).possible) throw impossible(options, 0);
   return { plan: walkPlan, cache: new Map(), demanded: hasDemands(options) };
+}
+
+/** The likeliest tokens after the temperature (1 where it is 0), before filters; equal ones by id. */
+function createTop(count: number, temperature: number, vocabSize: number) {
+  const weights = new Float64Array(vocabSize);
+  return (logits: ArrayLike<number>, from: number): Likely[] =>
+    Array.from(probabilities(logits, temperature || 1, weights, from), (probability, token) => ({ token, probability }))
+      .sort((a, b) => b.probability - a.probability || a.token - b.token)
+      .slice(0, count);
 }
 
 function impossible(options: GenerateOptions, found: number): MicrogptError {

@@ -5,7 +5,7 @@
  * number of tokens that are left.
  */
 import { type Alphabet, type Automaton, compile, intervalOf, tooLarge } from './automaton.js';
-import { ANY_TEXT, literal, parsePattern, type Pattern, sequence } from './pattern.js';
+import { ANY_TEXT, literal, type Pattern, parsePattern, sequence } from './pattern.js';
 import { bytesOf } from './utf8.js';
 
 export interface Demands {
@@ -152,7 +152,8 @@ function distancesOf(transitions: Int32Array, accepting: readonly boolean[], cla
   for (let s = 0; s < count; s++) starts[s + 1] += starts[s];
   const sources = new Int32Array(starts[count]);
   const filled = starts.slice();
-  for (let i = 0; i < transitions.length; i++) if (transitions[i] >= 0) sources[filled[transitions[i]]++] = Math.floor(i / classes);
+  for (let i = 0; i < transitions.length; i++)
+    if (transitions[i] >= 0) sources[filled[transitions[i]]++] = Math.floor(i / classes);
 
   const distances = new Float64Array(count).fill(Number.POSITIVE_INFINITY);
   const queue: number[] = [];

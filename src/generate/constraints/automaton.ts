@@ -116,7 +116,12 @@ export function compile(pattern: Pattern, alphabet: Alphabet): Automaton {
 
   const start = node();
   const end = build(pattern, start);
-  return determinise(nodes, start, end, [...edges].sort((a, b) => a - b));
+  return determinise(
+    nodes,
+    start,
+    end,
+    [...edges].sort((a, b) => a - b),
+  );
 }
 
 function determinise(nodes: readonly Node[], start: number, end: number, edges: readonly number[]): Automaton {
@@ -161,7 +166,8 @@ function determinise(nodes: readonly Node[], start: number, end: number, edges: 
       if (to === undefined) {
         const targets = new Set<number>();
         for (const at of sets[state]) {
-          for (const { low, high, to: target } of nodes[at].arrows) if (symbol >= low && symbol <= high) targets.add(target);
+          for (const { low, high, to: target } of nodes[at].arrows)
+            if (symbol >= low && symbol <= high) targets.add(target);
         }
         to = stateOf([...targets]);
         steps[state].set(interval, to);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Alphabet, compile } from './automaton.js';
 import { createAcceptor, symbolsOf } from './acceptor.js';
+import { type Alphabet, compile } from './automaton.js';
 import { createExclusions, descend } from './exclusions.js';
 import { ANY, parsePattern } from './pattern.js';
 import { byteRanges, bytesOf } from './utf8.js';
@@ -22,11 +22,30 @@ function matches(pattern: string, text: string, alphabet: Alphabet): boolean {
 /** Patterns from a few pieces, nested. */
 const patterns = fc.letrec((tie) => ({
   atom: fc.oneof(
-    fc.constantFrom('a', 'b', 'é', '😀', '.', '[ab]', '[^a]', '[a-cx]', '[^\\d😀]', '\\d', '\\W', '\\s', '\\.', '\\x41', '\\u{1F600}', '[\\w-]'),
+    fc.constantFrom(
+      'a',
+      'b',
+      'é',
+      '😀',
+      '.',
+      '[ab]',
+      '[^a]',
+      '[a-cx]',
+      '[^\\d😀]',
+      '\\d',
+      '\\W',
+      '\\s',
+      '\\.',
+      '\\x41',
+      '\\u{1F600}',
+      '[\\w-]',
+    ),
     fc.tuple(tie('pattern')).map(([p]) => `(${p})`),
     fc.tuple(tie('pattern')).map(([p]) => `(?:${p})`),
   ),
-  piece: fc.tuple(tie('atom'), fc.constantFrom('', '', '', '*', '+', '?', '{2}', '{1,}', '{0,2}', '+?')).map(([a, q]) => `${a}${q}`),
+  piece: fc
+    .tuple(tie('atom'), fc.constantFrom('', '', '', '*', '+', '?', '{2}', '{1,}', '{0,2}', '+?'))
+    .map(([a, q]) => `${a}${q}`),
   pattern: fc.oneof(
     { maxDepth: 4 },
     fc.array(tie('piece') as fc.Arbitrary<string>, { maxLength: 3 }).map((parts) => parts.join('')),
@@ -35,12 +54,20 @@ const patterns = fc.letrec((tie) => ({
 }));
 
 test.each<Alphabet>(['code points', 'bytes'])('patterns mean what they mean to RegExp, over %s', (alphabet) => {
-  const text = fc.string({ unit: fc.constantFrom('a', 'b', 'c', 'x', 'A', 'é', '😀', '1', ' ', '.', '\n', '-'), maxLength: 6 });
+  const text = fc.string({
+    unit: fc.constantFrom('a', 'b', 'c', 'x', 'A', 'é', '😀', '1', ' ', '.', '\n', '-'),
+    maxLength: 6,
+  });
   fc.assert(
-    fc.property(patterns.pattern as fc.Arbitrary<string>, fc.array(text, { minLength: 1, maxLength: 8 }), (pattern, texts) => {
-      const expected = new RegExp(`^(?:${pattern})$`, 'u');
-      for (const t of texts) expect(matches(pattern, t, alphabet), `${pattern} ${JSON.stringify(t)}`).toBe(expected.test(t));
-    }),
+    fc.property(
+      patterns.pattern as fc.Arbitrary<string>,
+      fc.array(text, { minLength: 1, maxLength: 8 }),
+      (pattern, texts) => {
+        const expected = new RegExp(`^(?:${pattern})$`, 'u');
+        for (const t of texts)
+          expect(matches(pattern, t, alphabet), `${pattern} ${JSON.stringify(t)}`).toBe(expected.test(t));
+      },
+    ),
     { seed, numRuns: 400 },
   );
 });
@@ -113,7 +140,8 @@ test('byte ranges hold the bytes of each character in them and no others', () =>
       const bytes = bytesOf(c);
       expect([...new TextEncoder().encode(String.fromCodePoint(c))]).toEqual(bytes);
       const fits = byteRanges([low, high]).filter(
-        (ranges) => ranges.length === bytes.length && ranges.every(([from, to], i) => bytes[i] >= from && bytes[i] <= to),
+        (ranges) =>
+          ranges.length === bytes.length && ranges.every(([from, to], i) => bytes[i] >= from && bytes[i] <= to),
       );
       expect(fits.length).toBe(c >= low && c <= high ? 1 : 0);
     }),
@@ -132,7 +160,12 @@ describe('a walk can always be finished', () => {
   const ends = Uint8Array.of(0, 0, 0, 1);
 
   /** All texts of the walk, by trying every allowed token. */
-  function allTexts(demands: Parameters<typeof createAcceptor>[0], room: number, excluded: string[], withEnd = true): string[] {
+  function allTexts(
+    demands: Parameters<typeof createAcceptor>[0],
+    room: number,
+    excluded: string[],
+    withEnd = true,
+  ): string[] {
     const acceptor = createAcceptor(demands, tokens, '');
     const tree = createExclusions('code points');
     for (const text of excluded) tree.add(text);
@@ -166,7 +199,10 @@ describe('a walk can always be finished', () => {
       [{ minLength: 2, maxLength: 3 }, (t) => t.length >= 2 && t.length <= 3],
       [{ startsWith: 'ab' }, (t) => t.startsWith('ab')],
       [{ endsWith: 'aba' }, (t) => t.endsWith('aba')],
-      [{ startsWith: 'ab', endsWith: 'ba', minLength: 4 }, (t) => t.startsWith('ab') && t.endsWith('ba') && t.length >= 4],
+      [
+        { startsWith: 'ab', endsWith: 'ba', minLength: 4 },
+        (t) => t.startsWith('ab') && t.endsWith('ba') && t.length >= 4,
+      ],
       [{ matches: '(ab|c)+', maxLength: 4 }, (t) => /^(ab|c)+$/.test(t) && t.length <= 4],
       [{ matches: '[^b]*b[^b]*', minLength: 3 }, (t) => /^[^b]*b[^b]*$/.test(t) && t.length >= 3],
     ];

@@ -2,8 +2,9 @@
  * Texts that must not come out, as a tree of symbols, so that a text can be led around them while it is written.
  * Refuses to know: tokens. Invariant: `has` and the tree agree.
  */
-import type { Alphabet } from './automaton.js';
+
 import { symbolsOf } from './acceptor.js';
+import type { Alphabet } from './automaton.js';
 
 export interface ExclusionNode {
   readonly children: Map<number, ExclusionNode>;

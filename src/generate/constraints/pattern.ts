@@ -166,7 +166,7 @@ export function parsePattern(source: string): Pattern {
     const c = text[at];
     if (c === '(') return group();
     if (c === '[') return { kind: 'set', ranges: characterClass() };
-    if (c === '\\') return { kind: 'set', ranges: escape(false) };
+    if (c === '\\') return { kind: 'set', ranges: escaped(false) };
     if (c === '^' || c === '$') fail(`${c} in the middle; the whole text has to match anyway`);
     if (c === '*' || c === '+' || c === '?') fail('nothing to repeat');
     if (c === '{' || c === '}' || c === ']') fail(`${c} alone; the character itself is \\${c}`);
@@ -204,12 +204,12 @@ export function parsePattern(source: string): Pattern {
   }
 
   function member(): readonly Range[] {
-    if (text[at] === '\\') return escape(true);
+    if (text[at] === '\\') return escaped(true);
     const code = text[at++].codePointAt(0)!;
     return [[code, code]];
   }
 
-  function escape(inClass: boolean): Range[] {
+  function escaped(inClass: boolean): Range[] {
     const place = at++;
     const c = text[at++] ?? fail('\\ at the end', place);
     const single = (code: number): Range[] => [[code, code]];

@@ -55,9 +55,7 @@ export function createWalk(
       if (at.children.has(symbols[token])) inside.push(token);
       else if (acceptor.distance(next) <= most - 1) return true;
     }
-    return inside.some((token) =>
-      viable(acceptor.next(s, token), at.children.get(symbols[token]) ?? null, most - 1),
-    );
+    return inside.some((token) => viable(acceptor.next(s, token), at.children.get(symbols[token]) ?? null, most - 1));
   }
 
   function fill(out: Uint8Array): Uint8Array {
