@@ -16,6 +16,7 @@ export {
 export { decodeModel } from './checkpoint/decode.js';
 export { encodeFlatJson } from './checkpoint/flat-json.js';
 export { encodeNestedJson } from './checkpoint/nested-json.js';
+export { decodeSafetensors, encodeSafetensors, type SafetensorsOptions } from './checkpoint/safetensors.js';
 export { decodeUtf8, documentsFromLines } from './data/documents.js';
 export { BACKENDS, type BackendName, type Threads } from './engine/engine.js';
 export { type TrainingMemory, trainingMemory } from './engine/memory.js';
@@ -26,5 +27,6 @@ export { type Parameter, type ParameterTable, parameterTable } from './model/par
 export { createByteTokenizer } from './tokenizer/byte.js';
 export { charTokenizerFrom, createCharTokenizer } from './tokenizer/char.js';
 export type { RoleTokens, TextStream, Tokenizer } from './tokenizer/tokenizer.js';
+export { type TokenizerJson, tokenizerFromJson, tokenizerToJson } from './tokenizer/tokenizer-json.js';
 export { RECIPES, type Recipe, type RecipeName } from './train/recipes.js';
 export type { StepEvent, StoppedEvent, TrainEvent } from './train/trainer.js';

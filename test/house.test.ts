@@ -31,7 +31,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   engine: ['autograd', 'backend', 'base', 'checkpoint', 'data', 'generate', 'model', 'tensor', 'tokenizer', 'train'],
   node: ['backend', 'base', 'checkpoint', 'data', 'train'],
   browser: ['backend'],
-  cli: ['base', 'checkpoint', 'engine', 'model', 'node', 'train'],
+  cli: ['base', 'checkpoint', 'engine', 'model', 'node', 'tokenizer', 'train'],
 };
 
 const imports = (file: string) =>

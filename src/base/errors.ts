@@ -60,6 +60,12 @@ export const ERRORS = {
     exit: EXIT.data,
     about: 'A model file is not well-formed JSON, or uses what JSON models must not use.',
   },
+  MG_CKPT_TRUNCATED: { exit: EXIT.data, about: 'A model file ends too early, or goes on after its end.' },
+  MG_CKPT_HEADER_SIZE: { exit: EXIT.data, about: 'The header of a model file claims an impossible size.' },
+  MG_CKPT_NAME: { exit: EXIT.data, about: 'A name in a model file is not allowed.' },
+  MG_CKPT_DTYPE: { exit: EXIT.data, about: 'A tensor has a type of number that microgpt does not read there.' },
+  MG_CKPT_HASH: { exit: EXIT.data, about: 'A model file was damaged or changed: its checksum differs.' },
+  MG_CKPT_VERSION: { exit: EXIT.data, about: 'A model file was written by a newer microgpt, or names no version.' },
   MG_CKPT_CONFIG: { exit: EXIT.data, about: 'A model file has an impossible or incomplete configuration.' },
   MG_CKPT_TOKENIZER: { exit: EXIT.data, about: "A model file's tokenizer does not fit its weights." },
   MG_CKPT_SHAPE: {

@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander';
 import { EXIT, MicrogptError } from '../base/errors.js';
 import { addBench } from './bench.js';
 import { addChat } from './chat.js';
+import { addConvert } from './convert.js';
 import { addData } from './data.js';
 import { addGenerate } from './generate.js';
 import { addInfo } from './info.js';
@@ -57,6 +58,7 @@ function createProgram(exit: (code: number) => void): Command {
   addGenerate(program);
   addChat(program, exit);
   addInfo(program);
+  addConvert(program);
   addData(program);
   addBench(program);
   return program;
