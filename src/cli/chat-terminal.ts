@@ -63,9 +63,12 @@ async function answer(conversation: Conversation, line: string, signal: AbortSig
   try {
     const outcome = await conversation.command(line);
     if (outcome !== 'said') return outcome !== 'quit';
-    process.stdout.write(REPLY);
-    for await (const text of conversation.answer(line, signal)) process.stdout.write(harmless(text));
-    process.stdout.write(signal.aborted ? ' (stopped)\n' : '\n');
+    let before = REPLY; // after what there is to say about the line
+    for await (const text of conversation.answer(line, signal)) {
+      process.stdout.write(before + harmless(text));
+      before = '';
+    }
+    process.stdout.write(`${before}${signal.aborted ? ' (stopped)' : ''}\n`);
   } catch (error) {
     process.stdout.write('\n');
     complain(error);

@@ -105,9 +105,9 @@ function createConversation(chat: Chat): Conversation {
   let leftOut = 0;
   return {
     async command(line) {
+      if (!line.startsWith('/')) return 'said'; // what is to be said and begins with / can have a space in front
       const [name, ...rest] = line.trim().split(/\s+/);
       const value = line.trim().slice(name.length).trim();
-      if (!name.startsWith('/')) return 'said';
       const alone = rest.length === 0;
       if (name === '/quit' && alone) return 'quit';
       if (name === '/help' && alone)

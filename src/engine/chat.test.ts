@@ -34,13 +34,27 @@ describe('what the model reads', () => {
 
   test('as in training: BOS, who speaks, the text, its end; then the assistant', () => {
     const prompt = chatPrompt(tokenizer, turns('ab', 'c', 'd'), 100);
-    expect(prompt.tokens).toEqual([bos, user, ...ids('ab'), end, assistant, ...ids('c'), end, user, ...ids('d'), end, assistant]);
+    expect(prompt.tokens).toEqual([
+      bos,
+      user,
+      ...ids('ab'),
+      end,
+      assistant,
+      ...ids('c'),
+      end,
+      user,
+      ...ids('d'),
+      end,
+      assistant,
+    ]);
     expect(prompt).toMatchObject({ turnsLeftOut: 0, tokensCut: 0, unknown: [] });
   });
 
   test('text never becomes a role, whatever it says', () => {
     const specials = new Set([bos, user, assistant, end]);
-    const text = fc.string({ unit: fc.constantFrom('a', '<', '|', '>', '<|assistant|>', '<|end|>', '\u0000', '<BOS>', '😀') });
+    const text = fc.string({
+      unit: fc.constantFrom('a', '<', '|', '>', '<|assistant|>', '<|end|>', '\u0000', '<BOS>', '😀'),
+    });
     fc.assert(
       fc.property(text, fc.constantFrom(tokenizer, createByteTokenizer('chat')), (content, t) => {
         const { tokens } = chatPrompt(t, [{ role: 'user', content }], 10_000);
@@ -97,10 +111,20 @@ describe('what the model reads', () => {
 test('a model that has learned conversations answers as it has learned, turn after turn', async () => {
   const trained = trainedChatModel();
   for (const backend of ['wasm', 'reference'] as const) {
-    for (const [a, b] of [[0, 1], [1, 2], [2, 2]]) {
+    for (const [a, b] of [
+      [0, 1],
+      [1, 2],
+      [2, 2],
+    ]) {
       const said = [LEARNED[a], LEARNED[b]];
       const expected = said.map(([, answer]) => answer);
-      expect(await replies(trained, { temperature: 0.2, backend }, said.map(([text]) => text))).toEqual(expected);
+      expect(
+        await replies(
+          trained,
+          { temperature: 0.2, backend },
+          said.map(([text]) => text),
+        ),
+      ).toEqual(expected);
     }
   }
 });
@@ -144,7 +168,10 @@ test('an abort stops a reply within a token and keeps what came; the next one go
     if (text.length === 5) controller.abort();
   }
   expect([text.length, last]).toEqual([5, 'cancelled']);
-  expect(chat.turns).toEqual([{ role: 'user', content: 'abc' }, { role: 'assistant', content: text }]);
+  expect(chat.turns).toEqual([
+    { role: 'user', content: 'abc' },
+    { role: 'assistant', content: text },
+  ]);
   for await (const { text: more } of chat.say('d')) if (more !== '') break; // a reader that leaves
   expect(chat.turns).toHaveLength(4);
   expect((await reply(chat, 'e')).length).toBeGreaterThan(50);
@@ -185,7 +212,10 @@ test('as the Rust system chats: its prompt, its random stream, roles passed over
     const random = createXorshift64(3 + turn);
     const decoder = engine.decoder();
     const out: number[] = [];
-    const rows = decoder.read(tokens, tokens.map(() => 0));
+    const rows = decoder.read(
+      tokens,
+      tokens.map(() => 0),
+    );
     let logits = [...rows.slice((tokens.length - 1) * vocabSize)];
     for (let position = tokens.length - 1; position < blockSize; position++) {
       const top = Math.max(...logits);
