@@ -18,8 +18,20 @@ export { encodeFlatJson } from './checkpoint/flat-json.js';
 export { encodeNestedJson } from './checkpoint/nested-json.js';
 export { decodeSafetensors, encodeSafetensors, type SafetensorsOptions } from './checkpoint/safetensors.js';
 export { decodeUtf8, documentsFromLines } from './data/documents.js';
+export {
+  type Chat,
+  type ChatOptions,
+  type ChatPrompt,
+  chatPrompt,
+  createChat,
+  type ReplyEvent,
+  type Turn,
+} from './engine/chat.js';
+export { type Choice, choices } from './engine/choices.js';
 export { BACKENDS, type BackendName, type Threads } from './engine/engine.js';
+export type { Compat, ConstraintOptions, SamplingOptions } from './engine/generate-options.js';
 export { type TrainingMemory, trainingMemory } from './engine/memory.js';
+export { inOrder, type SampleEvent, type StreamOptions, stream } from './engine/stream.js';
 export { type GenerateOptions, generate } from './engine/text.js';
 export { createTraining, type Training, type TrainingOptions, trainModel } from './engine/training.js';
 export { type ModelConfig, modelConfig } from './model/config.js';

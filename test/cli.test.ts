@@ -242,7 +242,7 @@ test('an output that is a link: the file behind it is replaced, the link stays',
   expect(readFileSync(join(cwd, 'store/real.json'), 'utf8')).toMatch(/^\{"config"/);
 });
 
-test.each(['train', 'generate', 'info', 'data', 'data fetch', 'bench'])(
+test.each(['train', 'generate', 'chat', 'info', 'data', 'data fetch', 'bench'])(
   '%s --help has a purpose, options and examples',
   async (command) => {
     const { code, stdout } = await microgpt([...command.split(' '), '--help'], { cwd: temporaryFolder() });

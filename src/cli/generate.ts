@@ -105,7 +105,7 @@ async function optionsOf(flags: GenerateFlags & ModelFlags, model: Checkpoint, f
   const cpp = compat === 'cpp';
   const { printNextTop, printNextTopEachStep } = flags;
   return {
-    samples: flags.samples ?? (cpp || flags.chain ? 1 : 20),
+    samples: flags.samples ?? (cpp || flags.chain || flags.chainContext !== undefined ? 1 : 20),
     temperature: flags.temperature ?? (cpp ? 1 : 0.5),
     seed: flags.seed ?? (cpp ? 1 : 42),
     compat: compat === 'python' && format === 'flat model.json' ? 'python-scenario' : compat,

@@ -12,7 +12,7 @@ import { choices } from './choices.js';
 import { createEngine } from './engine.js';
 import { type GenerateOptions, isConstrained } from './generate-options.js';
 import { inOrder, type SampleEvent, stream } from './stream.js';
-import { generate } from './text.js';
+import { generate, sampleTexts } from './text.js';
 
 const N = FULL ? 10_000 : 200;
 const seed = Number(process.env['MG_TEST_SEED'] ?? 1);
@@ -102,6 +102,13 @@ test('a sample is the same alone and among 1,000, on every backend', () => {
   for (const samples of [1, 2, 33]) expect(generate(names, { samples, seed })).toEqual(all.slice(0, samples));
   expect(generate(names, { samples: 20, seed, backend: 'reference' })).toEqual(all.slice(0, 20));
   expect(generate(names, { samples: 3, seed, backend: 'value' })).toEqual(all.slice(0, 3));
+});
+
+test('a sample is the same in a crowd of 1,000 that run at once', () => {
+  const engine = createEngine('wasm', names.config, names.parameters);
+  const options = { samples: 1000, seed, prompt: 'ka', topP: 0.95, repetitionPenalty: 1.1 };
+  expect(sampleTexts(engine.decoder(1000), names, undefined, options)).toEqual(generate(names, options));
+  engine.close();
 });
 
 test('a prompt that a place has read before: the same text as from a place that has not', () => {

@@ -8,7 +8,7 @@ import type { TokenSymbols } from '../generate/constraints/acceptor.js';
 import { type Choose, createChoose, type Sampling } from '../generate/filters.js';
 import { endTokens } from '../generate/generate.js';
 import { counterDraw, cppDraw, type Draw, pythonDraw, rustDraw } from '../generate/sampler.js';
-import { type Window, windowFor } from '../generate/window.js';
+import { type Window, windowFor } from '../generate/sliding.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import type { GenerateOptions, SamplingOptions } from './generate-options.js';
 

@@ -140,10 +140,14 @@ export function createSampleRun(
         }
         const rest = watch === null ? stream.end() : watch.stopped() ? '' : watch.push(stream.end()) + watch.end();
         if (reason === 'cancelled') return;
-        if (whole) settle(sample, { text: text + rest, end: reason, attempt });
-        else {
-          emit({ sample, text: rest, token: null, end: reason });
-          next();
+        try {
+          if (whole) settle(sample, { text: text + rest, end: reason, attempt });
+          else {
+            emit({ sample, text: rest, token: null, end: reason });
+            next();
+          }
+        } catch (impossible) {
+          failure ??= impossible;
         }
       },
     });

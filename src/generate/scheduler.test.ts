@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { createChoose, type Sequence } from './filters.js';
 import { counterDraw } from './sampler.js';
 import { createScheduler, type End, type Generation, type Reader } from './scheduler.js';
-import { slide, windowFor, windowOf } from './window.js';
+import { slide, windowFor, windowOf } from './sliding.js';
 
 const V = 8;
 const BOS = 7;

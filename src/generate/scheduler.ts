@@ -5,7 +5,7 @@
  * beside it, because logits do not and the draws go by (sample, position); a generation that is cancelled costs at most the turn that runs.
  */
 import type { Choose, Sequence } from './filters.js';
-import { slide, type Window, windowOf } from './window.js';
+import { slide, type Window, windowOf } from './sliding.js';
 
 /** What can read sequences token by token; see engine/engine.ts. */
 export interface Reader {
@@ -32,6 +32,7 @@ export interface Generation {
   readonly mask?: (() => Uint8Array | null) | undefined;
   /** Called with each token that is drawn; `false` ends the sequence after it. */
   readonly onToken?: ((token: number) => boolean) | undefined;
+  /** Called once. It may add further generations; it must not throw. */
   readonly onEnd: (end: End) => void;
 }
 
@@ -75,6 +76,7 @@ export function createScheduler(reader: Reader, blockSize: number, vocabSize: nu
   const queue: Slot[] = [];
   let slots: Slot[] = [];
   let anyCancelled = false;
+  let singles = 0; // rows of this turn for sequences that are read but for their last token
   const free = Array.from({ length: reader.sequences }, (_, place) => place);
   /** What was read in each place, as far as it can be used again: [] once the window moved. */
   const held: (readonly number[])[] = Array.from({ length: reader.sequences }, () => []);
@@ -93,7 +95,8 @@ export function createScheduler(reader: Reader, blockSize: number, vocabSize: nu
       kept = common;
     }
     slot.place = free[best];
-    free.splice(best, 1);
+    free[best] = free[free.length - 1];
+    free.pop();
     slot.at = Math.max(0, Math.min(kept, start.length - 1)); // the last token must be read: its logits are not kept
     reader.restart(slot.place, slot.at);
     held[slot.place] = slot.unread === slot.generation.start ? slot.tokens : [];
@@ -109,6 +112,15 @@ export function createScheduler(reader: Reader, blockSize: number, vocabSize: nu
       of[count++] = slot.place;
       slot.rows = 1;
     }
+    singles = count;
+    if (count < slots.length) count = gatherUnread(count);
+    if (tokens.length === count) return;
+    tokens.length = count;
+    of.length = count;
+  }
+
+  function gatherUnread(from: number): number {
+    let count = from;
     let room = Math.max(1, rows - count);
     for (const slot of slots) {
       if (slot.unread === null) continue;
@@ -119,9 +131,7 @@ export function createScheduler(reader: Reader, blockSize: number, vocabSize: nu
         of[count++] = slot.place;
       }
     }
-    if (tokens.length === count) return;
-    tokens.length = count;
-    of.length = count;
+    return count;
   }
 
   function finish(slot: Slot, reason: End['reason'], error?: unknown): void {
@@ -130,25 +140,19 @@ export function createScheduler(reader: Reader, blockSize: number, vocabSize: nu
     slot.generation.onEnd(error === undefined ? { reason, tokens: drawn } : { reason, tokens: drawn, error });
   }
 
-  /** Draws the next token by the logits of a row; false when the sequence is complete. */
-  function extend(slot: Slot, logits: ArrayLike<number>, row: number): boolean {
+  /** Draws the next token by the logits of a row; gives the reason when the sequence is complete. */
+  function extend(slot: Slot, logits: ArrayLike<number>, row: number): End['reason'] | null {
     const { generation } = slot;
     slot.mask = generation.mask === undefined ? null : generation.mask();
     const token = generation.choose(logits, row * vocabSize, slot);
-    if (generation.ends[token] === 1) {
-      finish(slot, 'token');
-      return false;
-    }
+    if (generation.ends[token] === 1) return 'token';
     slot.tokens.push(token);
-    const goOn = generation.onToken === undefined || generation.onToken(token);
-    const drawn = slot.tokens.length - generation.start.length;
-    const full = reader.position(slot.place) >= blockSize;
-    if (goOn && drawn < generation.maxTokens && !(full && generation.window === undefined)) {
-      if (full && generation.window !== undefined) readAgain(slot, generation.window);
-      return true;
-    }
-    finish(slot, !goOn ? 'stopped' : drawn >= generation.maxTokens ? 'length' : 'context');
-    return false;
+    if (generation.onToken !== undefined && !generation.onToken(token)) return 'stopped';
+    if (slot.tokens.length - generation.start.length >= generation.maxTokens) return 'length';
+    if (reader.position(slot.place) < blockSize) return null;
+    if (generation.window === undefined) return 'context';
+    readAgain(slot, generation.window);
+    return null;
   }
 
   function readAgain(slot: Slot, window: Window): void {
@@ -165,12 +169,16 @@ export function createScheduler(reader: Reader, blockSize: number, vocabSize: nu
       if (slot.at < slot.unread.length) return true;
       slot.unread = null;
     }
+    let reason: End['reason'] | null;
+    let error: unknown;
     try {
-      return extend(slot, logits, lastRow);
-    } catch (error) {
-      finish(slot, 'failed', error);
-      return false;
+      reason = extend(slot, logits, lastRow);
+    } catch (thrown) {
+      reason = 'failed';
+      error = thrown;
     }
+    if (reason !== null) finish(slot, reason, error);
+    return reason === null;
   }
 
   /** Those that were cancelled leave before anything is read for them. */
@@ -193,7 +201,7 @@ export function createScheduler(reader: Reader, blockSize: number, vocabSize: nu
       const slot: Slot = {
         generation,
         sample,
-        tokens: [...start],
+        tokens: start.slice(),
         mask: null,
         place: -1,
         unread,
@@ -230,8 +238,7 @@ export function createScheduler(reader: Reader, blockSize: number, vocabSize: nu
   /** Rows lie in the order of `gather`: first those with one token, then prompts. */
   function advanceAll(logits: ArrayLike<number>): void {
     let single = 0;
-    let prompt = 0;
-    for (const slot of slots) if (slot.unread === null) prompt++;
+    let prompt = singles;
     let kept = 0;
     for (const slot of slots) {
       let row: number;
@@ -242,7 +249,7 @@ export function createScheduler(reader: Reader, blockSize: number, vocabSize: nu
       }
       if (slot.rows === 0 || advance(slot, logits, row)) slots[kept++] = slot;
     }
-    slots.length = kept;
+    if (kept < slots.length) slots.length = kept;
   }
 }
 
