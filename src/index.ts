@@ -32,8 +32,20 @@ export {
 export { decodeUtf8, documentsFromLines } from './data/documents.js';
 export { fileOrder, keyedOrder, type Order, pythonOrder } from './data/order.js';
 export { type Validation, validationBatches } from './data/validation.js';
+export {
+  type Chat,
+  type ChatOptions,
+  type ChatPrompt,
+  chatPrompt,
+  createChat,
+  type ReplyEvent,
+  type Turn,
+} from './engine/chat.js';
+export { type Choice, choices } from './engine/choices.js';
 export { BACKENDS, type BackendName, type Threads } from './engine/engine.js';
+export type { Compat, ConstraintOptions, SamplingOptions } from './engine/generate-options.js';
 export { type TrainingMemory, trainingMemory } from './engine/memory.js';
+export { inOrder, type SampleEvent, type StreamOptions, stream } from './engine/stream.js';
 export { type GenerateOptions, generate } from './engine/text.js';
 export { createTraining, type Training, type TrainingOptions, trainModel } from './engine/training.js';
 export { type ModelConfig, modelConfig } from './model/config.js';

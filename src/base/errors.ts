@@ -68,6 +68,15 @@ export const ERRORS = {
     exit: EXIT.data,
     about: 'The model computes numbers that are not finite, so no next token can be drawn.',
   },
+  MG_GEN_PATTERN: {
+    exit: EXIT.usage,
+    about: 'A pattern for samples cannot be read, uses what is not supported, or is too large.',
+  },
+  MG_GEN_IMPOSSIBLE: {
+    exit: EXIT.data,
+    about: 'No text, or not as many as asked for, can meet all that is demanded of samples.',
+  },
+  MG_CHAT_MODEL: { exit: EXIT.data, about: 'The model was not trained on conversations, so it cannot chat.' },
   MG_CKPT_UNKNOWN: { exit: EXIT.data, about: 'The file is not a model in any format that microgpt reads.' },
   MG_CKPT_JSON: {
     exit: EXIT.data,

@@ -1,25 +1,25 @@
 /**
- * microgpt generate: samples from a model file, one per line on stdout.
+ * microgpt generate: samples from a model file, on stdout as they come.
  */
+import { join } from 'node:path';
 import type { Command } from 'commander';
+import { MicrogptError } from '../base/errors.js';
 import type { Decoded } from '../checkpoint/checkpoint.js';
-import { generate } from '../engine/text.js';
+import type { StreamOptions } from '../engine/stream.js';
+import { inOrder, stream } from '../engine/stream.js';
 import { ACTIVATIONS, type ModelConfig } from '../model/config.js';
+import { readDocuments } from '../node/corpora.js';
 import { findNewestModel, loadModel } from '../node/models.js';
-import { note, result } from './output.js';
-import { alias, decimal, oneOf, path, seed, whole } from './values.js';
+import { loadScenario } from '../node/scenarios.js';
+import { addGenerateFlags, biasOf, type GenerateFlags } from './generate-flags.js';
+import { note } from './output.js';
+import { createSamplePrinter } from './sample-printer.js';
+import { alias, oneOf, path } from './values.js';
 
 export interface ModelFlags {
   readonly model?: string;
+  readonly scenario?: string;
   readonly activation?: ModelConfig['activation'];
-}
-
-interface GenerateFlags extends ModelFlags {
-  readonly samples: number;
-  readonly temperature: number;
-  readonly seed?: bigint;
-  readonly prompt: string;
-  readonly compat?: 'python';
 }
 
 export function addGenerate(program: Command): void {
@@ -27,28 +27,22 @@ export function addGenerate(program: Command): void {
     .command('generate')
     .summary('print new samples from a model')
     .description('Prints new samples from a model, one per line. The same seed always gives the same samples.');
-  addModelFlags(command)
-    .option('-n, --samples <n>', 'how many', whole('--samples', 0, 1_000_000), 20)
-    .option(
-      '-t, --temperature <x>',
-      '0 takes the likeliest, 1 is as the model thinks',
-      decimal('--temperature', 0, 100),
-      0.5,
-    )
-    .option('--seed <n>', 'another seed, other samples (default: 42)', seed('--seed'))
-    .option('-i, --prompt <text>', 'text that every sample begins with', '')
-    .option('--compat <program>', 'draw as the earlier Python programs do: python', oneOf('--compat', ['python']))
+  addModelFlags(command);
+  addGenerateFlags(command)
     .addHelpText(
       'after',
       `
 Examples:
   microgpt generate                            20 samples from the newest model in ./models
   microgpt generate -n 5 --prompt an           5 that begin with "an"
-  microgpt generate --model models/names/model.json --temperature 0.8 --seed 7`,
+  microgpt generate --model models/names/model.json --temperature 0.8 --seed 7
+  microgpt generate -n 10 --unique --matches '[a-m]{4,6}' --ends-with a
+  microgpt generate --scenario alice -n 1 --chain --max-tokens 1000 --prompt "Alice "
+
+Every sample that is printed meets all of --min-length … --exclude. When there are fewer than asked for, the exit code is 3.
+Filters come in this order: bias, ASCII, temperature, repetition penalty, top-k, top-p, min-p.`,
     )
-    .action((flags: GenerateFlags) => printSamples(flags));
-  alias(command, '--samples', '--num-samples');
-  alias(command, '--prompt', '--input');
+    .action((flags: GenerateFlags & ModelFlags) => printSamples(flags));
 }
 
 /** --model and what belongs to it, for every command that opens a model. */
@@ -59,39 +53,112 @@ export function addModelFlags(command: Command): Command {
       'model file, or its folder (default: the newest in ./models, or ./model.json)',
       path('--model'),
     )
+    .option('-s, --scenario <name>', 'the model that this scenario was trained to, in ./models', path('--scenario'))
     .option(
       '--activation <name>',
       `for files that do not say theirs: ${ACTIVATIONS.join(', ')}`,
       oneOf('--activation', ACTIVATIONS),
     );
   alias(command, '--model', '--model-dir');
+  alias(command, '--model', '--load');
   return command;
 }
 
 /** Opens the model that the flags name, or the newest; says on stderr what it had to find or assume. */
 export async function openModel(flags: ModelFlags): Promise<Decoded & { readonly path: string }> {
-  const path = flags.model ?? (await findNewestModel());
+  const path = flags.model ?? (await scenarioModel(flags.scenario)) ?? (await findNewestModel());
   if (flags.model === undefined) note(`using ${path}`);
   const decoded = await loadModel(path, { activation: flags.activation });
   for (const sentence of decoded.notes) note(sentence);
   return { ...decoded, path };
 }
 
-async function printSamples(flags: GenerateFlags): Promise<void> {
+/** Where `train NAME` saves. @throws MG_CLI_SCENARIO */
+async function scenarioModel(name: string | undefined): Promise<string | undefined> {
+  if (name === undefined) return undefined;
+  await loadScenario(name);
+  return join('models', name);
+}
+
+async function printSamples(flags: GenerateFlags & ModelFlags): Promise<void> {
   const { checkpoint, format } = await openModel(flags);
-  const { ids, unknown } = checkpoint.tokenizer.encode(flags.prompt);
+  const { tokenizer, config } = checkpoint;
+  const options = await optionsOf(flags, checkpoint, format);
+  saysOfPrompt(options, tokenizer.encode(flags.prompt), config.blockSize, tokenizer.bos !== null);
+  const printer = createSamplePrinter(process.stdout, tokenizer, {
+    escape: flags.escapeBytes === true,
+    bytes: flags.compat === 'cpp',
+    top: flags.printNextTop ?? 0,
+    everyStep: flags.printNextTopEachStep === true,
+  });
+  try {
+    for await (const event of inOrder(stream(checkpoint, options))) await printer.print(event);
+  } finally {
+    await printer.flush();
+  }
+}
+
+type Checkpoint = Decoded['checkpoint'];
+
+async function optionsOf(flags: GenerateFlags & ModelFlags, model: Checkpoint, format: string): Promise<StreamOptions> {
+  const { compat } = flags;
+  const cpp = compat === 'cpp';
+  const { printNextTop, printNextTopEachStep } = flags;
+  return {
+    samples: flags.samples ?? (cpp || flags.chain || flags.chainContext !== undefined ? 1 : 20),
+    temperature: flags.temperature ?? (cpp ? 1 : 0.5),
+    seed: flags.seed ?? (cpp ? 1 : 42),
+    compat: compat === 'python' && format === 'flat model.json' ? 'python-scenario' : compat,
+    prompt: flags.prompt,
+    maxTokens: flags.maxTokens,
+    chain: flags.chainContext ?? flags.chain,
+    stop: flags.stop,
+    stopTokens: flags.stopToken,
+    stopAtBos: flags.stopAtBos,
+    topK: flags.topK,
+    topP: flags.topP,
+    minP: flags.minP,
+    repetitionPenalty: flags.repetitionPenalty,
+    repetitionWindow: flags.repetitionWindow,
+    asciiOnly: flags.asciiOnly,
+    bias: flags.bias && biasOf(flags.bias, model.tokenizer),
+    minLength: flags.minLength,
+    maxLength: flags.maxLength,
+    startsWith: flags.startsWith,
+    endsWith: flags.endsWith,
+    matches: flags.matches,
+    unique: flags.unique,
+    exclude: flags.exclude === undefined ? undefined : await readDocuments(flags.exclude),
+    notInTraining: flags.notInTraining && (await trainingTexts(flags)),
+    top: printNextTop || (printNextTopEachStep ? 10 : 0),
+  };
+}
+
+/** The texts that the model has learned from. */
+async function trainingTexts({ notInTraining, scenario }: GenerateFlags & ModelFlags): Promise<string[] | undefined> {
+  if (typeof notInTraining === 'string') return await readDocuments(notInTraining);
+  if (scenario !== undefined) return await readDocuments((await loadScenario(scenario)).data);
+  throw new MicrogptError(
+    'MG_CLI_USAGE',
+    '--not-in-training does not know what the model was trained on',
+    'name the text: --not-in-training FILE, or the scenario: --scenario NAME',
+  );
+}
+
+function saysOfPrompt(
+  { chain, compat }: StreamOptions,
+  { ids, unknown }: { readonly ids: readonly number[]; readonly unknown: readonly string[] },
+  blockSize: number,
+  hasBos: boolean,
+): void {
   if (unknown.length > 0) {
     note(
       `the model does not know ${unknown.map((c) => JSON.stringify(c)).join(', ')}: left out of what it reads, kept in what is printed`,
     );
   }
-  const { blockSize } = checkpoint.config;
-  if (ids.length >= blockSize) {
-    note(
-      `the prompt has ${ids.length} characters and the context holds ${blockSize - 1} after BOS: the model reads the first ${blockSize - 1}`,
-    );
-  }
-  const compat = flags.compat && (format === 'flat model.json' ? 'python-scenario' : 'python');
-  const { samples, temperature, prompt } = flags;
-  for (const text of generate(checkpoint, { samples, temperature, prompt, seed: flags.seed, compat })) result(text);
+  const room = blockSize - (hasBos ? 1 : 0);
+  if (ids.length <= room || chain || compat === 'cpp') return;
+  note(
+    `the prompt has ${ids.length} tokens and the context holds ${room}${hasBos ? ' after BOS' : ''}: the model reads the first ${room}; with --chain, the last`,
+  );
 }

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { EXIT, MicrogptError } from '../base/errors.js';
 import { addBench } from './bench.js';
+import { addChat } from './chat.js';
 import { addConvert } from './convert.js';
 import { addData } from './data.js';
 import { addExport } from './export.js';
@@ -57,6 +58,7 @@ function createProgram(exit: (code: number) => void): Command {
     .addHelpText('after', '\nStart here:\n  microgpt train names\n  microgpt generate');
   addTrain(program, exit);
   addGenerate(program);
+  addChat(program, exit);
   addInfo(program);
   addConvert(program);
   addExport(program);

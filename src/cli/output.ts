@@ -23,6 +23,11 @@ export function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
+/** The same, but line ends and tabs stay: for text that may have several lines. */
+export function harmless(text: string): string {
+  return text.replace(/[^\P{Cc}\n\t]/gu, printable);
+}
+
 /** Prints an error in its form and returns the exit code. Only our own bugs show a stack. */
 export function complain(error: unknown): number {
   if (error instanceof MicrogptError) {

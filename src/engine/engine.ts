@@ -52,8 +52,8 @@ export interface Decoder {
    * Returns logits, row r [V] at r·V, for the token that follows; the array is overwritten by the next call.
    */
   read(tokens: ArrayLike<number>, of: ArrayLike<number>): Float64Array;
-  /** Forgets what was read of a sequence. */
-  restart(sequence: number): void;
+  /** Forgets what was read of a sequence beyond its first `keep` tokens; all of it if left out. */
+  restart(sequence: number, keep?: number): void;
   /** Gives its memory back to the engine, for the next decoder of as many sequences. It must not be used any more. */
   close(): void;
 }

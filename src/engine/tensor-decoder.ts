@@ -67,8 +67,8 @@ export function createTensorDecoder(
       }
       return logits;
     },
-    restart(sequence) {
-      position[sequence] = 0;
+    restart(sequence, keep = 0) {
+      position[sequence] = Math.min(keep, position[sequence]);
     },
   };
 }

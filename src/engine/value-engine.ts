@@ -166,9 +166,10 @@ function createValueDecoder(tape: Tape, config: ModelConfig, weights: ValueWeigh
       tape.clear();
       return Float64Array.from(logits.flat());
     },
-    restart(sequence) {
-      caches[sequence] = createValueCache(config);
-      position[sequence] = 0;
+    restart(sequence, keep = 0) {
+      const { keys, values } = caches[sequence];
+      for (const layer of [...keys, ...values]) layer.length = Math.min(keep, layer.length);
+      position[sequence] = Math.min(keep, position[sequence]);
     },
     close() {},
   };

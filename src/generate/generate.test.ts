@@ -76,8 +76,8 @@ function reader(sequences: number): Reader & { read: Reader['read']; log: number
       for (let r = 0; r < tokens.length; r++) log[of[r]].push(tokens[r]);
       return Float64Array.from({ length: 3 * tokens.length }, (_, i) => (i % 3 === 1 ? 9 : 0));
     },
-    restart(sequence) {
-      log[sequence] = [];
+    restart(sequence, keep = 0) {
+      log[sequence].length = Math.min(keep, log[sequence].length);
     },
   };
 }

@@ -1,0 +1,251 @@
+/**
+ * A run of samples: text as it comes, stop strings, demands that are guaranteed, texts that must not come out. Driven turn by turn.
+ * Refuses to know: timers, screens. Invariants: sample i is the same however many are asked for and whatever runs beside it; every sample
+ * that is given out meets all demands.
+ */
+import { MicrogptError } from '../base/errors.js';
+import { createAcceptor, symbolsOf } from '../generate/constraints/acceptor.js';
+import { createExclusions, descend, type Exclusions } from '../generate/constraints/exclusions.js';
+import { createWalk, type MaskCache, type Walk, type WalkPlan } from '../generate/constraints/walk.js';
+import { type Draw, probabilities } from '../generate/sampler.js';
+import { createScheduler, type End, type Reader } from '../generate/scheduler.js';
+import { createStopStrings } from '../generate/stop-strings.js';
+import { type GenerateOptions, hasDemands, hasExclusions, stopsOf } from './generate-options.js';
+import { type Model, planSamples, type SamplePlan, tokenSymbols } from './plan.js';
+
+/** What happens to a sample; its texts one after the other are the prompt and what follows it. */
+export interface SampleEvent {
+  /** From 0. */
+  readonly sample: number;
+  /** More of its text; '' while a character or a stop string is incomplete. */
+  readonly text: string;
+  /** The token that brought it; null for the prompt, at the end, and where whole samples are given out. */
+  readonly token: number | null;
+  /** The likeliest tokens at its place, likeliest first, where `top` asks for them. */
+  readonly top?: readonly Likely[];
+  /** At its last event, why it ended. */
+  readonly end: Exclude<End['reason'], 'failed'> | null;
+}
+
+export interface Likely {
+  readonly token: number;
+  readonly probability: number;
+}
+
+export interface SampleRun {
+  /** Events go to `emit` meanwhile. `false` when all samples are done. @throws MG_GEN_NONFINITE, MG_GEN_IMPOSSIBLE */
+  turn(): boolean;
+  /** Ends whatever runs, without further turns of the model. */
+  cancel(): void;
+}
+
+/** How often a sample that must not come out is drawn anew before it is led around the texts that are excluded. */
+const ATTEMPTS = 8;
+
+/** A place where samples that are complete wait for those before them. */
+interface Finished {
+  readonly text: string;
+  readonly end: SampleEvent['end'];
+  readonly attempt: number;
+}
+
+/**
+ * Prepares a run on a decoder; nothing is computed until its turns. `emit` gets the events of a sample in order; samples may alternate,
+ * except where some texts are excluded: then each comes whole, in order.
+ * @throws MG_GEN_PATTERN, MG_GEN_IMPOSSIBLE when not even one sample can meet the demands.
+ */
+export function createSampleRun(
+  reader: Reader,
+  model: Model,
+  options: GenerateOptions,
+  emit: (event: SampleEvent) => void,
+  draw?: Draw,
+): SampleRun {
+  const { samples = 1, prompt = '', temperature = 0.5 } = options;
+  const plan = planSamples(model, options, draw);
+  const scheduler = createScheduler(reader, model.config.blockSize, model.config.vocabSize);
+  const constraint = constraintOf(model, options, plan, prompt);
+  const whole = hasExclusions(options);
+  const excluded = new Set<string>([...(options.exclude ?? []), ...(options.notInTraining ?? [])]);
+  const finished = new Map<number, Finished>();
+  const parked = new Set<number>(); // samples whose last attempt waits until all before them are out
+  const atOnce = plan.running ? 1 : reader.sequences;
+  const likeliest = options.top ? createTop(options.top, temperature, model.config.vocabSize) : null;
+  let tree: Exclusions | null = null;
+  let begun = 0;
+  let out = 0; // samples given out, where they are given out whole
+  let failure: unknown = null;
+  const active = new Set<{ cancel(): void }>();
+
+  function texts(): Exclusions {
+    if (tree === null) {
+      tree = createExclusions(constraint!.plan.tokens.alphabet);
+      for (const text of excluded) tree.add(text);
+    }
+    return tree;
+  }
+
+  /** Leads around the excluded texts in the last attempt. */
+  function walkFor(attempt: number, sample: number): Walk | null {
+    if (constraint === null) return null;
+    const last = attempt === ATTEMPTS;
+    if (!last && !constraint.demanded) return null;
+    const { alphabet } = constraint.plan.tokens;
+    const node = last ? descend(texts().root, symbolsOf(prompt, alphabet)) : null;
+    const walk = createWalk(constraint.plan, constraint.cache, node);
+    if (!walk.possible) throw impossible(options, sample);
+    return walk;
+  }
+
+  function begin(sample: number, attempt: number): void {
+    const walk = walkFor(attempt, sample);
+    const stream = model.tokenizer.decoder();
+    const stops = stopsOf(options);
+    const watch = stops.length > 0 ? createStopStrings(stops) : null;
+    let text = prompt;
+    let top: readonly Likely[] | undefined;
+    const choose = plan.choose(attempt);
+    if (!whole && prompt !== '') emit({ sample, text: prompt, token: null, end: null });
+    const handle = scheduler.add({
+      start: plan.start,
+      sample,
+      choose: !likeliest
+        ? choose
+        : (logits, from, sequence) => {
+            top = likeliest(logits, from);
+            return choose(logits, from, sequence);
+          },
+      ends: plan.ends,
+      maxTokens: plan.room,
+      window: plan.window,
+      mask: walk === null ? undefined : () => walk.mask(),
+      onToken(token) {
+        const arrived = stream.push(token);
+        const more = watch === null ? arrived : watch.push(arrived);
+        if (whole) text += more;
+        else
+          emit(
+            top === undefined
+              ? { sample, text: more, token, end: null }
+              : { sample, text: more, token, end: null, top },
+          );
+        if (watch?.stopped()) return false;
+        return walk === null || walk.take(token);
+      },
+      onEnd({ reason, error }) {
+        active.delete(handle);
+        if (reason === 'failed') {
+          failure ??= error;
+          return;
+        }
+        const rest = watch === null ? stream.end() : watch.stopped() ? '' : watch.push(stream.end()) + watch.end();
+        if (reason === 'cancelled') return;
+        try {
+          if (whole) settle(sample, { text: text + rest, end: reason, attempt });
+          else {
+            emit({ sample, text: rest, token: null, end: reason });
+            next();
+          }
+        } catch (impossible) {
+          failure ??= impossible;
+        }
+      },
+    });
+    active.add(handle);
+  }
+
+  function next(): void {
+    if (begun < samples) begin(begun++, 0);
+  }
+
+  /** A sample is complete: gives it out when its turn has come, or tries again. */
+  function settle(sample: number, result: Finished): void {
+    if (excluded.has(result.text)) retry(sample, result.attempt);
+    else finished.set(sample, result);
+    release();
+  }
+
+  function retry(sample: number, attempt: number): void {
+    const again = temperature === 0 ? ATTEMPTS : attempt + 1;
+    if (again < ATTEMPTS) begin(sample, again);
+    else parked.add(sample);
+  }
+
+  /** Gives out what is complete and in order; a sample's last attempt begins when all before it are known. */
+  function release(): void {
+    for (let ready = finished.get(out); ready !== undefined; ready = finished.get(out)) {
+      finished.delete(out);
+      if (options.unique && excluded.has(ready.text)) {
+        retry(out, ready.attempt);
+        break;
+      }
+      if (options.unique) {
+        excluded.add(ready.text);
+        tree?.add(ready.text);
+      }
+      emit({ sample: out, text: ready.text, token: null, end: ready.end });
+      out++;
+      next();
+    }
+    if (!parked.delete(out)) return;
+    begin(out, ATTEMPTS);
+  }
+
+  return {
+    turn() {
+      while (begun < Math.min(samples, atOnce)) next();
+      const more = scheduler.turn();
+      if (failure !== null) throw failure;
+      return more;
+    },
+    cancel() {
+      for (const handle of active) handle.cancel();
+    },
+  };
+}
+
+interface Constraint {
+  readonly plan: WalkPlan;
+  readonly cache: MaskCache;
+  /** Something is demanded of the form; otherwise only exclusions, which matter in the last attempt alone. */
+  readonly demanded: boolean;
+}
+
+function constraintOf(model: Model, options: GenerateOptions, plan: SamplePlan, prompt: string): Constraint | null {
+  if (!hasDemands(options) && !hasExclusions(options)) return null;
+  const tokens = tokenSymbols(model.tokenizer);
+  const ends = plan.ends.slice();
+  const { allowed, bias } = plan.sampling;
+  for (let token = 0; token < tokens.symbols.length; token++) {
+    if (ends[token] === 1) tokens.symbols[token] = -1;
+    if (allowed?.[token] !== 0 && bias?.get(token) !== Number.NEGATIVE_INFINITY) continue;
+    tokens.symbols[token] = -1;
+    ends[token] = 0;
+  }
+  const acceptor = createAcceptor(options, tokens, prompt);
+  const walkPlan = { acceptor, tokens, ends, room: plan.room };
+  if (!createWalk(walkPlan, new Map(), null).possible) throw impossible(options, 0);
+  return { plan: walkPlan, cache: new Map(), demanded: hasDemands(options) };
+}
+
+/** The likeliest tokens after the temperature (1 where it is 0), before filters; equal ones by id. */
+function createTop(count: number, temperature: number, vocabSize: number) {
+  const weights = new Float64Array(vocabSize);
+  return (logits: ArrayLike<number>, from: number): Likely[] =>
+    Array.from(probabilities(logits, temperature || 1, weights, from), (probability, token) => ({ token, probability }))
+      .sort((a, b) => b.probability - a.probability || a.token - b.token)
+      .slice(0, count);
+}
+
+function impossible(options: GenerateOptions, found: number): MicrogptError {
+  const { samples = 1, minLength, maxLength, startsWith, endsWith, matches, prompt } = options;
+  const demands = Object.entries({ prompt: prompt || undefined, minLength, maxLength, startsWith, endsWith, matches })
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name} ${JSON.stringify(value)}`);
+  if (hasExclusions(options)) demands.push('what is excluded');
+  return new MicrogptError(
+    'MG_GEN_IMPOSSIBLE',
+    `found ${found} of ${samples} samples: no ${found === 0 ? '' : 'other '}text of this model's characters and context meets ${demands.join(', ')}`,
+    'demand less, give a model that knows these characters, or one with a longer context',
+  );
+}
