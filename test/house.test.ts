@@ -27,11 +27,12 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   model: ['base', 'tensor'],
   train: ['base', 'data', 'model'],
   generate: ['base'],
+  score: ['base', 'generate', 'tokenizer'],
   checkpoint: ['base', 'data', 'model', 'tokenizer'],
-  engine: ['autograd', 'backend', 'base', 'checkpoint', 'data', 'generate', 'model', 'tensor', 'tokenizer', 'train'],
+  engine: ['autograd', 'backend', 'base', 'checkpoint', 'data', 'generate', 'model', 'score', 'tensor', 'tokenizer', 'train'],
   node: ['backend', 'base', 'checkpoint', 'data', 'train'],
   browser: ['backend'],
-  cli: ['base', 'checkpoint', 'engine', 'model', 'node', 'train'],
+  cli: ['base', 'checkpoint', 'data', 'engine', 'model', 'node', 'score', 'tokenizer', 'train'],
 };
 
 const imports = (file: string) =>

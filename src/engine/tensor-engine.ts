@@ -15,6 +15,7 @@ import {
 } from '../model/program.js';
 import type { Backend, Mark } from '../tensor/backend.js';
 import type { BackendName, Decoder, Engine } from './engine.js';
+import { createLook } from './look.js';
 import { createTensorDecoder } from './tensor-decoder.js';
 
 interface Recorded {
@@ -38,6 +39,10 @@ export function createTensorEngine(
   const loss = new Float64Array(1);
   let training: TrainingBuffers | null = null;
   let shared: Mark | null = null; // where programs for training begin
+  const looking = createLook(backend, model, () => {
+    shared ??= backend.mark();
+    backend.reset(shared);
+  });
 
   function buffers(): TrainingBuffers {
     training ??= allocTraining(backend, model);
@@ -50,6 +55,7 @@ export function createTensorEngine(
    */
   function keepAllocated(): void {
     shared = null;
+    looking.forget();
     recorded.clear();
   }
 
@@ -102,6 +108,7 @@ export function createTensorEngine(
       };
       return decoder;
     },
+    look: looking.look,
     close: () => backend.close(),
   };
 }

@@ -5,6 +5,7 @@
 
 import { Tape, type Value } from '../autograd/value.js';
 import { createValueCache, gptStep, sequenceLoss, type ValueWeights } from '../autograd/value-gpt.js';
+import { MicrogptError } from '../base/errors.js';
 import type { Batch } from '../data/batches.js';
 import type { ModelConfig } from '../model/config.js';
 import { type Parameter, parameterTable } from '../model/parameters.js';
@@ -37,6 +38,13 @@ export function createValueEngine(config: ModelConfig, parameters: Float64Array)
     gradients: (batch) => ({ loss: backward(batch), gradients: Float64Array.from(all, (p) => p.grad) }),
     parameters: () => Float64Array.from(all, (p) => p.data),
     decoder: (sequences = 1) => createValueDecoder(tape, config, weights, sequences),
+    look() {
+      throw new MicrogptError(
+        'MG_TRAIN_BACKEND',
+        'the value backend keeps no attention to look at',
+        'choose --backend wasm or reference',
+      );
+    },
     close: () => tape.clear(),
   };
 }
