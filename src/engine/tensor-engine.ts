@@ -45,7 +45,10 @@ export function createTensorEngine(
   });
 
   function buffers(): TrainingBuffers {
-    training ??= allocTraining(backend, model);
+    if (training === null) {
+      keepAllocated(); // a look may have come before
+      training = allocTraining(backend, model);
+    }
     return training;
   }
 
