@@ -20,8 +20,10 @@ import { modelConfig } from '../dist/model/config.js';
 import { initialParameters, parameterTable } from '../dist/model/parameters.js';
 import { nodeThreads } from '../dist/node/threads.js';
 import { charTokenizerFrom } from '../dist/tokenizer/char.js';
-import { adamHyper, scheduleAt } from '../dist/train/optimizer.js';
+import { plainStep } from '../dist/train/learner.js';
+import { adamHyper } from '../dist/train/optimizer.js';
 import { RECIPES } from '../dist/train/recipes.js';
+import { scheduleAt } from '../dist/train/schedules.js';
 
 const { values: flags } = parseArgs({
   options: {
@@ -84,7 +86,7 @@ function training({ sizes, sequences, batchSize, run, threads }) {
     fastest(() => {
       for (let i = 0; i < run; i++, taken++) {
         const rate = 0.001 * scheduleAt('linear', taken % 1000, 1000);
-        engine.trainStep(batches(i), adamHyper(recipe.adam, rate, taken));
+        engine.trainStep([batches(i)], plainStep(adamHyper(recipe.adam, rate, taken)));
       }
     }) / run;
   engine.close();

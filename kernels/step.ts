@@ -10,7 +10,9 @@ import { activation, activationBackward } from './activation';
 import { adamw } from './adamw';
 import { attention, attentionStep, cacheStore } from './attention';
 import { attentionBackward } from './attention-backward';
+import { clip, norm, squares } from './clip';
 import { crossEntropy, crossEntropyBackward, weightedLoss } from './cross-entropy';
+import { dropout, dropoutBackward } from './dropout';
 import { add, copy, sumColumns, zero } from './elementwise';
 import { embed, embedBackward } from './embed';
 import { matmul, matvec } from './matmul';
@@ -202,7 +204,8 @@ export function step(commands: usize, count: i32, worker: i32, workers: i32, bar
       case op.ADAMW: {
         const n = arg(p, 6), blocks = (n + 4095) >> 12;
         const from = first(blocks, worker, workers) << 12, to = min(first(blocks, worker + 1, workers) << 12, n);
-        if (from < to) adamw(arg(p, 1), arg(p, 2), arg(p, 3), arg(p, 4), arg(p, 5), from, to);
+        // A sum that is not finite would spoil every parameter: then nothing is updated (NaN is not less either).
+        if (from < to && abs<f32>(load<f32>(arg(p, 7))) < Infinity) adamw(arg(p, 1), arg(p, 2), arg(p, 3), arg(p, 4), arg(p, 5), from, to);
         break;
       }
       case op.COPY: {
@@ -214,6 +217,33 @@ export function step(commands: usize, count: i32, worker: i32, workers: i32, bar
       case op.PACK_WIDE: {
         const n = (arg(p, 3) + 31) >> 5;
         packWide(arg(p, 1), arg(p, 2), arg(p, 3), arg(p, 4), first(n, worker, workers), first(n, worker + 1, workers));
+        break;
+      }
+      case op.DROPOUT: {
+        const n = arg(p, 5), blocks = (n + 4095) >> 12;
+        const from = first(blocks, worker, workers) << 12, to = min(first(blocks, worker + 1, workers) << 12, n);
+        if (from < to) dropout(arg(p, 1), arg(p, 2), arg(p, 3), arg(p, 4), from, to);
+        break;
+      }
+      case op.DROPOUT_BACKWARD: {
+        const n = arg(p, 5), blocks = (n + 4095) >> 12;
+        const from = first(blocks, worker, workers) << 12, to = min(first(blocks, worker + 1, workers) << 12, n);
+        if (from < to) dropoutBackward(arg(p, 1), arg(p, 2), arg(p, 3), arg(p, 4), arg(p, 6) != 0, from, to);
+        break;
+      }
+      case op.SQUARES: {
+        const n = arg(p, 3), blocks = (n + 4095) >> 12;
+        squares(arg(p, 1), arg(p, 2), n, first(blocks, worker, workers), first(blocks, worker + 1, workers));
+        break;
+      }
+      case op.NORM: {
+        if (worker == 0) norm(arg(p, 1), arg(p, 2), arg(p, 3));
+        break;
+      }
+      case op.CLIP: {
+        const n = arg(p, 4), blocks = (n + 4095) >> 12;
+        const from = first(blocks, worker, workers) << 12, to = min(first(blocks, worker + 1, workers) << 12, n);
+        if (from < to) clip(arg(p, 1), arg(p, 2), arg(p, 3), from, to);
         break;
       }
       default:

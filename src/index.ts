@@ -16,7 +16,22 @@ export {
 export { decodeModel } from './checkpoint/decode.js';
 export { encodeFlatJson } from './checkpoint/flat-json.js';
 export { encodeNestedJson } from './checkpoint/nested-json.js';
+export { type Batch, type Batches, documentBatches, windowBatches } from './data/batches.js';
+export { corpusFromDocuments, corpusFromText } from './data/build.js';
+export {
+  type Corpus,
+  type CorpusFacts,
+  type CorpusOptions,
+  type EncodedDocument,
+  type Format,
+  type TextCorpus,
+  type TokenStream,
+  withinContext,
+} from './data/corpus.js';
+export { decodeSafetensors, encodeSafetensors, type SafetensorsOptions } from './checkpoint/safetensors.js';
 export { decodeUtf8, documentsFromLines } from './data/documents.js';
+export { fileOrder, keyedOrder, type Order, pythonOrder } from './data/order.js';
+export { type Validation, validationBatches } from './data/validation.js';
 export { BACKENDS, type BackendName, type Threads } from './engine/engine.js';
 export { type TrainingMemory, trainingMemory } from './engine/memory.js';
 export { type GenerateOptions, generate } from './engine/text.js';
@@ -26,5 +41,6 @@ export { type Parameter, type ParameterTable, parameterTable } from './model/par
 export { createByteTokenizer } from './tokenizer/byte.js';
 export { charTokenizerFrom, createCharTokenizer } from './tokenizer/char.js';
 export type { RoleTokens, TextStream, Tokenizer } from './tokenizer/tokenizer.js';
+export { type TokenizerJson, tokenizerFromJson, tokenizerToJson } from './tokenizer/tokenizer-json.js';
+export type { EvalEvent, StepEvent, StoppedEvent, TrainEvent, WarningEvent } from './train/events.js';
 export { RECIPES, type Recipe, type RecipeName } from './train/recipes.js';
-export type { StepEvent, StoppedEvent, TrainEvent } from './train/trainer.js';

@@ -7,8 +7,10 @@ import { probabilities, pythonDraw } from '../src/generate/sampler.js';
 import { modelConfig } from '../src/model/config.js';
 import { initialParameters, parameterTable } from '../src/model/parameters.js';
 import { charTokenizerFrom } from '../src/tokenizer/char.js';
-import { adamHyper, scheduleAt } from '../src/train/optimizer.js';
+import { plainStep } from '../src/train/learner.js';
+import { adamHyper } from '../src/train/optimizer.js';
 import { RECIPES, type RecipeName } from '../src/train/recipes.js';
+import { scheduleAt } from '../src/train/schedules.js';
 import { trainLoop } from '../src/train/trainer.js';
 import {
   FULL,
@@ -84,7 +86,7 @@ describe.each<[BackendName, number]>([
       expect(largestDifference(gradients, flat(recorded.grads[step]))).toBeLessThan(1e-12);
       const { adam, schedule, steps } = run.recipe;
       const learningRate = adam.learningRate * scheduleAt(schedule, step, steps);
-      run.engine.trainStep(batch, adamHyper(adam, learningRate, step));
+      run.engine.trainStep([batch], plainStep(adamHyper(adam, learningRate, step)));
     }
   });
 });

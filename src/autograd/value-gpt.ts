@@ -33,6 +33,16 @@ export function createValueCache(config: ValueGptConfig): ValueCache {
   return { keys: perLayer(), values: perLayer() };
 }
 
+/** What may be done to a vector on its way through the model, besides the model. */
+export interface ValueHooks {
+  /** Drops numbers at a place: 0 is the embedding, 1 + 2·layer the attention of a layer, 2 + 2·layer its perceptron. */
+  drop(place: number, x: readonly Value[]): readonly Value[];
+  /** Sees what the activation of a layer gave. */
+  hidden(layer: number, x: readonly Value[]): void;
+}
+
+const NOTHING: ValueHooks = { drop: (_place, x) => x, hidden() {} };
+
 /** Reads one token and returns a score (logit) for each possible next token. */
 export function gptStep(
   config: ValueGptConfig,
@@ -40,12 +50,14 @@ export function gptStep(
   token: number,
   position: number,
   past: ValueCache,
+  { drop, hidden }: ValueHooks = NOTHING,
 ): Vector {
   const affine = (x: Vector, weight: string, bias: string) => linear(x, w[weight], config.bias ? w[bias][0] : null);
 
   // What the token is, plus where it stands.
-  let x = addVectors(w['wte'][token], w['wpe'][position]); // [C]
+  let x: Vector = addVectors(w['wte'][token], w['wpe'][position]); // [C]
   if (config.embedNorm) x = normalise(config.norm, x);
+  x = drop(0, x);
 
   for (let layer = 0; layer < config.nLayer; layer++) {
     const name = (part: string) => `layer${layer}.${part}`;
@@ -56,12 +68,13 @@ export function gptStep(
     past.keys[layer].push(affine(y, name('attn_wk'), name('attn_bk')));
     past.values[layer].push(affine(y, name('attn_wv'), name('attn_bv')));
     y = attend(config.nHead, q, past.keys[layer], past.values[layer]); // [C]
-    x = addVectors(affine(y, name('attn_wo'), name('attn_bo')), x);
+    x = addVectors(drop(1 + 2 * layer, affine(y, name('attn_wo'), name('attn_bo'))), x);
 
     // The multilayer perceptron: widen four times, bend, narrow again.
     y = normalise(config.norm, x);
     y = affine(y, name('mlp_fc1'), name('mlp_b1')).map((h) => activate(config.activation, h)); // [4C]
-    x = addVectors(affine(y, name('mlp_fc2'), name('mlp_b2')), x); // [C]
+    hidden(layer, y);
+    x = addVectors(drop(2 + 2 * layer, affine(y, name('mlp_fc2'), name('mlp_b2'))), x); // [C]
   }
 
   if (config.finalNorm) x = normalise(config.norm, x);
@@ -70,7 +83,7 @@ export function gptStep(
 
 /**
  * How surprised the model is by a sequence: the mean over positions of −log p(next token), each position weighted by `weights`
- * (1/n for a plain mean over n positions; 0 leaves a position out).
+ * (1/n for a plain mean over n positions; 0 leaves a position out). `hooks` gives those of a position.
  */
 export function sequenceLoss(
   tape: Tape,
@@ -79,11 +92,12 @@ export function sequenceLoss(
   tokens: ArrayLike<number>,
   targets: ArrayLike<number>,
   weights: ArrayLike<number>,
+  hooks: (position: number) => ValueHooks = () => NOTHING,
 ): Value {
   const past = createValueCache(config);
   let loss = tape.leaf(0);
   for (let position = 0; position < tokens.length; position++) {
-    const logits = gptStep(config, w, tokens[position], position, past);
+    const logits = gptStep(config, w, tokens[position], position, past, hooks(position));
     if (weights[position] === 0) continue;
     const surprise = softmax(logits)[targets[position]].log().neg();
     loss = loss.add(surprise.mul(weights[position]));

@@ -25,14 +25,26 @@ export interface ErrorKind {
 export const ERRORS = {
   MG_CLI_USAGE: { exit: EXIT.usage, about: 'A flag, a command or an argument that does not exist or is missing.' },
   MG_CLI_VALUE: { exit: EXIT.usage, about: 'A flag has a value outside its range or of the wrong kind.' },
-  MG_CLI_SCENARIO: { exit: EXIT.usage, about: 'There is no scenario of that name.' },
+  MG_CLI_SCENARIO: {
+    exit: EXIT.usage,
+    about: 'There is no scenario of that name, or a scenario file says something that is not known.',
+  },
   MG_OPTION_VALUE: { exit: EXIT.usage, about: 'An option given to the library is out of range or of the wrong kind.' },
   MG_CONFIG_INVALID: { exit: EXIT.usage, about: 'Model sizes that do not fit together or are out of range.' },
   MG_TRAIN_BACKEND: { exit: EXIT.usage, about: 'The chosen backend cannot do what was asked.' },
   MG_ENGINE_MEMORY: { exit: EXIT.usage, about: 'Training at these sizes would take more memory than the engine has.' },
   MG_TRAIN_NONFINITE: {
     exit: EXIT.diverged,
-    about: 'The loss became NaN or infinite; training stopped and nothing was saved.',
+    about: 'The loss or a gradient became NaN or infinite; training stopped and nothing was saved.',
+  },
+  MG_RUN_INVALID: { exit: EXIT.data, about: 'A folder is not that of a run, or the record of the run is damaged.' },
+  MG_RESUME_IMPOSSIBLE: {
+    exit: EXIT.usage,
+    about: 'A file holds a model, but not the state of a run that could go on.',
+  },
+  MG_RESUME_CHANGED: {
+    exit: EXIT.data,
+    about: 'A run cannot go on, because its text, its tokenizer or its settings have changed.',
   },
   MG_BENCH_CHECK: {
     exit: EXIT.bug,
@@ -41,6 +53,16 @@ export const ERRORS = {
   MG_DATA_EMPTY: { exit: EXIT.data, about: 'The data holds no documents.' },
   MG_DATA_TOO_SMALL: { exit: EXIT.data, about: 'The data holds too little text to learn from.' },
   MG_DATA_UTF8: { exit: EXIT.data, about: 'The data is not valid UTF-8 text.' },
+  MG_DATA_KIND: {
+    exit: EXIT.data,
+    about: 'A file is of another kind (packed, a document, UTF-16 …) than text in UTF-8.',
+  },
+  MG_DATA_CHANGED: { exit: EXIT.data, about: 'A file of training data changed while it was used.' },
+  MG_DATA_UNKNOWN: { exit: EXIT.data, about: 'The data has a character that the tokenizer does not know.' },
+  MG_DATA_TABLE: { exit: EXIT.data, about: 'A CSV or TSV file is malformed or has no such column.' },
+  MG_DATA_SPILL: { exit: EXIT.disk, about: 'There is no room on disk for the token ids of a large text.' },
+  MG_CHAT_LINE: { exit: EXIT.data, about: 'A line of chat data is no conversation.' },
+  MG_TOKENIZER_VOCAB: { exit: EXIT.data, about: 'The data has more distinct characters than a char tokenizer holds.' },
   MG_TOKENIZER_INVALID: { exit: EXIT.data, about: 'A list of characters that cannot be a tokenizer.' },
   MG_GEN_NONFINITE: {
     exit: EXIT.data,
@@ -60,6 +82,12 @@ export const ERRORS = {
     exit: EXIT.data,
     about: 'A model file is not well-formed JSON, or uses what JSON models must not use.',
   },
+  MG_CKPT_TRUNCATED: { exit: EXIT.data, about: 'A model file ends too early, or goes on after its end.' },
+  MG_CKPT_HEADER_SIZE: { exit: EXIT.data, about: 'The header of a model file claims an impossible size.' },
+  MG_CKPT_NAME: { exit: EXIT.data, about: 'A name in a model file is not allowed.' },
+  MG_CKPT_DTYPE: { exit: EXIT.data, about: 'A tensor has a type of number that microgpt does not read there.' },
+  MG_CKPT_HASH: { exit: EXIT.data, about: 'A model file was damaged or changed: its checksum differs.' },
+  MG_CKPT_VERSION: { exit: EXIT.data, about: 'A model file was written by a newer microgpt, or names no version.' },
   MG_CKPT_CONFIG: { exit: EXIT.data, about: 'A model file has an impossible or incomplete configuration.' },
   MG_CKPT_TOKENIZER: { exit: EXIT.data, about: "A model file's tokenizer does not fit its weights." },
   MG_CKPT_SHAPE: {
@@ -76,7 +104,19 @@ export const ERRORS = {
     exit: EXIT.disk,
     about: 'The place for the result cannot be written; found before training starts.',
   },
+  MG_SAVE_DISK_FULL: {
+    exit: EXIT.disk,
+    about: 'There is too little room for what is to be saved; whatever was there before is intact.',
+  },
   MG_SAVE_FAILED: { exit: EXIT.disk, about: 'Writing the result failed; whatever was there before is intact.' },
+  MG_RUN_LOCKED: { exit: EXIT.disk, about: 'Another process is training in this run folder.' },
+  MG_RUN_EXISTS: { exit: EXIT.usage, about: 'The folder holds another run, which a new one would replace.' },
+  MG_RUN_DAMAGED: { exit: EXIT.data, about: 'A run folder has no readable run.json.' },
+  MG_RUN_NO_CHECKPOINT: { exit: EXIT.data, about: 'A run has no checkpoint that could be continued.' },
+  MG_CKPT_SKIPPED: {
+    exit: EXIT.data,
+    about: 'A warning: the newest checkpoint of a run is damaged, so an older one is continued.',
+  },
   MG_DOWNLOAD_FAILED: { exit: EXIT.disk, about: 'A download did not arrive: no network, or the server refused.' },
   MG_DOWNLOAD_HASH: { exit: EXIT.data, about: 'A downloaded file is not the one expected; it was thrown away.' },
 } as const satisfies Record<string, ErrorKind>;

@@ -13,13 +13,13 @@ export type JsonObject = ReadonlyMap<string, Json>;
 const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype']);
 const NUMBER = /-?(?:(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|Infinity)|NaN/y;
 
-/** @throws `code` with the offset, in characters, of what is wrong in `source`. */
-export function parseJson(text: string, source: string, code: ErrorCode): Json {
+/** @throws `code` with the offset, in characters, of what is wrong in `source`; `nameCode` for names that are not allowed. */
+export function parseJson(text: string, source: string, code: ErrorCode, nameCode: ErrorCode = code): Json {
   let at = 0;
 
-  function fail(what: string): never {
+  function fail(what: string, as: ErrorCode = code): never {
     throw new MicrogptError(
-      code,
+      as,
       `${source}: ${what} at offset ${at.toLocaleString('en')}`,
       'use a file that is whole and unchanged',
     );
@@ -97,7 +97,7 @@ export function parseJson(text: string, source: string, code: ErrorCode): Json {
       skipSpace();
       if (text[at] !== '"') fail(`${found()}, expected a name`);
       const name = string();
-      if (FORBIDDEN.has(name)) fail(`the name ${JSON.stringify(name)} is not allowed,`);
+      if (FORBIDDEN.has(name)) fail(`the name ${JSON.stringify(name)} is not allowed,`, nameCode);
       if (out.has(name)) fail(`the name ${JSON.stringify(name)} stands twice,`);
       skipSpace();
       if (text[at] !== ':') fail(`${found()}, expected : after ${JSON.stringify(name)}`);
@@ -191,6 +191,13 @@ export function pythonFloat(x: number): string {
     return `${digits}e${exponent[0]}${exponent.slice(1).padStart(2, '0')}`;
   }
   return Number.isInteger(x) ? `${x}.0` : String(x);
+}
+
+/** A float as Rust's serde_json writes it. */
+export function rustFloat(x: number): string {
+  const size = Math.abs(x);
+  if (size === 0 || (size >= 1e-5 && size < 1e16)) return pythonFloat(x).includes('e') ? String(x) : pythonFloat(x);
+  return x.toExponential().replace('+', '');
 }
 
 /** A string as Python writes it: all but printable ASCII escaped. */

@@ -13,6 +13,13 @@ export const LIMITS = {
   engineBytes: 3.75 * 2 ** 30,
   /** Bytes of a model file in JSON. */
   modelJsonBytes: 400_000_000,
+  /** Bytes of a model file in any other format. */
+  modelBytes: 4_000_000_000,
+  /** safetensors: bytes of the header, tensors (weights and two moments of each), dimensions, bytes of a name. */
+  headerBytes: 2 ** 21,
+  tensors: 8_192,
+  rank: 4,
+  nameBytes: 256,
   jsonDepth: 32,
   /** Bytes of a text that is read whole. */
   textBytes: 256 * 1024 * 1024,

@@ -46,10 +46,18 @@ export interface Decoded {
   readonly notes: readonly string[];
 }
 
-export const FORMATS = ['nested model.json', 'flat model.json'] as const;
+export const FORMATS = [
+  'nested model.json',
+  'flat model.json',
+  'safetensors',
+  'prefix .json + .bin',
+  'weights.json + meta.json',
+] as const;
 export type FormatName = (typeof FORMATS)[number];
 
 /** What a file may leave open and the user may then say. */
 export interface DecodeOptions {
   readonly activation?: ModelConfig['activation'] | undefined;
+  /** The other file, for the formats that come in two. */
+  readonly partner?: Uint8Array | undefined;
 }

@@ -7,7 +7,17 @@ import { MicrogptError } from '../base/errors.js';
 import type { JsonObject } from '../base/json.js';
 import { pythonDumps } from '../base/json.js';
 import type { Checkpoint, Decoded, DecodeOptions } from './checkpoint.js';
-import { configFields, objectIn, readCharacters, readConfig, readWeights, weightFields } from './json-fields.js';
+import {
+  configFields,
+  MODEL_JSON,
+  objectIn,
+  readCharacters,
+  readConfig,
+  readWeights,
+  requireCharacters,
+  weightFields,
+} from './json-fields.js';
+import { requireJsonSize } from './nested-json.js';
 
 export function isFlatJson(file: JsonObject): boolean {
   return file.has('uchars') && file.has('state_dict');
@@ -15,7 +25,7 @@ export function isFlatJson(file: JsonObject): boolean {
 
 /** @throws MG_CKPT_CONFIG, MG_CKPT_TOKENIZER, MG_CKPT_SHAPE, MG_CKPT_NONFINITE */
 export function decodeFlatJson(file: JsonObject, options: DecodeOptions, source: string): Decoded {
-  const { config, notes } = readConfig(file, options, source);
+  const { config, notes } = readConfig(file, options, source, MODEL_JSON);
   const tokenizer = readCharacters(file.get('uchars'), 'uchars', config.vocabSize, source);
   const parameters = readWeights(objectIn(file, 'state_dict', source), config, source);
   return { checkpoint: { config, tokenizer, parameters }, format: 'flat model.json', notes };
@@ -23,6 +33,8 @@ export function decodeFlatJson(file: JsonObject, options: DecodeOptions, source:
 
 /** @throws MG_CKPT_FORMAT when BOS is not the last id. */
 export function encodeFlatJson({ config, tokenizer, parameters }: Checkpoint): string {
+  requireJsonSize(parameters.length);
+  requireCharacters(tokenizer);
   if (tokenizer.bos !== tokenizer.size - 1) {
     throw new MicrogptError(
       'MG_CKPT_FORMAT',
@@ -30,7 +42,7 @@ export function encodeFlatJson({ config, tokenizer, parameters }: Checkpoint): s
       'save as nested model.json',
     );
   }
-  const { n_embd, n_head, n_layer, block_size, vocab_size, ...markers } = configFields(config);
+  const { n_embd, n_head, n_layer, block_size, vocab_size, ...markers } = configFields(config, MODEL_JSON);
   return pythonDumps(
     {
       uchars: tokenizer.pieces.slice(0, -1),

@@ -2,13 +2,15 @@
  * What the JSON formats have in common: reading configuration numbers, characters and matrices with exact complaints.
  * Invariant: nothing leaves this file unchecked; sizes are compared with the configuration before memory is taken.
  */
-import { type ErrorCode, MicrogptError } from '../base/errors.js';
+import { MicrogptError } from '../base/errors.js';
 import type { Json, JsonObject } from '../base/json.js';
 import { ACTIVATIONS, type ModelConfig, modelConfig, NORMS } from '../model/config.js';
 import { type Parameter, type ParameterTable, parameterTable } from '../model/parameters.js';
 import { createCharTokenizer } from '../tokenizer/char.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import type { DecodeOptions } from './checkpoint.js';
+import { numbersOf } from './dtypes.js';
+import { bad, describe } from './refusal.js';
 
 export const BOS_NAME = '<BOS>';
 
@@ -20,8 +22,17 @@ const SIZES = [
   ['vocab_size', 'vocabSize'],
 ] as const;
 
-/** What the programs that read and write `model.json` compute; a file says so only where it differs. */
-const HABIT = { norm: 'rmsnorm', activation: 'relu2', bias: false, embedNorm: true, finalNorm: false } as const;
+/** What the programs of a format compute; a file says so only where it differs. */
+export type Habit = Pick<ModelConfig, 'norm' | 'activation' | 'bias' | 'embedNorm' | 'finalNorm'>;
+
+/** The habit of those that read and write `model.json`. */
+export const MODEL_JSON: Habit = {
+  norm: 'rmsnorm',
+  activation: 'relu2',
+  bias: false,
+  embedNorm: true,
+  finalNorm: false,
+};
 const MARKERS = [
   ['activation', 'activation', ACTIVATIONS],
   ['norm', 'norm', NORMS],
@@ -30,14 +41,6 @@ const MARKERS = [
   ['final_norm', 'finalNorm', [true, false]],
 ] as const;
 
-export function bad(code: ErrorCode, source: string, what: string): MicrogptError {
-  return new MicrogptError(
-    code,
-    `${source}: ${what}`,
-    'use a file that is whole, as the program that trained the model wrote it',
-  );
-}
-
 export function objectIn(from: JsonObject, name: string, source: string): JsonObject {
   const value = from.get(name);
   if (!(value instanceof Map))
@@ -45,11 +48,12 @@ export function objectIn(from: JsonObject, name: string, source: string): JsonOb
   return value;
 }
 
-/** The sizes and, where the file has them, the markers of what else its model is. */
+/** The sizes and, where the file has them, the markers of what else its model is. Without a habit, all markers have to be there. */
 export function readConfig(
   from: JsonObject,
   options: DecodeOptions,
   source: string,
+  habit: Habit | null,
 ): { config: ModelConfig; notes: readonly string[] } {
   const given: Record<string, number | string | boolean> = {};
   for (const [theirs, ours] of SIZES) {
@@ -60,17 +64,17 @@ export function readConfig(
     given[ours] = value;
   }
   for (const [theirs, ours, allowed] of MARKERS) {
-    const value = from.get(theirs) ?? HABIT[ours];
+    const value = from.get(theirs) ?? habit?.[ours];
     if (!(allowed as readonly unknown[]).includes(value)) {
       throw bad('MG_CKPT_CONFIG', source, `config "${theirs}" is ${describe(value)}, expected ${allowed.join(' or ')}`);
     }
     given[ours] = value as string | boolean;
   }
   const notes: string[] = [];
-  if (options.activation !== undefined) given['activation'] = options.activation;
-  else if (!from.has('activation')) {
+  if (habit !== null && options.activation !== undefined) given['activation'] = options.activation;
+  else if (habit !== null && !from.has('activation')) {
     notes.push(
-      `${source} does not name its activation; taking relu2, as the programs that write such files do (--activation overrides)`,
+      `${source} does not name its activation; taking ${habit.activation}, as the programs that write such files do (--activation overrides)`,
     );
   }
   try {
@@ -83,11 +87,11 @@ export function readConfig(
   }
 }
 
-/** The five sizes, and a marker for each choice that readers without markers would get wrong. */
-export function configFields(config: ModelConfig): Record<string, number | string | boolean> {
+/** The five sizes, and a marker for each choice that readers without markers would get wrong. Without a habit, every marker. */
+export function configFields(config: ModelConfig, habit: Habit | null): Record<string, number | string | boolean> {
   const out: Record<string, number | string | boolean> = {};
   for (const [theirs, ours] of SIZES) out[theirs] = config[ours];
-  for (const [theirs, ours] of MARKERS) if (config[ours] !== HABIT[ours]) out[theirs] = config[ours];
+  for (const [theirs, ours] of MARKERS) if (config[ours] !== habit?.[ours]) out[theirs] = config[ours];
   return out;
 }
 
@@ -111,6 +115,16 @@ export function readCharacters(value: Json | undefined, name: string, vocabSize:
     if (error instanceof MicrogptError) throw bad('MG_CKPT_TOKENIZER', source, error.message);
     throw error;
   }
+}
+
+/** @throws MG_CKPT_FORMAT for tokenizers that a list of characters with one BOS does not hold. */
+export function requireCharacters({ kind, roles }: Tokenizer): void {
+  if (kind === 'char' && roles === null) return;
+  throw new MicrogptError(
+    'MG_CKPT_FORMAT',
+    `a model.json holds a list of characters and BOS; the tokens of this model are ${kind === 'byte' ? 'bytes' : 'characters and those of a conversation'}`,
+    `convert to a .safetensors file, which holds every model${kind === 'char' ? ', or to a folder (weights.json + meta.json)' : ''}`,
+  );
 }
 
 /** All weights of a configuration, each of exactly its shape and finite. */
@@ -164,7 +178,7 @@ export function weightFields(
   const table: ParameterTable = parameterTable(config);
   return Object.fromEntries(
     table.list.map((p) => {
-      const all = parameters.subarray(p.offset, p.offset + p.size);
+      const all = numbersOf(parameters, p, p.name);
       if (p.shape.length === 1) return [p.name, all];
       const width = p.shape[1];
       return [p.name, Array.from({ length: p.shape[0] }, (_, r) => all.subarray(r * width, (r + 1) * width))];
@@ -174,12 +188,4 @@ export function weightFields(
 
 function isList(x: Json | undefined): x is readonly Json[] {
   return Array.isArray(x);
-}
-
-function describe(x: Json | undefined): string {
-  if (x === undefined) return 'missing';
-  if (x === null) return 'null';
-  if (isList(x)) return `a list of ${x.length}`;
-  if (x instanceof Map) return 'an object';
-  return typeof x === 'string' ? JSON.stringify(x.slice(0, 40)) : String(x);
 }

@@ -11,10 +11,12 @@ import type { Checkpoint, Decoded, DecodeOptions } from './checkpoint.js';
 import {
   BOS_NAME,
   configFields,
+  MODEL_JSON,
   objectIn,
   readCharacters,
   readConfig,
   readWeights,
+  requireCharacters,
   weightFields,
 } from './json-fields.js';
 
@@ -24,7 +26,7 @@ export function isNestedJson(file: JsonObject): boolean {
 
 /** @throws MG_CKPT_CONFIG, MG_CKPT_TOKENIZER, MG_CKPT_SHAPE, MG_CKPT_NONFINITE */
 export function decodeNestedJson(file: JsonObject, options: DecodeOptions, source: string): Decoded {
-  const { config, notes } = readConfig(objectIn(file, 'config', source), options, source);
+  const { config, notes } = readConfig(objectIn(file, 'config', source), options, source, MODEL_JSON);
   const tokenizer = readCharacters(file.get('chars'), 'chars', config.vocabSize, source);
   const parameters = readWeights(objectIn(file, 'weights', source), config, source);
   return { checkpoint: { config, tokenizer, parameters }, format: 'nested model.json', notes };
@@ -47,9 +49,10 @@ export function requireJsonSize(parameters: number): void {
 /** The text of the file. @throws MG_CKPT_FORMAT when the model is too large for it. */
 export function encodeNestedJson({ config, tokenizer, parameters }: Checkpoint): string {
   requireJsonSize(parameters.length);
+  requireCharacters(tokenizer);
   return pythonDumps(
     {
-      config: configFields(config),
+      config: configFields(config, MODEL_JSON),
       chars: tokenizer.pieces.map((piece) => piece ?? BOS_NAME),
       weights: weightFields(config, parameters),
     },

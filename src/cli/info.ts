@@ -1,8 +1,10 @@
 /**
- * microgpt info: what is in a model file.
+ * microgpt info: what is in a model file, and what is missing.
  */
 import type { Command } from 'commander';
+import type { Checkpoint, FormatName } from '../checkpoint/checkpoint.js';
 import { parameterTable } from '../model/parameters.js';
+import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { addModelFlags, type ModelFlags, openModel } from './generate.js';
 import { count, printable, result } from './output.js';
 
@@ -10,7 +12,9 @@ export function addInfo(program: Command): void {
   const command = program
     .command('info')
     .summary('say what is in a model file')
-    .description('Prints the format, architecture, parameters and tokenizer of a model file.');
+    .description(
+      'Prints the format, architecture, parameters, tokenizer and step of a model, and what its file does not hold.',
+    );
   addModelFlags(command)
     .addHelpText(
       'after',
@@ -22,6 +26,8 @@ Examples:
     .action((flags: ModelFlags) => printInfo(flags));
 }
 
+type Row = readonly [string, string];
+
 async function printInfo(flags: ModelFlags): Promise<void> {
   const { checkpoint, format, path } = await openModel(flags);
   const { config, tokenizer } = checkpoint;
@@ -31,15 +37,61 @@ async function printInfo(flags: ModelFlags): Promise<void> {
     config.embedNorm ? 'norm after the embedding' : 'no norm after the embedding',
     config.finalNorm ? 'final norm' : 'no final norm',
   ];
-  const rows: [string, string][] = [
+  const heads = config.nHead === 1 ? '1 head' : `${config.nHead} heads`;
+  const rows: readonly Row[] = [
     ['file', `${path} (${format})`],
-    ['architecture', `${config.nLayer} × ${config.nEmbd} wide, ${config.nHead} heads, context ${config.blockSize}`],
+    ['architecture', `${config.nLayer} × ${config.nEmbd} wide, ${heads}, context ${config.blockSize}`],
     ['', `${config.norm}, ${config.activation}, ${extras.join(', ')}`],
     ['parameters', count(table.total)],
-    ...table.list.map((p): [string, string] => ['', `${p.name.padEnd(18)} [${p.shape.join(', ')}]`]),
-    ['tokenizer', `${tokenizer.kind}, ${tokenizer.size} tokens, BOS is token ${tokenizer.bos}`],
-    ['characters', tokenizer.pieces.map((piece) => piece ?? '<BOS>').join(' ')],
-    ['missing', 'optimizer state and step: this format has no place for them'],
+    ...table.list.map((p): Row => ['', `${p.name.padEnd(18)} [${p.shape.join(', ')}]`]),
+    ...tokenizerRows(tokenizer),
+    ...trainingRows(checkpoint),
+    ...missingRows(checkpoint, format),
   ];
   for (const [name, value] of rows) result(`${name.padEnd(14)}${printable(value)}`);
 }
+
+function tokenizerRows(tokenizer: Tokenizer): Row[] {
+  const { kind, size, bos, roles, pieces } = tokenizer;
+  const names = new Map<number, string>();
+  if (bos !== null) names.set(bos, '<BOS>');
+  if (roles !== null) names.set(roles.user, '<user>').set(roles.assistant, '<assistant>').set(roles.end, '<end>');
+  const about = `${kind}, ${size} tokens, ${bos === null ? 'no BOS' : `BOS is token ${bos}`}${roles ? ', for conversations' : ''}`;
+  const shown = pieces.map((piece, id) => piece ?? names.get(id) ?? '');
+  return [
+    ['tokenizer', about],
+    kind === 'char' ? ['characters', shown.join(' ')] : ['special', [...names.values()].join(' ') || 'none'],
+  ];
+}
+
+function trainingRows({ optimizer, run }: Checkpoint): Row[] {
+  const step = run?.['step'] ?? optimizer?.step;
+  const rows: Row[] = typeof step === 'number' ? [['step', count(step)]] : [];
+  if (optimizer !== undefined) {
+    const { learningRate, beta1, beta2, eps, weightDecay, moments } = optimizer;
+    const betas = `rate ${short(learningRate)}, β ${short(beta1)} and ${short(beta2)}, ε ${short(eps)}, decay ${short(weightDecay)}`;
+    rows.push(['optimizer', `${betas}; ${moments === null ? 'without its moments' : 'with its moments'}`]);
+  }
+  if (run !== undefined) rows.push(['run', shorten(JSON.stringify(run))]);
+  return rows;
+}
+
+function missingRows({ optimizer, run }: Checkpoint, format: FormatName): Row[] {
+  const missing = [
+    ...(optimizer === undefined
+      ? ['optimizer and step']
+      : optimizer.moments === null
+        ? ["the optimizer's moments"]
+        : []),
+    ...(run === undefined ? ['what its run was'] : []),
+  ];
+  if (missing.length === 0) return [];
+  const why =
+    format === 'safetensors' ? 'it was saved without' : 'this format has no place for them, or they were left out';
+  return [['missing', `${missing.join('; ')}: ${why}`]];
+}
+
+/** Seven digits: what a float32 was before it became one. */
+const short = (x: number): string => String(Number(x.toPrecision(7)));
+
+const shorten = (text: string): string => (text.length > 200 ? `${text.slice(0, 200)}…` : text);

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { EXIT, MicrogptError } from '../base/errors.js';
 import { addBench } from './bench.js';
+import { addConvert } from './convert.js';
 import { addData } from './data.js';
 import { addGenerate } from './generate.js';
 import { addInfo } from './info.js';
@@ -55,6 +56,7 @@ function createProgram(exit: (code: number) => void): Command {
   addTrain(program, exit);
   addGenerate(program);
   addInfo(program);
+  addConvert(program);
   addData(program);
   addBench(program);
   return program;

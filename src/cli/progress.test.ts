@@ -22,6 +22,7 @@ function run(isTTY: boolean) {
       steps: 1000,
       loss: 3 - step / 1000,
       learningRate: 0.01,
+      gradNorm: null,
       predictions: 7,
     };
     progress.step(event);

@@ -1,8 +1,9 @@
 /**
- * The progress of a training run: one line that is rewritten on a terminal, a plain line now and then elsewhere.
+ * The progress of a training run: one line that is rewritten on a terminal, a plain line now and then elsewhere. Other lines (samples,
+ * warnings) may come in between.
  * Refuses to know: how training works. Invariant: steps are counted from the events, time from the clock it is given.
  */
-import type { StepEvent } from '../train/trainer.js';
+import type { TrainEvent } from '../train/events.js';
 import { count, duration } from './output.js';
 
 export interface ProgressScreen {
@@ -11,40 +12,61 @@ export interface ProgressScreen {
   write(text: string): unknown;
 }
 
+export interface ProgressOptions {
+  /** Whether to say how long it will take. */
+  readonly eta?: boolean;
+  /** Whether to say how long a step takes. */
+  readonly timing?: boolean;
+}
+
 const REDRAW_MS = 100;
-const WINDOW = 100; // steps that `mean`, the mean loss, is taken over
+const WINDOW = 100; // steps that the loss is averaged over
 const SPEED_WINDOW_MS = 2000; // how far back the speed looks, so that it forgets the slow first steps
 
 export interface Progress {
-  step(event: StepEvent): void;
+  event(event: TrainEvent): void;
+  /** A line above the progress line. */
+  say(line: string): void;
   /** Leaves the last state on the screen. */
   end(): void;
 }
 
+type Step = Extract<TrainEvent, { type: 'step' }>;
+
 /** `now` is a clock in milliseconds. */
-export function createProgress(screen: ProgressScreen, now: () => number): Progress {
-  let marks = [{ time: now(), step: 0 }];
+export function createProgress(
+  screen: ProgressScreen,
+  now: () => number,
+  { eta = true, timing = false }: ProgressOptions = {},
+): Progress {
+  let marks: { time: number; step: number; tokens: number }[] = [];
   const recent: number[] = [];
+  let tokens = 0;
+  let validation: number | null = null;
+  let gradNorm: number | null = null;
   let drawn = Number.NEGATIVE_INFINITY;
-  let last: StepEvent | null = null;
+  let last: Step | null = null;
   let shown = 0;
 
-  function line(event: StepEvent): string {
-    const speed = (1000 * (event.step - marks[0].step)) / Math.max(now() - marks[0].time, 1e-6);
-    const mean = recent.reduce((a, b) => a + b, 0) / recent.length;
+  function line(event: Step): string {
+    const seconds = Math.max(now() - marks[0].time, 1e-3) / 1000;
+    const speed = Math.max(event.step - marks[0].step, 1e-9) / seconds;
     const step = String(event.step).padStart(String(event.steps).length);
     return [
       `step ${step}/${event.steps}`,
-      `loss ${event.loss.toFixed(4)}`,
-      `mean ${mean.toFixed(4)}`,
-      `${count(Number(speed.toPrecision(3)))} steps/s`,
-      `${duration((event.steps - event.step) / speed)} left`,
+      `loss ${(recent.reduce((a, b) => a + b, 0) / recent.length).toFixed(4)}`,
+      ...(validation === null ? [] : [`val ${validation.toFixed(4)}`]),
+      ...(eta ? [`${duration((event.steps - event.step) / speed)} left`] : []),
+      `${short((tokens - marks[0].tokens) / seconds)} tokens/s`,
+      `lr ${Number(event.learningRate.toPrecision(2))}`,
+      ...(gradNorm === null ? [] : [`grad ${Number(gradNorm.toPrecision(2))}`]),
+      ...(timing ? [`${Number((1000 / speed).toPrecision(3))} ms/step`] : []),
     ].join('  ');
   }
 
-  function draw(event: StepEvent): void {
+  function draw(event: Step): void {
     drawn = now();
-    marks.push({ time: drawn, step: event.step });
+    marks.push({ time: drawn, step: event.step, tokens });
     const old = marks.findLastIndex((mark) => drawn - mark.time >= SPEED_WINDOW_MS);
     if (old > 0) marks = marks.slice(old);
     shown = event.step;
@@ -53,19 +75,45 @@ export function createProgress(screen: ProgressScreen, now: () => number): Progr
     else screen.write(`${text}\n`);
   }
 
+  function step(event: Step): void {
+    // The first step compiles and records; the speed is counted from its end on. A run that goes on does not begin at 0.
+    if (last === null) marks = [{ time: now(), step: event.step - 1, tokens: 0 }];
+    last = event;
+    tokens += event.predictions;
+    recent.push(event.loss);
+    gradNorm = event.gradNorm ?? gradNorm;
+    if (recent.length > WINDOW) recent.shift();
+    const due = screen.isTTY
+      ? now() - drawn >= REDRAW_MS
+      : shown === 0 || event.step % Math.max(1, Math.round(event.steps / 10)) === 0;
+    if (due || event.step === event.steps) draw(event);
+  }
+
   return {
-    step(event) {
-      last = event;
-      recent.push(event.loss);
-      if (recent.length > WINDOW) recent.shift();
-      const due = screen.isTTY
-        ? now() - drawn >= REDRAW_MS
-        : event.step === 1 || event.step % Math.max(1, Math.round(event.steps / 10)) === 0;
-      if (due || event.step === event.steps) draw(event);
+    event(event) {
+      if (event.type === 'step') step(event);
+      else if (event.type === 'eval') validation = event.loss;
+    },
+    say(text) {
+      screen.write(screen.isTTY ? `\r\u001b[K${text}\n` : `${text}\n`);
+      if (screen.isTTY && last !== null) draw(last);
     },
     end() {
       if (last !== null && shown !== last.step) draw(last);
       if (screen.isTTY && last !== null) screen.write('\n');
     },
   };
+}
+
+/** 830, 12.3k, 1.20M */
+function short(n: number): string {
+  if (n < 1000) return n.toFixed(0);
+  return n < 1e6 ? `${Number((n / 1e3).toPrecision(3))}k` : `${Number((n / 1e6).toPrecision(3))}M`;
+}
+
+/** For the end: how many steps and how long. */
+export function spent(steps: number, seconds: number): string {
+  const time =
+    seconds < 1 ? `${Math.ceil(seconds * 1000)} ms` : seconds < 60 ? `${seconds.toFixed(1)} s` : duration(seconds);
+  return `${count(steps)} steps, ${time}`;
 }

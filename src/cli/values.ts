@@ -42,6 +42,17 @@ export function decimal(flag: string, least: number, most: number, open = false)
   };
 }
 
+/** A length of time in seconds: 90, 90s, 1.5m, 2h. */
+export function seconds(flag: string): (value: string) => number {
+  const units = { '': 1, s: 1, m: 60, h: 3600 } as const;
+  return (value) => {
+    const match = /^(\d+(?:\.\d+)?)([smh]?)$/.exec(value);
+    const time = match === null ? 0 : Number(match[1]) * units[match[2] as keyof typeof units];
+    if (!(time >= 0.1 && time <= 30 * 86_400)) throw bad(flag, value, 'a time such as 60s, 10m or 2h');
+    return time;
+  };
+}
+
 /** The path of a file, which cannot be empty. */
 export function path(flag: string): (value: string) => string {
   return (value) => {

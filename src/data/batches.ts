@@ -4,6 +4,8 @@
  */
 import { MicrogptError } from '../base/errors.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
+import type { Corpus, EncodedDocument, TokenStream } from './corpus.js';
+import { type Order, windowStart } from './order.js';
 
 /** B sequences of tokens one after the other without gaps, R rows in all, and what should follow each token. */
 export interface Batch {
@@ -11,7 +13,7 @@ export interface Batch {
   /** The place of each token in its sequence. */
   readonly positions: Int32Array; // [R]
   readonly targets: Int32Array; // [R]
-  /** How much each row counts in the loss; 1/R for a plain mean. */
+  /** How much each row counts in the loss: 1/R for a plain mean, 0 for rows that do not count. */
   readonly weights: Float64Array; // [R]
   /** Sequence b is rows starts[b] … starts[b+1] − 1. */
   readonly starts: Int32Array; // [B+1]
@@ -42,48 +44,119 @@ export function encodeDocuments(documents: readonly string[], tokenizer: Tokeniz
 
 /** The documents in their given order, `size` a step, from the start again when they run out; each cut to `blockSize` predictions. */
 export function sequentialBatches(sequences: readonly Int32Array[], size: number, blockSize: number): Batches {
-  if (size === 1) return oneByOne(sequences, blockSize);
-  return (step) => {
-    const first = (step * size) % sequences.length;
-    const chosen = Array.from({ length: size }, (_, i) => sequences[(first + i) % sequences.length]);
-    return collate(chosen, blockSize);
-  };
+  const { length } = sequences;
+  return batchesOf((k) => ({ tokens: sequences[k % length], counts: null }), size, blockSize);
 }
 
-/** Batches of one: views of the sequence, and for the rest arrays that all sequences of a length share. Small models feel the difference. */
-function oneByOne(sequences: readonly Int32Array[], blockSize: number): Batches {
+/** Step s learns from the documents at places s·size … of the order, each cut to `blockSize` predictions. */
+export function documentBatches(corpus: Corpus, order: Order, size: number, blockSize: number): Batches {
+  return batchesOf((k) => corpus.document(order(k), blockSize + 1), size, blockSize);
+}
+
+/**
+ * Step s learns from `size` windows of the stream, each starting anywhere.
+ * @throws MG_DATA_TOO_SMALL when the stream holds no whole window.
+ */
+export function windowBatches(stream: TokenStream, seed: number | bigint, size: number, blockSize: number): Batches {
+  const window = blockSize + 1;
+  if (stream.length < window) {
+    throw new MicrogptError(
+      'MG_DATA_TOO_SMALL',
+      `${stream.length.toLocaleString('en')} tokens to learn from, need at least ${window.toLocaleString('en')} (context ${blockSize} + 1)`,
+      'use a longer text or a shorter context',
+    );
+  }
+  const startOf = windowStart(seed, stream.length - blockSize);
+  return batchesOf(
+    (k) => ({ tokens: stream.read(startOf(Math.floor(k / size), k % size), window), counts: null }),
+    size,
+    blockSize,
+  );
+}
+
+function batchesOf(document: (k: number) => EncodedDocument, size: number, blockSize: number): Batches {
+  if (size === 1) return oneByOne(document, blockSize);
+  return (step) =>
+    collateDocuments(
+      Array.from({ length: size }, (_, i) => document(step * size + i)),
+      blockSize,
+    );
+}
+
+/** Batches of one: views of the document, and for the rest arrays that all documents of a length share. Small models feel the difference. */
+function oneByOne(document: (k: number) => EncodedDocument, blockSize: number): Batches {
   const frames = new Map<number, Pick<Batch, 'positions' | 'weights' | 'starts'>>();
   return (step) => {
-    const sequence = sequences[step % sequences.length];
-    const rows = Math.min(blockSize, sequence.length - 1);
+    const one = document(step);
+    if (one.counts !== null) return collateDocuments([one], blockSize);
+    const { tokens } = one;
+    const rows = Math.min(blockSize, tokens.length - 1);
     let frame = frames.get(rows);
     if (frame === undefined) {
-      const { positions, weights, starts } = collate([sequence], blockSize);
+      const { positions, weights, starts } = collateDocuments([one], blockSize);
       frame = { positions, weights, starts };
       frames.set(rows, frame);
     }
     const { positions, weights, starts } = frame;
-    return { tokens: sequence.subarray(0, rows), positions, targets: sequence.subarray(1, rows + 1), weights, starts };
+    return { tokens: tokens.subarray(0, rows), positions, targets: tokens.subarray(1, rows + 1), weights, starts };
   };
+}
+
+/**
+ * A batch in n parts of whole sequences, as even in their number as can be; fewer parts where there are fewer sequences. Rows keep their
+ * weights, so the losses and gradients of the parts add up to those of the batch. A pure function of n and the batch's shape.
+ */
+export function splitBatch(batch: Batch, n: number): Batch[] {
+  const sequences = batch.starts.length - 1;
+  const count = Math.min(n, sequences);
+  return Array.from({ length: count }, (_, part) => {
+    const first = Math.floor((part * sequences) / count);
+    const last = Math.floor(((part + 1) * sequences) / count);
+    const [from, to] = [batch.starts[first], batch.starts[last]];
+    return {
+      tokens: batch.tokens.subarray(from, to),
+      positions: batch.positions.subarray(from, to),
+      targets: batch.targets.subarray(from, to),
+      weights: batch.weights.subarray(from, to),
+      starts: batch.starts.slice(first, last + 1).map((start) => start - from),
+    };
+  });
 }
 
 /** Puts sequences one after the other. Each predicts its tokens 1 … min(blockSize, length − 1). */
 export function collate(sequences: readonly Int32Array[], blockSize: number): Batch {
-  const starts = new Int32Array(sequences.length + 1);
-  sequences.forEach((sequence, b) => {
-    starts[b + 1] = starts[b] + Math.min(blockSize, sequence.length - 1);
+  return collateDocuments(
+    sequences.map((tokens) => ({ tokens, counts: null })),
+    blockSize,
+  );
+}
+
+/**
+ * The same for documents of which not every target counts. Weights of the rows that count are equal and sum to 1, or each is `weight`;
+ * where no row counts, all weights are 0.
+ */
+export function collateDocuments(documents: readonly EncodedDocument[], blockSize: number, weight?: number): Batch {
+  const starts = new Int32Array(documents.length + 1);
+  documents.forEach(({ tokens }, b) => {
+    starts[b + 1] = starts[b] + Math.min(blockSize, tokens.length - 1);
   });
-  const rows = starts[sequences.length];
+  const rows = starts[documents.length];
   const tokens = new Int32Array(rows);
   const positions = new Int32Array(rows);
   const targets = new Int32Array(rows);
-  const weights = new Float64Array(rows).fill(1 / rows);
-  sequences.forEach((sequence, b) => {
+  const weights = new Float64Array(rows);
+  let counting = 0;
+  documents.forEach((document, b) => {
     for (let r = starts[b], t = 0; r < starts[b + 1]; r++, t++) {
-      tokens[r] = sequence[t];
+      tokens[r] = document.tokens[t];
       positions[r] = t;
-      targets[r] = sequence[t + 1];
+      targets[r] = document.tokens[t + 1];
+      if (document.counts !== null && document.counts[t + 1] === 0) continue;
+      weights[r] = 1;
+      counting++;
     }
   });
+  const each = weight ?? 1 / Math.max(1, counting);
+  for (let r = 0; r < rows; r++) weights[r] *= each;
   return { tokens, positions, targets, weights, starts };
 }

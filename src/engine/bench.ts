@@ -9,7 +9,9 @@ import { MicrogptError } from '../base/errors.js';
 import { generateSamples } from '../generate/generate.js';
 import { counterDraw } from '../generate/sampler.js';
 import type { Backend } from '../tensor/backend.js';
-import { adamHyper, scheduleAt } from '../train/optimizer.js';
+import { plainStep } from '../train/learner.js';
+import { adamHyper } from '../train/optimizer.js';
+import { scheduleAt } from '../train/schedules.js';
 import { type Check, checkLoss, type Expected } from './bench-check.js';
 import { type BenchJob, workOf } from './bench-job.js';
 import type { BackendName, Engine } from './engine.js';
@@ -140,7 +142,7 @@ function timeTraining(job: BenchJob, engine: Engine, timing: MeasureOptions): Ti
   return measure((n) => {
     for (let i = 0; i < n; i++, taken++) {
       const rate = recipe.adam.learningRate * scheduleAt(recipe.schedule, taken % steps, steps);
-      const loss = engine.trainStep(batches(i), adamHyper(recipe.adam, rate, taken));
+      const { loss } = engine.trainStep([batches(i)], plainStep(adamHyper(recipe.adam, rate, taken)));
       if (!Number.isFinite(loss)) {
         throw new MicrogptError(
           'MG_TRAIN_NONFINITE',

@@ -9,7 +9,7 @@ import { MicrogptError } from '../base/errors.js';
 import type { Batch } from '../data/batches.js';
 import type { ModelConfig } from '../model/config.js';
 import { parameterTable } from '../model/parameters.js';
-import type { Learner } from '../train/trainer.js';
+import type { Dropout, Learner } from '../train/learner.js';
 import type { Look } from './look.js';
 import { createTensorEngine } from './tensor-engine.js';
 import { createValueEngine } from './value-engine.js';
@@ -17,15 +17,32 @@ import { createValueEngine } from './value-engine.js';
 export interface Engine extends Learner {
   readonly backend: BackendName;
   readonly config: ModelConfig;
-  /** Forward and backward without an update: the loss in nats, and the gradient of every parameter [total]. */
-  gradients(batch: Batch): { readonly loss: number; readonly gradients: Float64Array };
+  /**
+   * Forward and backward without an update: the loss in nats, and the gradient of every parameter [total]. With dropout, what a
+   * part of a step drops; the first if left out.
+   */
+  gradients(
+    batch: Batch,
+    dropout?: Dropout | null,
+    part?: number,
+  ): { readonly loss: number; readonly gradients: Float64Array };
   /** A copy of the parameters [total]. */
   parameters(): Float64Array;
+  /** Copies of Adam's running means of gradients and of their squares [total]. */
+  moments(): { readonly m: Float64Array; readonly v: Float64Array };
+  /** Goes back to what `parameters` and `moments` gave, to the bit. */
+  restore(state: EngineState): void;
   /** A place to read sequences token by token, side by side; 1 if left out. It sees the parameters as they are when it reads. */
   decoder(sequences?: number): Decoder;
   /** Reads a sequence of at most `blockSize` tokens and shows what the model does. @throws MG_TRAIN_BACKEND on the value backend */
   look(tokens: readonly number[]): Look;
   close(): void;
+}
+
+export interface EngineState {
+  readonly parameters: Float64Array; // [total]
+  readonly m: Float64Array;
+  readonly v: Float64Array;
 }
 
 export interface Decoder {

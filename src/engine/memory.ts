@@ -25,29 +25,47 @@ const KINDS = {
 /** A Value has a data field, a gradient, two inputs, two rates and a place: about 80 bytes; a multiply-add makes two of them. */
 const VALUE_BYTES = 160;
 
-/** For a batch of B sequences of at most `longest` tokens. */
+/** What a run does besides that takes memory, or saves it. */
+export interface TrainingExtras {
+  /** Parts into which a batch is split; 1 if left out. */
+  readonly accumulate?: number | undefined;
+  /** Whether some numbers are dropped. */
+  readonly dropout?: boolean | undefined;
+}
+
+/** For a batch of B sequences of at most `longest` tokens, all parts together. */
 export function trainingMemory(
   backend: BackendName | 'auto',
   config: ModelConfig,
   B: number,
   longest: number,
+  { accumulate = 1, dropout = false }: TrainingExtras = {},
 ): TrainingMemory {
   const counting = countingBackend();
   const model = allocTraining(counting, allocModel(counting, config));
   const parameters = model.table.total;
-  if (backend === 'value') return { model: parameters * VALUE_BYTES, step: parameters * B * longest * VALUE_BYTES };
+  const parts = Math.min(accumulate, B);
+  const count = Math.ceil(B / parts); // sequences of the largest part
+  if (parts > 1) counting.alloc([parameters]); // sum of the parts' gradients
+  if (backend === 'value') return { model: parameters * VALUE_BYTES, step: parameters * count * longest * VALUE_BYTES };
 
   const { bytes, copies } = KINDS[backend === 'auto' ? 'wasm' : backend];
   const before = counting.count();
-  const rows = B * longest;
-  recordTraining(counting, model, { rows, count: B, longest });
+  const rows = count * longest;
+  recordTraining(counting, model, { rows, count, longest, dropout });
   const scratch = copies === 0 ? 0 : 8 * config.nEmbd * rows; // operands of the largest product, packed
   return { model: (before + copies * parameters) * bytes, step: (counting.count() - before + scratch) * bytes };
 }
 
 /** @throws MG_ENGINE_MEMORY when training would not fit, before anything is allocated. */
-export function requireMemory(backend: BackendName | 'auto', config: ModelConfig, B: number, longest: number): void {
-  const { model, step } = trainingMemory(backend, config, B, longest);
+export function requireMemory(
+  backend: BackendName | 'auto',
+  config: ModelConfig,
+  B: number,
+  longest: number,
+  extras: TrainingExtras = {},
+): void {
+  const { model, step } = trainingMemory(backend, config, B, longest, extras);
   if (model + step <= LIMITS.engineBytes) return;
   const megabytes = (bytes: number) => `${Math.ceil(bytes / 1e6).toLocaleString('en')} MB`;
   throw new MicrogptError(

@@ -1,29 +1,33 @@
 /**
  * The tensor engine: a model on a backend. Records a program for each shape of batch the first time that shape comes by, then replays it.
  * Refuses to know: which backend it is, and text. Invariant: programs for training lie over one another in memory, so everything that a
- * program reads is written before it runs; what outlives a step (parameters, moments, caches) lies outside.
+ * program reads is written before it runs; what outlives a step (parameters, moments, sums of gradients, caches) lies outside.
  */
+import { dropThreshold, partKey, placeKey } from '../base/dropout-mask.js';
 import type { Batch } from '../data/batches.js';
 import type { ModelConfig } from '../model/config.js';
 import {
   allocModel,
   allocTraining,
-  type BatchShape,
+  clippedUpdate,
   recordTraining,
   type TrainingBuffers,
   type TrainingProgram,
 } from '../model/program.js';
-import type { Backend, Mark } from '../tensor/backend.js';
+import type { Backend, Mark, Op, Tensor } from '../tensor/backend.js';
+import type { Dropout, StepRequest, StepResult } from '../train/learner.js';
 import type { BackendName, Decoder, Engine } from './engine.js';
+import { deadShare, firstNonFinite } from './health.js';
 import { createLook } from './look.js';
+import { feed, type Recorded, shapeOf, withRoom } from './recorded-batch.js';
 import { createTensorDecoder } from './tensor-decoder.js';
 
-interface Recorded {
-  readonly program: TrainingProgram;
-  readonly shape: BatchShape;
-  /** The last batch's integers, filled up to the shape of the program. */
-  readonly filled: Record<'tokens' | 'positions' | 'targets' | 'starts', Int32Array>;
-  readonly weights: Float64Array;
+/** How the gradients of several parts become one update. */
+interface Accumulation {
+  readonly sum: Tensor; // [total]
+  readonly first: readonly Op[];
+  readonly further: readonly Op[];
+  readonly update: readonly Op[];
 }
 
 export function createTensorEngine(
@@ -36,8 +40,10 @@ export function createTensorEngine(
   backend.write(model.params, parameters);
   const recorded = new Map<string, Recorded>();
   const idle: Decoder[] = []; // closed ones: the arena cannot take their caches back, but the next decoder can
-  const loss = new Float64Array(1);
+  const one = new Float64Array(1);
   let training: TrainingBuffers | null = null;
+  let accumulation: Accumulation | null = null;
+  let gradients: Tensor | null = null; // those that the last step went by
   let shared: Mark | null = null; // where programs for training begin
   const looking = createLook(backend, model, () => {
     shared ??= backend.mark();
@@ -53,7 +59,7 @@ export function createTensorEngine(
   }
 
   /**
-   * From here on programs for training begin behind what a decoder is about to allocate. Those recorded before may reach beyond the
+   * From here on programs for training begin behind what is about to be allocated. Those recorded before may reach beyond the
    * place where it will lie, because a larger one may have been followed by a smaller: they are forgotten and recorded again.
    */
   function keepAllocated(): void {
@@ -62,43 +68,118 @@ export function createTensorEngine(
     recorded.clear();
   }
 
+  function accumulating(): Accumulation {
+    if (accumulation === null) {
+      const owner = buffers();
+      keepAllocated();
+      const sum = backend.alloc([owner.table.total]);
+      const further: Op[] = [{ op: 'accumulate', x: owner.grads, into: sum }];
+      const first: Op[] = [{ op: 'zero', x: sum }, ...further];
+      accumulation = { sum, first, further, update: clippedUpdate(owner, sum) };
+    }
+    return accumulation;
+  }
+
   /** The program for a batch, with the batch in its tensors. */
-  function load(batch: Batch): TrainingProgram {
+  function load(batch: Batch, dropout: boolean): TrainingProgram {
     const shape = shapeOf(batch, config.blockSize);
-    const key = `${shape.rows} ${shape.count} ${shape.longest}`;
+    const key = `${shape.rows} ${shape.count} ${shape.longest}${dropout ? ' dropout' : ''}`;
     let found = recorded.get(key);
     if (found === undefined) {
       const owner = buffers();
       shared ??= backend.mark();
       backend.reset(shared);
-      found = withRoom(recordTraining(backend, owner, shape), shape);
+      found = withRoom(recordTraining(backend, owner, dropout ? { ...shape, dropout } : shape), shape);
       recorded.set(key, found);
     }
-    fill(found, batch);
-    const { program, filled, weights } = found;
-    backend.write(program.tokens, filled.tokens);
-    backend.write(program.positions, filled.positions);
-    backend.write(program.targets, filled.targets);
-    backend.write(program.weights, weights);
-    if (program.starts !== null) backend.write(program.starts, filled.starts);
-    return program;
+    feed(backend, found, batch);
+    return found.program;
+  }
+
+  /** Decides what one part of the batch drops. */
+  function setDropout({ rate, key }: Dropout, part: number): void {
+    const { keys, scale } = buffers();
+    const ofPart = partKey(key, part);
+    const places = Array.from({ length: keys.shape[0] }, (_, place) => placeKey(ofPart, place));
+    backend.write(
+      keys,
+      places.flatMap(([key0, key1]) => [key0 | 0, key1 | 0, dropThreshold(rate) | 0]),
+    );
+    backend.write(scale, [1 / (1 - rate)]);
+  }
+
+  const read = (x: Tensor): number => backend.read(x, one)[0];
+
+  function oneStep(batch: Batch, { hyper, clip, dropout, measure }: StepRequest): StepResult {
+    const program = load(batch, dropout !== null);
+    const owner = buffers();
+    if (dropout !== null) setDropout(dropout, 0);
+    backend.write(owner.hyper, hyper);
+    gradients = owner.grads;
+    if (clip === null && !measure) {
+      backend.run(program.step);
+      return { loss: read(program.loss), gradNorm: null };
+    }
+    backend.write(owner.limit, [clip ?? Number.POSITIVE_INFINITY]);
+    backend.run(program.clippedStep);
+    return { loss: read(program.loss), gradNorm: read(owner.norm) };
+  }
+
+  function stepInParts(parts: readonly Batch[], { hyper, clip, dropout }: StepRequest): StepResult {
+    const { sum, first, further, update } = accumulating();
+    const owner = buffers();
+    let loss = 0;
+    parts.forEach((batch, part) => {
+      const program = load(batch, dropout !== null);
+      if (dropout !== null) setDropout(dropout, part);
+      backend.run(program.gradients);
+      loss += read(program.loss);
+      backend.run(part === 0 ? first : further);
+    });
+    backend.write(owner.hyper, hyper);
+    backend.write(owner.limit, [clip ?? Number.POSITIVE_INFINITY]);
+    backend.run(update);
+    gradients = sum;
+    return { loss, gradNorm: read(owner.norm) };
   }
 
   return {
     backend: name,
     config,
-    trainStep(batch, hyper) {
-      const program = load(batch);
-      backend.write(buffers().hyper, hyper);
-      backend.run(program.step);
-      return backend.read(program.loss, loss)[0];
-    },
-    gradients(batch) {
-      const program = load(batch);
+    trainStep: (parts, request) => (parts.length === 1 ? oneStep(parts[0], request) : stepInParts(parts, request)),
+    gradients(batch, dropout = null, part = 0) {
+      const program = load(batch, dropout !== null);
+      if (dropout !== null) setDropout(dropout, part);
       backend.run(program.gradients);
-      return { loss: backend.read(program.loss)[0], gradients: backend.read(buffers().grads) };
+      gradients = buffers().grads;
+      return { loss: read(program.loss), gradients: backend.read(gradients) };
+    },
+    evaluate(batch) {
+      const program = load(batch, false);
+      backend.run(program.forward);
+      return read(program.loss);
+    },
+    deadUnits(batch) {
+      const program = load(batch, false);
+      backend.run(program.forward);
+      return program.hidden.map((x) => deadShare(backend.read(x), batch.tokens.length, x.shape[1]));
+    },
+    firstNonFinite() {
+      const { m, v } = buffers();
+      return firstNonFinite(model.table, [
+        ['parameter', backend.read(model.params)],
+        ['moment', backend.read(m)],
+        ['moment', backend.read(v)],
+        ...(gradients === null ? [] : [['gradient', backend.read(gradients)] as const]),
+      ]);
     },
     parameters: () => backend.read(model.params),
+    moments: () => ({ m: backend.read(buffers().m), v: backend.read(buffers().v) }),
+    restore(state) {
+      backend.write(model.params, state.parameters);
+      backend.write(buffers().m, state.m);
+      backend.write(buffers().v, state.v);
+    },
     decoder(sequences = 1) {
       const at = idle.findIndex((decoder) => decoder.sequences === sequences);
       if (at >= 0) return idle.splice(at, 1)[0];
@@ -114,47 +195,4 @@ export function createTensorEngine(
     look: looking.look,
     close: () => backend.close(),
   };
-}
-
-/**
- * Several sequences: rows are rounded up, so that there are few programs, and the spare ones become a sequence of their own that counts
- * nothing. It must fit into the context, hence the bound.
- */
-function shapeOf({ tokens, starts }: Batch, blockSize: number): BatchShape {
-  const count = starts.length - 1;
-  if (count === 1) return { rows: tokens.length, count, longest: tokens.length };
-  const unit = Math.min(8, blockSize);
-  let longest = unit;
-  for (let b = 0; b < count; b++) longest = Math.max(longest, starts[b + 1] - starts[b]);
-  return {
-    rows: Math.ceil(tokens.length / unit) * unit,
-    count: count + 1,
-    longest: Math.min(blockSize, Math.ceil(longest / 16) * 16),
-  };
-}
-
-function withRoom(program: TrainingProgram, shape: BatchShape): Recorded {
-  const ints = (length: number) => new Int32Array(length);
-  const { rows, count } = shape;
-  return {
-    program,
-    shape,
-    filled: { tokens: ints(rows), positions: ints(rows), targets: ints(rows), starts: ints(count + 1) },
-    weights: new Float64Array(rows),
-  };
-}
-
-function fill({ shape, filled, weights }: Recorded, batch: Batch): void {
-  const rows = batch.tokens.length;
-  filled.tokens.set(batch.tokens);
-  filled.positions.set(batch.positions);
-  filled.targets.set(batch.targets);
-  weights.set(batch.weights);
-  filled.starts.set(batch.starts);
-  if (shape.count === 1) return;
-  filled.tokens.fill(0, rows);
-  filled.positions.fill(0, rows);
-  filled.targets.fill(0, rows);
-  weights.fill(0, rows);
-  filled.starts[shape.count] = shape.rows;
 }

@@ -1,120 +1,187 @@
 /**
- * A training run from documents to a model: shuffle, tokenizer, first weights, loop. All chance comes from one stream of Python's
- * random numbers, in the order of the canonical program: shuffle, then initial weights, then (after training) the samples.
- * Refuses to know: files, clocks, screens.
+ * A training run from texts to a model: settings, tokenizer, first weights, loop. The recipes of the earlier programs take all chance from
+ * one stream of Python's random numbers, in their order: shuffle, then initial weights, then (after training) the samples.
+ * Refuses to know: files, clocks, screens. Invariant: what a run computes depends on its settings and its text alone; a run that goes on
+ * from a checkpoint computes what it would have computed without the interruption.
  */
 import { MicrogptError } from '../base/errors.js';
 import { createPythonRandom } from '../base/python-random.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { encodeDocuments, sequentialBatches } from '../data/batches.js';
-import { pythonDraw } from '../generate/sampler.js';
+import { corpusFromDocuments } from '../data/build.js';
+import type { TextCorpus } from '../data/corpus.js';
+import { type Validation as HeldOut, validationBatches } from '../data/validation.js';
+import { counterDraw, pythonDraw } from '../generate/sampler.js';
 import { type ModelConfig, modelConfig } from '../model/config.js';
 import { initialParameters, parameterTable } from '../model/parameters.js';
-import { charTokenizerFrom } from '../tokenizer/char.js';
-import { RECIPES, type Recipe, type RecipeName } from '../train/recipes.js';
-import { type TrainEvent, trainLoop } from '../train/trainer.js';
+import type { TrainEvent } from '../train/events.js';
+import { RECIPES, type RecipeName } from '../train/recipes.js';
+import type { DataFacts, Overrides, RunSettings, Settings } from '../train/settings.js';
+import { type LoopState, newLoopState, trainLoop } from '../train/trainer.js';
 import { type BackendName, createEngine, type Engine, type Threads } from './engine.js';
 import { requireMemory } from './memory.js';
-import { requireDocuments, requireNumber, requireSeed, requireWhole } from './options.js';
+import { requireDocuments } from './options.js';
+import { resumedFrom, runOf } from './run-state.js';
+import { requireSettings, resolveSettings } from './settings.js';
 import { sampleTexts } from './text.js';
+import { trainingBatches } from './training-data.js';
+
+/** At least so many held-out examples side by side, and about so many tokens in all: each look costs as much as a few steps. */
+const VALIDATION_BATCH = 16;
+const VALIDATION_TOKENS = 20_000;
 
 export interface TrainingOptions {
   /** The texts to learn from, one example each. */
-  readonly documents: readonly string[];
+  readonly documents?: readonly string[] | undefined;
+  /** Instead of documents: a corpus, from `corpusFromText` or from `openCorpus` in 'microgpt/node'. */
+  readonly corpus?: TextCorpus | undefined;
   /** What to call the data in messages. */
   readonly source?: string | undefined;
   /** Settings to start from; `canonical` if left out. */
   readonly recipe?: RecipeName | undefined;
-  /** Sizes and choices that differ from the recipe's. */
+  /** Settings that differ from the recipe's. */
+  readonly settings?: Overrides<Settings> | undefined;
+  /** The most used of them, for short. */
   readonly model?: { readonly [K in keyof Omit<ModelConfig, 'vocabSize'>]?: ModelConfig[K] | undefined } | undefined;
   readonly steps?: number | undefined;
   readonly batchSize?: number | undefined;
   readonly learningRate?: number | undefined;
+  /** For `standard`, seconds that training may take: decides the sizes. */
+  readonly seconds?: number | undefined;
   /** Same seed, same data, same settings → the same weights; 42 if left out. */
   readonly seed?: number | bigint | undefined;
   readonly backend?: BackendName | 'auto' | undefined;
   /** Threads that the wasm backend may share large work among, from the host: `nodeThreads()` in 'microgpt/node'. One thread if left out. */
   readonly threads?: Threads | undefined;
+  /** Goes on where the run was that this checkpoint is of: settings come from it, and the text must be the same. */
+  readonly resume?: Checkpoint | undefined;
+  /** Goes on although the text is another one. */
+  readonly allowChanged?: 'data' | undefined;
+  /** Starts from the weights of a model, with its configuration; the corpus must use its tokenizer. */
+  readonly initFrom?: Checkpoint | undefined;
 }
 
 export interface Training {
-  readonly recipe: Recipe;
+  readonly settings: RunSettings;
   readonly config: ModelConfig;
   readonly engine: Engine;
-  readonly steps: number;
-  readonly seed: number | bigint;
-  readonly documents: number;
+  readonly corpus: TextCorpus;
+  readonly data: DataFacts;
   readonly parameters: number;
+  /** Steps done already when it was created; 0 but for a run that goes on. */
+  readonly startStep: number;
+  readonly steps: number;
+  /** Held-out text, if there is any to validate on. */
+  readonly heldOut: HeldOut | null;
+  /** Examples without a word to learn within the context, which are left out: how many, and the numbers of the first few. */
+  readonly leftOut: { readonly count: number; readonly first: readonly number[] };
   /** Trains. Reading the events drives it; aborting ends it after the step in progress. */
   events(options?: { readonly signal?: AbortSignal | undefined }): AsyncGenerator<TrainEvent, void, void>;
-  /** The model as it is now. */
-  checkpoint(): Checkpoint;
-  /** Samples as the canonical program draws them: its random stream goes on after training. */
+  /** Steps done by now. */
+  step(): number;
+  /** The model as it is now; with the optimizer's state, what a run can go on from. */
+  checkpoint(options?: { readonly optimizer?: boolean | undefined }): Checkpoint;
+  /** Samples of the finished model: for the earlier programs' recipes as those draw them. */
   samples(count: number): string[];
+  /** Samples on the way, which change nothing about the run. */
+  peek(count: number): string[];
+  /** Bits per character of held-out text at a loss in nats per token. */
+  bitsPerCharacter(loss: number): number;
   close(): void;
 }
 
 /**
  * Prepares a run; nothing is computed until its events are read.
- * @throws MG_CONFIG_INVALID, MG_DATA_EMPTY, MG_DATA_TOO_SMALL, MG_TOKENIZER_INVALID, MG_TRAIN_BACKEND
+ * @throws MG_CONFIG_INVALID, MG_OPTION_VALUE, MG_DATA_*, MG_TOKENIZER_*, MG_TRAIN_BACKEND, MG_ENGINE_MEMORY, MG_RESUME_*
  */
 export function createTraining(options: TrainingOptions): Training {
-  const recipe: Recipe = recipeCalled(options.recipe ?? 'canonical');
-  const source = options.source ?? 'the data';
-  const seed = options.seed ?? 42;
-  const steps = options.steps ?? recipe.steps;
-  const batchSize = options.batchSize ?? recipe.batchSize;
-  const adam = { ...recipe.adam, learningRate: options.learningRate ?? recipe.adam.learningRate };
+  const resumed = options.resume && resumedFrom(options.resume);
+  const recipe = recipeCalled(options.recipe ?? 'canonical');
+  const asked = resumed?.settings ?? recipe;
+  const corpus = options.corpus ?? documentCorpus(options, asked);
+  const settings = resumed?.settings ?? resolveSettings(recipe, options, corpus.facts);
+  requireSettings(settings);
+  const data = dataFacts(corpus);
+  resumed?.requireSame(data, corpus.tokenizer, options.allowChanged === 'data');
 
-  requireDocuments(options.documents, source);
-  requireSeed(seed);
-  requireWhole('steps', steps, 1);
-  requireWhole('batchSize', batchSize, 1);
-  requireNumber('learningRate', adam.learningRate, 0, true);
-
-  const tokenizer = charTokenizerFrom(options.documents, recipe.bosPlace);
-  const config = modelConfig({ ...recipe.model, ...given(options.model ?? {}), vocabSize: tokenizer.size });
+  const seed = BigInt(settings.seed);
+  const config = modelConfig({ ...settings.model, vocabSize: corpus.tokenizer.size });
   const table = parameterTable(config);
-
   const random = createPythonRandom(seed);
-  const documents = [...options.documents];
-  random.shuffle(documents);
-  const sequences = encodeDocuments(documents, tokenizer, source);
-  const backend = options.backend ?? 'auto';
-  const longest = sequences.reduce((most, sequence) => Math.max(most, sequence.length - 1), 1);
-  requireMemory(backend, config, batchSize, Math.min(longest, config.blockSize));
-  const initial = initialParameters(table, recipe.spread, random.gauss);
-  const engine = createEngine(backend, config, initial, { threads: options.threads });
+  const examples = trainingBatches(corpus, settings, random);
+  requireMemory(settings.backend as BackendName, config, settings.batchSize, examples.longest);
+  // Drawn also when there are weights already: the samples that follow come from the same stream.
+  const fresh = initialParameters(table, settings.spread, random.gauss);
+  const initial = options.resume?.parameters ?? options.initFrom?.parameters ?? fresh;
+  const heldOut =
+    corpus.validation && settings.evalEvery > 0
+      ? validationBatches(corpus.validation, corpus.tokenizer, {
+          batchSize: Math.max(VALIDATION_BATCH, settings.batchSize),
+          blockSize: config.blockSize,
+          tokens: VALIDATION_TOKENS,
+        })
+      : null;
+  const engine = createEngine(settings.backend as BackendName, config, initial, { threads: options.threads });
+  if (resumed) engine.restore({ parameters: initial, ...resumed.moments });
+
+  const startStep = resumed?.step ?? 0;
+  const loop: LoopState = resumed?.loop ?? newLoopState();
+  let step = startStep;
+
+  async function* events(signal: AbortSignal | undefined): AsyncGenerator<TrainEvent, void, void> {
+    const run = trainLoop({
+      learner: engine,
+      ...settings,
+      batches: examples.batches,
+      startStep: step,
+      clip: settings.clip === 0 ? null : settings.clip,
+      seed,
+      validation: heldOut === null ? undefined : { batches: () => all(heldOut), every: settings.evalEvery },
+      patience: settings.patience === 0 ? undefined : settings.patience,
+      progress: loop,
+      signal,
+    });
+    for await (const event of run) {
+      if (event.type === 'step') step = event.step;
+      yield event;
+    }
+  }
+
+  function sample(count: number, python: boolean): string[] {
+    const decoder = engine.decoder();
+    const draw = python ? pythonDraw(random) : counterDraw(seed);
+    try {
+      return sampleTexts(decoder, { config, tokenizer: corpus.tokenizer }, draw, {
+        samples: count,
+        temperature: settings.temperature,
+      });
+    } finally {
+      decoder.close();
+    }
+  }
 
   return {
-    recipe,
+    settings,
     config,
     engine,
-    steps,
-    seed,
-    documents: documents.length,
+    corpus,
+    data,
     parameters: table.total,
-    events: ({ signal } = {}) =>
-      trainLoop({
-        learner: engine,
-        batches: sequentialBatches(sequences, batchSize, config.blockSize),
-        adam,
-        schedule: recipe.schedule,
-        steps,
-        signal,
-      }),
-    checkpoint: () => ({ config, tokenizer, parameters: engine.parameters() }),
-    samples(count) {
-      const decoder = engine.decoder();
-      try {
-        return sampleTexts(decoder, { config, tokenizer }, pythonDraw(random), {
-          samples: count,
-          temperature: recipe.temperature,
-        });
-      } finally {
-        decoder.close();
-      }
+    startStep,
+    steps: settings.steps,
+    heldOut,
+    leftOut: examples.leftOut,
+    events: ({ signal } = {}) => events(signal),
+    step: () => step,
+    checkpoint({ optimizer = false } = {}) {
+      const model = { config, tokenizer: corpus.tokenizer, parameters: engine.parameters() };
+      const run = runOf(settings, data, step, optimizer ? loop : null);
+      if (!optimizer) return { ...model, run };
+      return { ...model, optimizer: { ...settings.adam, step, moments: engine.moments() }, run };
     },
+    samples: (count) => sample(count, settings.data.order === 'python'),
+    peek: (count) => sample(count, false),
+    bitsPerCharacter: (loss) =>
+      heldOut === null ? Number.NaN : (loss / Math.LN2) * (heldOut.tokens / heldOut.characters),
     close: engine.close,
   };
 }
@@ -132,14 +199,29 @@ export async function trainModel(options: TrainingOptions): Promise<Checkpoint> 
   }
 }
 
-function recipeCalled(name: RecipeName): Recipe {
+function documentCorpus({ documents, source, resume, initFrom }: TrainingOptions, settings: Settings): TextCorpus {
+  requireDocuments(documents ?? [], source ?? 'the data');
+  return corpusFromDocuments(documents ?? [], {
+    source,
+    tokenizer: (resume ?? initFrom)?.tokenizer,
+    bosPlace: settings.bosPlace,
+    heldOut: settings.data.validation,
+  });
+}
+
+function dataFacts({ facts }: TextCorpus): DataFacts {
+  const { source, bytes, sha256, documents, heldOut, tokens, characters } = facts;
+  return { path: source, bytes, sha256: sha256 ?? '', documents, heldOut, tokens, characters };
+}
+
+function* all(heldOut: HeldOut) {
+  for (let i = 0; i < heldOut.count; i++) yield heldOut.batch(i);
+}
+
+function recipeCalled(name: RecipeName) {
   if (!Object.hasOwn(RECIPES, name)) {
     const names = Object.keys(RECIPES).join(', ');
     throw new MicrogptError('MG_OPTION_VALUE', `there is no recipe ${JSON.stringify(name)}`, `choose one of ${names}`);
   }
   return RECIPES[name];
-}
-
-function given<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
 }

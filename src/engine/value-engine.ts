@@ -4,12 +4,18 @@
  */
 
 import { Tape, type Value } from '../autograd/value.js';
-import { createValueCache, gptStep, sequenceLoss, type ValueWeights } from '../autograd/value-gpt.js';
+import { createValueCache, gptStep, sequenceLoss, type ValueHooks, type ValueWeights } from '../autograd/value-gpt.js';
+import { type DropoutKey, dropThreshold, keeps, partKey, placeKey } from '../base/dropout-mask.js';
 import { MicrogptError } from '../base/errors.js';
 import type { Batch } from '../data/batches.js';
 import type { ModelConfig } from '../model/config.js';
 import { type Parameter, parameterTable } from '../model/parameters.js';
+import type { Dropout } from '../train/learner.js';
 import type { Decoder, Engine } from './engine.js';
+import { deadShare, firstNonFinite } from './health.js';
+
+/** What is done to the vectors of a row of the batch. */
+type RowHooks = (row: number) => ValueHooks;
 
 export function createValueEngine(config: ModelConfig, parameters: Float64Array): Engine {
   const tape = new Tape();
@@ -18,25 +24,75 @@ export function createValueEngine(config: ModelConfig, parameters: Float64Array)
   const weights: ValueWeights = Object.fromEntries(table.list.map((p) => [p.name, rowsOf(p, all)]));
   const m = new Float64Array(all.length);
   const v = new Float64Array(all.length);
+  let gradients = new Float64Array(all.length); // of the last step
 
-  function backward(batch: Batch): number {
+  function forward(batch: Batch, hooks?: RowHooks): Value {
     tape.clear();
+    return batchLoss(tape, config, weights, batch, hooks);
+  }
+
+  function backward(batch: Batch, dropout: Dropout | null, part: number) {
     for (const parameter of all) parameter.grad = 0;
-    const loss = batchLoss(tape, config, weights, batch);
+    const loss = forward(batch, dropout === null ? undefined : droppingHooks(dropout, part));
     loss.backward();
-    return loss.data;
+    return { loss: loss.data, gradients: Float64Array.from(all, (p) => p.grad) };
   }
 
   return {
     backend: 'value',
     config,
-    trainStep(batch, hyper) {
-      const loss = backward(batch);
-      adamStep(all, m, v, hyper);
-      return loss;
+    trainStep(parts, { hyper, clip, dropout, measure }) {
+      let loss = 0;
+      gradients = new Float64Array(all.length);
+      parts.forEach((batch, part) => {
+        const found = backward(batch, dropout, part);
+        loss += found.loss;
+        gradients = gradients.map((sum, i) => sum + found.gradients[i]);
+      });
+      const found = measure || clip !== null || parts.length > 1;
+      const gradNorm = found ? Math.sqrt(gradients.reduce((sum, g) => sum + g * g, 0)) : null;
+      if (Number.isFinite(gradNorm ?? loss)) {
+        const scale = clip === null || gradNorm === null ? 1 : Math.min(1, clip / gradNorm);
+        adamStep(
+          all,
+          gradients.map((g) => g * scale),
+          m,
+          v,
+          hyper,
+        );
+      }
+      return { loss, gradNorm };
     },
-    gradients: (batch) => ({ loss: backward(batch), gradients: Float64Array.from(all, (p) => p.grad) }),
+    gradients(batch, dropout = null, part = 0) {
+      const found = backward(batch, dropout, part);
+      gradients = found.gradients;
+      return found;
+    },
+    evaluate: (batch) => forward(batch).data,
+    deadUnits(batch) {
+      const rows: number[][] = Array.from({ length: config.nLayer }, () => []);
+      const hidden = (layer: number, x: readonly Value[]) => {
+        for (const { data } of x) rows[layer].push(data);
+      };
+      forward(batch, () => ({ drop: (_place, x) => x, hidden }));
+      return rows.map((values) => deadShare(Float64Array.from(values), batch.tokens.length, 4 * config.nEmbd));
+    },
+    firstNonFinite: () =>
+      firstNonFinite(table, [
+        ['parameter', Float64Array.from(all, (p) => p.data)],
+        ['moment', m],
+        ['moment', v],
+        ['gradient', gradients],
+      ]),
     parameters: () => Float64Array.from(all, (p) => p.data),
+    moments: () => ({ m: m.slice(), v: v.slice() }),
+    restore(state) {
+      all.forEach((p, i) => {
+        p.data = state.parameters[i];
+      });
+      m.set(state.m);
+      v.set(state.v);
+    },
     decoder: (sequences = 1) => createValueDecoder(tape, config, weights, sequences),
     look() {
       throw new MicrogptError(
@@ -55,23 +111,52 @@ function rowsOf(p: Parameter, all: readonly Value[]): Value[][] {
   return Array.from({ length: rows }, (_, r) => all.slice(p.offset + r * width, p.offset + (r + 1) * width));
 }
 
-function batchLoss(tape: Tape, config: ModelConfig, weights: ValueWeights, batch: Batch): Value {
+/** Element c of row r is number r·C + c of its place. */
+function droppingHooks({ rate, key }: Dropout, part: number): RowHooks {
+  const places = new Map<number, DropoutKey>();
+  const threshold = dropThreshold(rate);
+  return (row) => ({
+    drop(place, x) {
+      const placed = places.get(place) ?? placeKey(partKey(key, part), place);
+      places.set(place, placed);
+      return x.map((xi, c) => xi.mul(keeps(placed, threshold, row * x.length + c) ? 1 / (1 - rate) : 0));
+    },
+    hidden() {},
+  });
+}
+
+function batchLoss(tape: Tape, config: ModelConfig, weights: ValueWeights, batch: Batch, hooks?: RowHooks): Value {
   let total = tape.leaf(0);
   for (let b = 0; b + 1 < batch.starts.length; b++) {
     const part = <A extends { subarray(from: number, to: number): A }>(x: A): A =>
       x.subarray(batch.starts[b], batch.starts[b + 1]);
-    const loss = sequenceLoss(tape, config, weights, part(batch.tokens), part(batch.targets), part(batch.weights));
+    const loss = sequenceLoss(
+      tape,
+      config,
+      weights,
+      part(batch.tokens),
+      part(batch.targets),
+      part(batch.weights),
+      hooks && ((position) => hooks(batch.starts[b] + position)),
+    );
     total = total.add(loss);
   }
   return total;
 }
 
 /** Adam (Kingma & Ba, 2015) on Values: a running mean of each gradient, divided by its running size. */
-function adamStep(parameters: readonly Value[], m: Float64Array, v: Float64Array, hyper: Float64Array): void {
+function adamStep(
+  parameters: readonly Value[],
+  gradients: Float64Array,
+  m: Float64Array,
+  v: Float64Array,
+  hyper: Float64Array,
+): void {
   const [learningRate, beta1, beta2, eps, decay, correction1, correction2] = hyper;
   parameters.forEach((p, i) => {
-    m[i] = beta1 * m[i] + (1 - beta1) * p.grad;
-    v[i] = beta2 * v[i] + (1 - beta2) * p.grad * p.grad;
+    const g = gradients[i];
+    m[i] = beta1 * m[i] + (1 - beta1) * g;
+    v[i] = beta2 * v[i] + (1 - beta2) * g * g;
     p.data -= learningRate * (m[i] / correction1 / (Math.sqrt(v[i] / correction2) + eps) + decay * p.data);
   });
 }

@@ -21,8 +21,28 @@ export interface ModelBuffers {
 /** qkv [R,3C] of one layer → what attention gives back [R,C] */
 export type Attend = (tape: Tape, layer: number, qkv: Node) => Node;
 
-/** tokens [R] at positions [R] → logits [R,V] */
-export function gpt(tape: Tape, model: ModelBuffers, tokens: Tensor, positions: Tensor, attend: Attend): Node {
+/** Drops some of the numbers at a place of the model: 0 is the embedding, 1 + 2·layer its attention, 2 + 2·layer its perceptron. */
+export type Drop = (tape: Tape, place: number, x: Node) => Node;
+
+/** How many places may drop. */
+export function dropoutPlaces({ nLayer }: ModelConfig): number {
+  return 1 + 2 * nLayer;
+}
+
+const keepAll: Drop = (_tape, _place, x) => x;
+
+/**
+ * tokens [R] at positions [R] → logits [R,V]. Dropout stands where GPT-2 has it, on the embedding and on what each branch adds to the
+ * stream, but not on the probabilities of attention.
+ */
+export function gpt(
+  tape: Tape,
+  model: ModelBuffers,
+  tokens: Tensor,
+  positions: Tensor,
+  attend: Attend,
+  drop: Drop = keepAll,
+): Node {
   const { config } = model;
   const C = config.nEmbd;
   const weight = (name: string, shape?: readonly number[]) => parameterNode(model, name, shape);
@@ -30,6 +50,7 @@ export function gpt(tape: Tape, model: ModelBuffers, tokens: Tensor, positions: 
 
   let x = embed(tape, tokens, positions, weight('wte'), weight('wpe')); // [R,C]
   if (config.embedNorm) x = norm(tape, config.norm, x);
+  x = drop(tape, 0, x);
 
   for (let layer = 0; layer < config.nLayer; layer++) {
     const name = (part: string) => `layer${layer}.${part}`;
@@ -42,11 +63,13 @@ export function gpt(tape: Tape, model: ModelBuffers, tokens: Tensor, positions: 
       bias(name('attn_bq'), [3 * C]),
     ); // [R,3C]
     const mixed = attend(tape, layer, qkv); // [R,C]
-    x = add(tape, linear(tape, mixed, weight(name('attn_wo')), bias(name('attn_bo'))), x);
+    const seen = linear(tape, mixed, weight(name('attn_wo')), bias(name('attn_bo')));
+    x = add(tape, drop(tape, 1 + 2 * layer, seen), x);
 
     const hidden = linear(tape, norm(tape, config.norm, x), weight(name('mlp_fc1')), bias(name('mlp_b1'))); // [R,4C]
     const bent = activation(tape, config.activation, hidden);
-    x = add(tape, linear(tape, bent, weight(name('mlp_fc2')), bias(name('mlp_b2'))), x);
+    const thought = linear(tape, bent, weight(name('mlp_fc2')), bias(name('mlp_b2')));
+    x = add(tape, drop(tape, 2 + 2 * layer, thought), x);
   }
 
   if (config.finalNorm) x = norm(tape, config.norm, x);

@@ -1,52 +1,115 @@
 /**
- * Models as files: load, save, and find the one that was trained last.
+ * Models as files: load, save, and find the one that was trained last. A model is a file, a prefix of two files, or a folder.
+ * Invariant: which files are opened follows from the path that was given, never from what is in a file.
  */
 import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { MicrogptError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
-import type { Checkpoint, Decoded, DecodeOptions } from '../checkpoint/checkpoint.js';
-import { decodeModel } from '../checkpoint/decode.js';
-import { encodeNestedJson } from '../checkpoint/nested-json.js';
+import type { Checkpoint, Decoded, DecodeOptions, FormatName } from '../checkpoint/checkpoint.js';
+import { recognise } from '../checkpoint/decode.js';
+import { type EncodeOptions, encodeModel, formatForPath } from '../checkpoint/formats.js';
 import { readFileBounded, writeFileDurably } from './files.js';
 
 const TRAIN_FIRST = 'train one first: microgpt train names';
 
+/** A model in a folder goes by one of these names; the first that is there counts. */
+const IN_FOLDER = ['model.safetensors', 'model.json', 'meta.json'] as const;
+const CHECKPOINTS = 'checkpoints';
+const CHECKPOINT = /^step-\d+\.safetensors$/;
+
+export interface Loaded extends Decoded {
+  /** The file that was opened first. */
+  readonly file: string;
+  /** Bytes of all its files. */
+  readonly bytes: number;
+}
+
 /**
- * Reads a model file, or the model.json in a folder.
- * @throws MG_FILE_* when the file cannot be read, MG_CKPT_* when it is not a sound model.
+ * Reads a model: a file of any format, either file of a pair, the prefix of a pair, or a folder with a model or a run.
+ * @throws MG_FILE_* when a file cannot be read, MG_CKPT_* when it is not a sound model.
  */
-export async function loadModel(path: string, options: DecodeOptions = {}): Promise<Decoded> {
-  const info = await stat(path).catch(() => null);
-  const file = info?.isDirectory() ? join(path, 'model.json') : path;
-  return decodeModel(await readFileBounded(file, LIMITS.modelJsonBytes, TRAIN_FIRST), file, options);
+export async function loadModel(path: string, options: DecodeOptions = {}): Promise<Loaded> {
+  const file = await modelFile(path);
+  const bytes = await readFileBounded(file, LIMITS.modelBytes, TRAIN_FIRST);
+  const recognised = recognise(bytes, file);
+  if (recognised.partner === null) return { ...recognised.decode(options), file, bytes: bytes.length };
+  const other = join(dirname(file), recognised.partner(basename(file)));
+  const partner = await readFileBounded(other, LIMITS.modelBytes, `put it beside ${file}: the two are one model`);
+  return { ...recognised.decode({ ...options, partner }), file, bytes: bytes.length + partner.length };
 }
 
-/** Writes a nested model.json, replacing what is there whole or not at all. Returns the number of bytes. */
-export async function saveModel(path: string, model: Checkpoint): Promise<number> {
-  const bytes = new TextEncoder().encode(encodeNestedJson(model));
-  await writeFileDurably(path, bytes);
-  return bytes.length;
+/** The file to open for a path. */
+async function modelFile(path: string): Promise<string> {
+  const kind = await kindOf(path);
+  if (kind === 'folder') {
+    for (const name of IN_FOLDER) if ((await kindOf(join(path, name))) === 'file') return join(path, name);
+    // A run that has not come to its end has checkpoints only.
+    const names = await readdir(join(path, CHECKPOINTS)).catch(() => []);
+    const newest = names.filter((name) => CHECKPOINT.test(name)).sort((a, b) => stepOf(a) - stepOf(b));
+    return newest.length > 0 ? join(path, CHECKPOINTS, newest.at(-1)!) : join(path, 'model.json');
+  }
+  if (kind === null && (await kindOf(`${path}.json`)) === 'file' && (await kindOf(`${path}.bin`)) === 'file') {
+    return `${path}.json`;
+  }
+  return path;
+}
+
+const stepOf = (name: string): number => Number(/\d+/.exec(name)?.[0]);
+
+async function kindOf(path: string): Promise<'file' | 'folder' | 'other' | null> {
+  const info = await stat(path).catch(() => null);
+  if (info === null) return null;
+  return info.isFile() ? 'file' : info.isDirectory() ? 'folder' : 'other';
+}
+
+export interface SaveModelOptions extends EncodeOptions {
+  /** Instead of the format that the path asks for. */
+  readonly format?: FormatName | undefined;
 }
 
 /**
- * The newest of ./model.json and ./models/<name>/model.json.
+ * Writes a model in the format that the path asks for (see `formatForPath`), replacing each file whole or not at all.
+ * Gives the number of bytes, and what the format could not hold.
+ * @throws MG_CKPT_FORMAT when the format cannot hold the model, MG_SAVE_FAILED
+ */
+export async function saveModelAs(
+  path: string,
+  model: Checkpoint,
+  { format, precision }: SaveModelOptions = {},
+): Promise<{
+  readonly format: FormatName;
+  readonly bytes: number;
+  readonly lost: readonly string[];
+  readonly paths: readonly string[];
+}> {
+  const chosen = format ?? formatForPath(path, (await kindOf(path)) === 'folder');
+  const { files, lost } = encodeModel(model, chosen, path, { precision });
+  for (const file of files) await writeFileDurably(file.path, file.bytes);
+  const bytes = files.reduce((sum, file) => sum + file.bytes.length, 0);
+  return { format: chosen, bytes, lost, paths: files.map((file) => file.path) };
+}
+
+/** As `saveModelAs`, for those who only want to know the number of bytes. */
+export async function saveModel(path: string, model: Checkpoint): Promise<number> {
+  return (await saveModelAs(path, model)).bytes;
+}
+
+/**
+ * The newest of ./model.safetensors, ./model.json and the same in ./models/<name>/.
  * @throws MG_FILE_MISSING when there is none.
  */
 export async function findNewestModel(folder = '.'): Promise<string> {
   const names = await readdir(join(folder, 'models')).catch(() => []);
-  const candidates = [
-    join(folder, 'model.json'),
-    ...names.sort().map((name) => join(folder, 'models', name, 'model.json')),
-  ];
+  const folders = [folder, ...names.sort().map((name) => join(folder, 'models', name))];
   let newest: { readonly path: string; readonly time: number } | null = null;
-  for (const path of candidates) {
+  for (const path of folders.flatMap((place) => [join(place, 'model.json'), join(place, 'model.safetensors')])) {
     const info = await stat(path).catch(() => null);
-    if (info?.isFile() && info.mtimeMs > (newest?.time ?? Number.NEGATIVE_INFINITY))
+    if (info?.isFile() && info.mtimeMs >= (newest?.time ?? Number.NEGATIVE_INFINITY))
       newest = { path, time: info.mtimeMs };
   }
   if (newest === null) {
-    throw new MicrogptError('MG_FILE_MISSING', 'there is no model in ./model.json or ./models', TRAIN_FIRST);
+    throw new MicrogptError('MG_FILE_MISSING', 'there is no model in this folder or in ./models', TRAIN_FIRST);
   }
   return newest.path;
 }

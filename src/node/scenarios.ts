@@ -1,54 +1,72 @@
 /**
- * Scenarios: what to train on and how, as data files in scenarios/. Never code.
+ * Where scenarios lie: in scenarios/ of the package, or in a file of the user's. Finds the text that they train on, and fetches it where
+ * it is one of the well-known ones.
  */
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MicrogptError } from '../base/errors.js';
 import { parseJson } from '../base/json.js';
 import { decodeUtf8 } from '../data/documents.js';
-import { RECIPES, type RecipeName } from '../train/recipes.js';
+import { readScenario, type Scenario } from '../train/scenario.js';
+import { corpusCalled, fetchCorpus } from './corpora.js';
 import { readFileBounded } from './files.js';
 
 /** The package's own folder, where datasets/ and scenarios/ lie. */
 const PACKAGE = fileURLToPath(new URL('../../', import.meta.url));
+const MOST_BYTES = 65_536;
 
-export interface Scenario {
-  readonly name: string;
-  readonly description: string;
-  /** Absolute path of the text. */
-  readonly data: string;
-  readonly recipe: RecipeName;
+/** A scenario and the folders that its paths may be relative to. */
+export interface FoundScenario extends Scenario {
+  readonly homes: readonly string[];
 }
 
 export async function scenarioNames(): Promise<string[]> {
   const files = await readdir(join(PACKAGE, 'scenarios'));
   return files
     .filter((file) => file.endsWith('.json'))
-    .map((file) => file.slice(0, -'.json'.length))
+    .map((file) => basename(file, '.json'))
     .sort();
 }
 
 /** @throws MG_CLI_SCENARIO when there is none of that name. */
-export async function loadScenario(name: string): Promise<Scenario> {
+export async function loadScenario(name: string): Promise<FoundScenario> {
   const names = await scenarioNames();
   if (!names.includes(name)) {
     throw new MicrogptError(
       'MG_CLI_SCENARIO',
       `there is no scenario "${name}"`,
-      `choose ${names.join(' or ')}, or train on a text of your own: microgpt train --data FILE`,
+      `choose ${names.join(', ')}, or train on a text of your own: microgpt train --data FILE`,
     );
   }
-  const path = join(PACKAGE, 'scenarios', `${name}.json`);
-  const file = parseJson(decodeUtf8(await readFileBounded(path, 65_536, ''), path), path, 'MG_CLI_SCENARIO');
-  const fields = file instanceof Map ? file : new Map();
-  const [description, data, recipe] = ['description', 'data', 'recipe'].map((field) => fields.get(field));
-  if (typeof description !== 'string' || typeof data !== 'string' || typeof recipe !== 'string' || !isRecipe(recipe)) {
-    throw new MicrogptError('MG_CLI_SCENARIO', `${path} is not a scenario`, 'it needs description, data and recipe');
-  }
-  return { name, description, data: join(PACKAGE, data), recipe };
+  return { ...(await read(join(PACKAGE, 'scenarios', `${name}.json`))), homes: [PACKAGE] };
 }
 
-export function isRecipe(name: string): name is RecipeName {
-  return Object.hasOwn(RECIPES, name);
+/** A scenario file of the user's; those of the earlier scenario scripts too. @throws MG_FILE_*, MG_CLI_SCENARIO */
+export async function loadScenarioFile(path: string): Promise<FoundScenario> {
+  const folder = dirname(resolve(path));
+  return { ...(await read(path)), homes: ['.', folder, dirname(folder)] };
+}
+
+async function read(path: string): Promise<Scenario> {
+  const bytes = await readFileBounded(path, MOST_BYTES, 'give the path of a scenario file');
+  const json = parseJson(decodeUtf8(bytes, path), path, 'MG_CLI_SCENARIO');
+  return readScenario(json, path, basename(path, extname(path)));
+}
+
+/** The path of a scenario's text; a well-known one that is not here yet is fetched. @throws MG_FILE_MISSING, MG_DOWNLOAD_* */
+export async function findScenarioText({ name, path, corpus, homes }: FoundScenario): Promise<string> {
+  if (path !== null) {
+    for (const home of homes) {
+      const candidate = resolve(home, path);
+      if ((await stat(candidate).catch(() => null))?.isFile()) return candidate;
+    }
+  }
+  const wellKnown = corpusCalled(corpus ?? name);
+  if (wellKnown !== undefined) return (await fetchCorpus(wellKnown)).path;
+  throw new MicrogptError(
+    'MG_FILE_MISSING',
+    path === null ? `scenario ${name} says no text to train on` : `${path}, the text of scenario ${name}, is not there`,
+    'name a text with --data FILE',
+  );
 }

@@ -119,6 +119,24 @@ export type Op =
       readonly dOut: Tensor;
       readonly dX: Tensor;
     }
+  /**
+   * Inverted dropout (Srivastava et al., 2014): out = x·mask/(1 − p). Element i is kept as base/dropout-mask.ts says, from a key that lies in
+   * a tensor because it changes from step to step: `key` holds the two words of the place's key and the threshold, `scale` 1/(1 − p).
+   */
+  | {
+      readonly op: 'dropout';
+      readonly x: Tensor;
+      readonly key: Tensor; // int [3]
+      readonly scale: Tensor; // [1]
+      readonly out: Tensor;
+    }
+  | {
+      readonly op: 'dropoutBackward';
+      readonly dOut: Tensor;
+      readonly key: Tensor;
+      readonly scale: Tensor;
+      readonly dX: Tensor;
+    }
   /** losses[r] = −log softmax(logits[r])[targets[r]];  loss = Σ weights[r]·losses[r], summed in the order of the rows */
   | {
       readonly op: 'crossEntropy';
@@ -136,9 +154,19 @@ export type Op =
       readonly weights: Tensor;
       readonly dLogits: Tensor;
     }
+  /** norm = √Σ grads², the squares summed in f64 in blocks of 4,096 elements, then the blocks in their order */
+  | { readonly op: 'gradNorm'; readonly grads: Tensor; readonly norm: Tensor } // norm [1]
+  /** grads ·= min(1, limit / norm) (Pascanu et al., 2013); nothing when the norm is not finite, so that one can look for the cause */
+  | {
+      readonly op: 'clip';
+      readonly grads: Tensor;
+      readonly norm: Tensor; // [1]
+      readonly limit: Tensor; // [1]; Infinity clips nothing
+    }
   /**
    * Decoupled AdamW (Loshchilov & Hutter, 2019) over whole buffers. `hyper` holds, in this order:
    * learning rate, β1, β2, ε, weight decay, 1 − β1^t, 1 − β2^t. With weight decay 0 it is plain Adam (Kingma & Ba, 2015).
+   * Nothing is updated when `guard` (the loss, or the norm of the gradients) is NaN or infinite.
    */
   | {
       readonly op: 'adamw';
@@ -147,6 +175,7 @@ export type Op =
       readonly m: Tensor;
       readonly v: Tensor;
       readonly hyper: Tensor; // [7]
+      readonly guard: Tensor; // [1]
     };
 
 export interface Backend {

@@ -149,6 +149,20 @@ export function add(tape: Tape, a: Node, b: Node): Node {
   return out;
 }
 
+/** What dropout at one place of the model reads; see `dropout` in backend.ts. */
+export interface DropoutPlace {
+  readonly key: Tensor; // int [3]
+  readonly scale: Tensor; // [1]
+}
+
+export function dropout(tape: Tape, { key, scale }: DropoutPlace, x: Node): Node {
+  const out = newNode(tape, x.value.shape);
+  record(tape, { op: 'dropout', x: x.value, key, scale, out: out.value }, out, (grad) => [
+    { op: 'dropoutBackward', dOut: grad(out), key, scale, dX: grad(x) },
+  ]);
+  return out;
+}
+
 /** The end of a training calculation. `weights[r]` says how much row r counts; gradients start here, with d loss = 1. */
 export function crossEntropy(
   tape: Tape,

@@ -68,9 +68,9 @@ export function charTokenizerFrom(documents: Iterable<string>, place: SpecialPla
 export function charTokenizerOf(characters: ReadonlySet<string>, place: SpecialPlace): Tokenizer {
   if (characters.size + 4 > LIMITS.vocabSize) {
     throw new MicrogptError(
-      'MG_TOKENIZER_INVALID',
-      `the data has ${characters.size.toLocaleString('en')} distinct characters, a char tokenizer holds ${LIMITS.vocabSize - 4}`,
-      'use other data, or clean it of characters that hardly occur',
+      'MG_TOKENIZER_VOCAB',
+      `the data has ${characters.size.toLocaleString('en')} distinct characters, a char tokenizer holds ${(LIMITS.vocabSize - 4).toLocaleString('en')}`,
+      'learn from its bytes: --format bytes, or a byte tokenizer',
     );
   }
   const sorted = [...characters].sort((a, b) => a.codePointAt(0)! - b.codePointAt(0)!);

@@ -1,35 +1,43 @@
 /**
- * The three recipes by which the earlier systems trained on names. Data only: sizes, initialisation, optimizer, schedule, sampling.
- * `canonical` is Karpathy's single file; `persistence` and `scenario` are two older Python programs.
+ * Settings to start from. Data only. Three are those by which the earlier systems trained on names: `canonical` is Karpathy's single
+ * file, `persistence` and `scenario` are two older Python programs. `standard` is ours, for anyone's own text; its sizes come from sizes.ts.
  */
-import { DEFAULT_CONFIG, type ModelConfig } from '../model/config.js';
-import type { InitialSpread } from '../model/parameters.js';
-import type { AdamSettings, Schedule } from './optimizer.js';
+import { DEFAULT_CONFIG } from '../model/config.js';
+import type { Settings } from './settings.js';
 
-export interface Recipe {
+export interface Recipe extends Settings {
   readonly name: string;
   readonly about: string;
-  readonly model: Omit<ModelConfig, 'vocabSize'>;
-  /** Where BOS stands among the token ids. */
-  readonly bosPlace: 'first' | 'last';
-  readonly spread: InitialSpread;
-  readonly adam: AdamSettings;
-  readonly schedule: Schedule;
-  readonly steps: number;
-  readonly batchSize: number;
-  readonly temperature: number;
 }
 
 const canonical: Recipe = {
   name: 'canonical',
   about: 'the canonical single file: relu, context 16, 1,000 steps',
+  data: {
+    format: 'lines',
+    column: null,
+    chunkSize: 128,
+    chunkOverlap: 64,
+    trailingBos: true,
+    lossOn: 'assistant',
+    encoding: 'strict',
+    validation: 0,
+    order: 'python',
+  },
   model: DEFAULT_CONFIG,
   bosPlace: 'last',
   spread: { std: 0.08, residualStd: 0.08 },
   adam: { learningRate: 0.01, beta1: 0.85, beta2: 0.99, eps: 1e-8, weightDecay: 0 },
   schedule: 'linear',
+  warmup: 0,
+  floor: 0,
   steps: 1000,
   batchSize: 1,
+  accumulate: 1,
+  clip: 0,
+  dropout: 0,
+  evalEvery: 0,
+  patience: 0,
   temperature: 0.5,
 };
 
@@ -54,5 +62,26 @@ const scenario: Recipe = {
   temperature: 0.5,
 };
 
-export const RECIPES = { canonical, persistence, scenario } as const satisfies Record<string, Recipe>;
+const standard: Recipe = {
+  ...canonical,
+  name: 'standard',
+  about: 'AdamW with warm-up, cosine and clipping, a tenth held out, sizes by the text',
+  data: { ...canonical.data, trailingBos: false, validation: 0.1, order: 'keyed' },
+  model: { ...DEFAULT_CONFIG, nEmbd: 64, nLayer: 2, blockSize: 64, activation: 'relu2', finalNorm: true },
+  adam: { learningRate: 0.005, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0.01 },
+  schedule: 'cosine',
+  warmup: 100,
+  floor: 0.05,
+  steps: 2000,
+  batchSize: 32,
+  clip: 1,
+  evalEvery: 200,
+  temperature: 0.8,
+};
+
+export const RECIPES = { canonical, persistence, scenario, standard } as const satisfies Record<string, Recipe>;
 export type RecipeName = keyof typeof RECIPES;
+
+export function isRecipe(name: string): name is RecipeName {
+  return Object.hasOwn(RECIPES, name);
+}

@@ -13,6 +13,7 @@ import { modelConfig } from '../../dist/model/config.js';
 import { parameterTable } from '../../dist/model/parameters.js';
 import { nodeThreads } from '../../dist/node/threads.js';
 import { charTokenizerFrom } from '../../dist/tokenizer/char.js';
+import { plainStep } from '../../dist/train/learner.js';
 
 export interface State {
   /** Bytes of JavaScript objects. */
@@ -104,7 +105,7 @@ function openAndClose(i: number): void {
   const count = [1, 2, 1, 4][i % 4];
   const { config, parameters } = large;
   const engine = createEngine('wasm', config, parameters, count > 1 ? { threads: nodeThreads(count) } : {});
-  engine.trainStep(batch, hyper);
+  engine.trainStep([batch], plainStep(hyper));
   sampleTexts(engine.decoder(), large, counterDraw(i), {});
   if (closed) engine.close();
   else keptOpen.push(engine);

@@ -1,5 +1,5 @@
 /**
- * Embedding, norms, linear layers, activations and AdamW as plain f64 loops. Every `…Backward` adds to its `d…` outputs.
+ * Embedding, norms, linear layers and activations as plain f64 loops. Every `…Backward` adds to its `d…` outputs.
  * Letters: R rows, I inputs, O outputs, C channels.
  */
 import { tanh } from '../../base/math.js';
@@ -163,22 +163,5 @@ function activationSlope(kind: ActivationKind, x: number): number {
       const t = tanh(GELU_SCALE * (x + GELU_CUBE * x * x * x));
       return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * GELU_SCALE * (1 + 3 * GELU_CUBE * x * x);
     }
-  }
-}
-
-/** Kingma & Ba (2015), with the decay of Loshchilov & Hutter (2019). `hyper` as backend.ts lists it. */
-export function adamw(
-  params: Float64Array,
-  grads: Float64Array,
-  m: Float64Array,
-  v: Float64Array,
-  hyper: Float64Array,
-): void {
-  const [lr, beta1, beta2, eps, decay, correction1, correction2] = hyper;
-  for (let i = 0; i < params.length; i++) {
-    const g = grads[i];
-    m[i] = beta1 * m[i] + (1 - beta1) * g;
-    v[i] = beta2 * v[i] + (1 - beta2) * (g * g);
-    params[i] -= lr * (m[i] / correction1 / (Math.sqrt(v[i] / correction2) + eps) + decay * params[i]);
   }
 }

@@ -8,7 +8,6 @@ import {
   accumulate,
   activation,
   activationBackward,
-  adamw,
   add,
   embed,
   embedBackward,
@@ -19,6 +18,7 @@ import {
 } from './layers.js';
 import { crossEntropy, crossEntropyBackward } from './loss.js';
 import { createMemory, type Memory } from './memory.js';
+import { adamw, clip, dropout, gradNorm } from './optimizer.js';
 
 export function createReferenceBackend(): Backend {
   const memory = createMemory();
@@ -124,8 +124,21 @@ function runOp({ floats, ints }: Memory, op: Op): void {
       crossEntropyBackward(V, floats(op.probs), ints(op.targets), floats(op.weights), floats(op.dLogits));
       break;
     }
+    case 'dropout':
+      floats(op.out).fill(0);
+      dropout(floats(op.x), ints(op.key), floats(op.scale), floats(op.out));
+      break;
+    case 'dropoutBackward':
+      dropout(floats(op.dOut), ints(op.key), floats(op.scale), floats(op.dX));
+      break;
+    case 'gradNorm':
+      gradNorm(floats(op.grads), floats(op.norm));
+      break;
+    case 'clip':
+      clip(floats(op.grads), floats(op.norm), floats(op.limit));
+      break;
     case 'adamw':
-      adamw(floats(op.params), floats(op.grads), floats(op.m), floats(op.v), floats(op.hyper));
+      adamw(floats(op.params), floats(op.grads), floats(op.m), floats(op.v), floats(op.hyper), floats(op.guard));
       break;
     default:
       op satisfies never;

@@ -259,10 +259,19 @@ describe('rows and elements', () => {
           grads: { shape: [n], values: values(n, 2) },
           m: { shape: [n], values: values(n, 3) },
           v: { shape: [n], values: values(n, 4).map(Math.abs) },
+          guard: { shape: [1], values: [1] },
           hyper: { shape: [7], values: Float32Array.of(0.01, b1, b2, 1e-8, decay, 1 - b1 ** step, 1 - b2 ** step) },
         };
         const ops = (t: Record<string, Tensor>): readonly Op[] => [
-          { op: 'adamw', params: t['params']!, grads: t['grads']!, m: t['m']!, v: t['v']!, hyper: t['hyper']! },
+          {
+            op: 'adamw',
+            params: t['params']!,
+            grads: t['grads']!,
+            m: t['m']!,
+            v: t['v']!,
+            hyper: t['hyper']!,
+            guard: t['guard']!,
+          },
         ];
         const got = runOn(wasm, inputs, ops);
         const want = runOn(reference, inputs, ops);

@@ -166,17 +166,18 @@ describe('packed weights', () => {
     const w: Tensor = { at: params.at, shape: [O, I], type: 'float' };
     const x = backend.alloc([R, I]);
     const out = backend.alloc([R, O]);
-    const [grads, m, v, hyper] = [
+    const [grads, m, v, hyper, guard] = [
       backend.alloc([O * I]),
       backend.alloc([O * I]),
       backend.alloc([O * I]),
       backend.alloc([7]),
+      backend.alloc([1]),
     ];
     backend.write(x, values(R * I, 1));
     backend.write(grads, values(O * I, 2));
     backend.write(hyper, [0.1, 0.9, 0.99, 1e-8, 0, 0.1, 0.01]);
     const use: Op[] = [{ op: 'linear', x, w, bias: null, out }];
-    const update: Op[] = [{ op: 'adamw', params, grads, m, v, hyper }];
+    const update: Op[] = [{ op: 'adamw', params, grads, m, v, hyper, guard }];
     const both: Op[] = [...use, ...update, ...use];
     const expected = (): Float64Array => {
       const [xs, ws] = [backend.read(x), backend.read(w)];

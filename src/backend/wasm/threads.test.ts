@@ -65,6 +65,12 @@ function train(backend: WasmBackend, [B, T, C, H, V]: readonly [number, number, 
   backend.write(weights, new Float64Array(R).fill(1 / R));
   const hyper = backend.alloc([7]);
   const f = (...shape: number[]) => backend.alloc(shape);
+  const key = backend.alloc([3], 'int');
+  backend.write(key, [0x1234567, -0x7654321, 0x40000000]); // a quarter is dropped
+  const [scale, length, limit] = [f(1), f(1), f(1)];
+  backend.write(scale, [4 / 3]);
+  backend.write(limit, [0.1]);
+  const [kept, dKept] = [f(R, C), f(R, C)];
   const [x, n, rstd, qkv, probs, mixed, o, h, a, y, logits, p2, losses, loss] = [
     f(R, C),
     f(R, C),
@@ -94,9 +100,10 @@ function train(backend: WasmBackend, [B, T, C, H, V]: readonly [number, number, 
   ];
   const ops: Op[] = [
     { op: 'zero', x: grads },
-    ...[dx, dn, dqkv, dmixed, d_o, dh, da, dy, dlogits].map((t): Op => ({ op: 'zero', x: t })),
+    ...[dx, dKept, dn, dqkv, dmixed, d_o, dh, da, dy, dlogits].map((t): Op => ({ op: 'zero', x: t })),
     { op: 'embed', tokens, positions, tokenTable: p('wte', [V, C]), positionTable: p('wpe', [T, C]), out: x },
-    { op: 'norm', kind: 'layernorm', x, out: n, rstd },
+    { op: 'dropout', x, key, scale, out: kept },
+    { op: 'norm', kind: 'layernorm', x: kept, out: n, rstd },
     { op: 'linear', x: n, w: p('qkv', [3 * C, C]), bias: p('bias', [3 * C]), out: qkv },
     { op: 'attention', heads: H, qkv, probs, out: mixed },
     { op: 'linear', x: mixed, w: p('wo', [C, C]), bias: null, out: o },
@@ -121,7 +128,8 @@ function train(backend: WasmBackend, [B, T, C, H, V]: readonly [number, number, 
       dW: g('qkv', [3 * C, C]),
       dBias: g('bias', [3 * C]),
     },
-    { op: 'normBackward', kind: 'layernorm', out: n, rstd, dOut: dn, dX: dx },
+    { op: 'normBackward', kind: 'layernorm', out: n, rstd, dOut: dn, dX: dKept },
+    { op: 'dropoutBackward', dOut: dKept, key, scale, dX: dx },
     {
       op: 'embedBackward',
       tokens,
@@ -130,13 +138,15 @@ function train(backend: WasmBackend, [B, T, C, H, V]: readonly [number, number, 
       dTokenTable: g('wte', [V, C]),
       dPositionTable: g('wpe', [T, C]),
     },
-    { op: 'adamw', params, grads, m, v, hyper },
+    { op: 'gradNorm', grads, norm: length },
+    { op: 'clip', grads, norm: length, limit },
+    { op: 'adamw', params, grads, m, v, hyper, guard: length },
   ];
   for (let step = 1; step <= 5; step++) {
     backend.write(hyper, [0.01, 0.9, 0.99, 1e-8, 0.1, 1 - 0.9 ** step, 1 - 0.99 ** step]);
     backend.run(ops);
   }
-  return Float64Array.from([params, grads, m, v, loss, probs].flatMap((t) => [...backend.read(t)]));
+  return Float64Array.from([params, grads, m, v, loss, probs, length].flatMap((t) => [...backend.read(t)]));
 }
 
 describe('threads', () => {

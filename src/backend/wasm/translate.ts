@@ -125,6 +125,7 @@ export function translate(op: Op, planner: Planner): void {
       writes(op.out);
       break;
     case 'accumulate':
+      count(sizeOf(op.x.shape));
       touch(op.x);
       if (fresh(op.into)) emit(code.COPY, bytesAt(op.x), bytesAt(op.into), sizeOf(op.into.shape));
       else emit(code.ADD, bytesAt(op.into), bytesAt(op.x), bytesAt(op.into), sizeOf(op.into.shape));
@@ -333,8 +334,38 @@ export function translate(op: Op, planner: Planner): void {
       writes(op.dLogits);
       break;
     }
+    case 'dropout':
+      touch(op.x, op.key, op.scale, op.out);
+      emit(code.DROPOUT, bytesAt(op.x), bytesAt(op.key), bytesAt(op.scale), bytesAt(op.out), sizeOf(op.x.shape));
+      writes(op.out);
+      break;
+    case 'dropoutBackward': {
+      touch(op.dOut, op.key, op.scale);
+      const [d, key, scale, dX] = [op.dOut, op.key, op.scale, op.dX].map(bytesAt);
+      emit(code.DROPOUT_BACKWARD, d, key, scale, dX, sizeOf(op.dX.shape), fresh(op.dX));
+      writes(op.dX);
+      break;
+    }
+    case 'gradNorm': {
+      const n = sizeOf(op.grads.shape);
+      const blocks = Math.ceil(n / 4096);
+      const sums = storage.scratch(0, blocks * 8);
+      count(n);
+      touch(op.grads, op.norm);
+      emit(code.SQUARES, bytesAt(op.grads), sums, n);
+      emit(code.NORM, sums, bytesAt(op.norm), blocks);
+      writes(op.norm);
+      break;
+    }
+    case 'clip':
+      count(sizeOf(op.grads.shape));
+      touch(op.grads, op.norm, op.limit);
+      emit(code.CLIP, bytesAt(op.grads), bytesAt(op.norm), bytesAt(op.limit), sizeOf(op.grads.shape));
+      writes(op.grads);
+      break;
     case 'adamw':
-      touch(op.params, op.grads, op.m, op.v, op.hyper);
+      count(8 * sizeOf(op.params.shape)); // takes as long as that many multiply-adds of a product
+      touch(op.params, op.grads, op.m, op.v, op.hyper, op.guard);
       emit(
         code.ADAMW,
         bytesAt(op.params),
@@ -343,6 +374,7 @@ export function translate(op: Op, planner: Planner): void {
         bytesAt(op.v),
         bytesAt(op.hyper),
         sizeOf(op.params.shape),
+        bytesAt(op.guard),
       );
       writes(op.params);
       writes(op.m);

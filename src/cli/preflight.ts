@@ -1,0 +1,72 @@
+/**
+ * What is about to happen, before the first step: data, model, training, machine, what the loss means, and where the result will be.
+ */
+
+import { trainingMemory } from '../engine/memory.js';
+import type { Training } from '../engine/training.js';
+import { count, size } from './output.js';
+
+export interface Preflight {
+  readonly about: string;
+  readonly training: Training;
+  readonly threads: number;
+  readonly folder: string;
+  readonly output: string | undefined;
+  /** Steps done already, in a run that goes on. */
+  readonly from: number;
+}
+
+export function preflightLines({ about, training, threads, folder, output, from }: Preflight): string[] {
+  const { settings, config, data, engine, parameters } = training;
+  const { model, step } = trainingMemory(engine.backend, config, settings.batchSize, config.blockSize);
+  const nothing = Math.log(config.vocabSize);
+  const rows: [string, string][] = [
+    [
+      'data',
+      `${data.path}, ${size(data.bytes)}: ${examples(training)}, ${count(data.tokens)} tokens, ${count(config.vocabSize)} different`,
+    ],
+    [
+      'model',
+      `${count(parameters)} parameters: ${config.nLayer} layer${config.nLayer === 1 ? '' : 's'}, ${config.nEmbd} wide, ${config.nHead} heads, context ${config.blockSize}`,
+    ],
+    [
+      'training',
+      `${from > 0 ? `step ${count(from + 1)} to ${count(settings.steps)}` : `${count(settings.steps)} steps`} of ${count(settings.batchSize)} example${settings.batchSize === 1 ? '' : 's'}, ` +
+        `recipe ${settings.recipe}, learning rate ${settings.adam.learningRate} (${settings.schedule}), seed ${settings.seed}`,
+    ],
+    [
+      'machine',
+      `${engine.backend} backend, ${threads === 1 ? '1 thread' : `up to ${threads} threads`}, about ${size(model + step)} of memory`,
+    ],
+    ['loss', `${nothing.toFixed(2)} means it knows nothing (ln ${config.vocabSize}); ${expectation(training)}`],
+    ['run', output === undefined ? folder : `${folder}, and the model as ${output}`],
+  ];
+  return [about, ...rows.map(([name, text]) => `  ${name.padEnd(9)}${text}`)];
+}
+
+function examples({ settings, data }: Training): string {
+  const held = settings.data.validation === 0 ? '' : ` (${count(data.heldOut)} held out)`;
+  switch (settings.data.format) {
+    case 'bytes':
+      return `one stream${settings.data.validation === 0 ? '' : ` (its last ${Math.round(100 * settings.data.validation)} % held out)`}`;
+    case 'chunked':
+      return `${count(data.documents)} windows of ${settings.data.chunkSize} characters${held}`;
+    case 'chat':
+      return `${count(data.documents)} conversations${held}`;
+    default:
+      return `${count(data.documents)} documents${held}`;
+  }
+}
+
+/** Rough, from what such models reach. */
+function expectation({ settings }: Training): string {
+  switch (settings.data.format) {
+    case 'chat':
+      return 'conversations usually come down to between 0.5 and 1.5';
+    case 'chunked':
+    case 'bytes':
+      return 'prose usually comes down to between 1.3 and 2.2';
+    default:
+      return 'short lines such as names usually come down to between 1.9 and 2.6';
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * Writes down what happens in a run: the log, checkpoints now and then, the best model so far; and shows samples and warnings.
+ * Invariant: the log holds what the run computed and no times; saving changes nothing about the run.
+ */
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import { encodeSafetensors } from '../checkpoint/safetensors.js';
+import type { Training } from '../engine/training.js';
+import type { Run } from '../node/runs.js';
+import { terminalCurve } from '../report/ascii.js';
+import { curvesOf } from '../report/curves.js';
+import type { Metric } from '../report/record.js';
+import type { StoppedEvent, TrainEvent } from '../train/events.js';
+import { count, printable, result } from './output.js';
+import type { Progress } from './progress.js';
+import type { TrainFlags } from './train-flags.js';
+
+export interface Recorder {
+  event(event: TrainEvent): Promise<void>;
+  /** Saves what the run needs to go on, unless this step is saved already. */
+  checkpoint(step: number): Promise<void>;
+  stopped(): StoppedEvent['reason'] | null;
+  best(): { readonly step: number; readonly loss: number; readonly model: Checkpoint } | null;
+  lastSaved(): number | null;
+  /** The losses as lines for a terminal, when there is one to look at. */
+  curve(): string[];
+  /** An event for --json that the trainer does not know of. */
+  said(event: object): void;
+}
+
+const SAVE_EVERY_MS = 30_000;
+const PEEK = 3;
+/** Steps of which the log keeps each; of longer runs it keeps every so many. */
+const LOG_ALL = 100_000;
+const CURVE = { width: 64, height: 9 };
+
+export function createRecorder(job: {
+  readonly run: Run;
+  readonly training: Training;
+  readonly flags: TrainFlags;
+  readonly progress: Progress;
+}): Recorder {
+  const { run, training, flags, progress } = job;
+  const started = performance.now();
+  const logEvery = Math.max(1, Math.ceil(training.steps / LOG_ALL));
+  const samplesEvery = flags.sampleEvery ?? (training.heldOut === null ? 0 : training.settings.evalEvery);
+  const shown: Metric[] = [];
+  let lastSaved: number | null = training.startStep > 0 ? training.startStep : null;
+  let savedAt = started;
+  let best: ReturnType<Recorder['best']> = null;
+  let stopped: StoppedEvent['reason'] | null = null;
+
+  function log(metric: Metric): void {
+    run.appendMetrics([metric]);
+    shown.push(metric);
+  }
+
+  async function checkpoint(step: number): Promise<void> {
+    if (lastSaved === step) return;
+    await run.saveCheckpoint(step, encodeSafetensors(training.checkpoint({ optimizer: true })));
+    lastSaved = step;
+    savedAt = performance.now();
+  }
+
+  async function saveIfDue(step: number): Promise<void> {
+    const { saveEvery } = flags;
+    const isDue = saveEvery === undefined ? performance.now() - savedAt >= SAVE_EVERY_MS : step % saveEvery === 0;
+    if (!isDue || step === training.steps) return;
+    run.appendTiming({ step, seconds: (performance.now() - started) / 1000 });
+    const bytes = encodeSafetensors(training.checkpoint({ optimizer: true }));
+    const warning = await run.trySaveCheckpoint(step, bytes, step + (saveEvery ?? step - (lastSaved ?? 0)));
+    savedAt = performance.now();
+    if (warning !== null) progress.say(`warning ${warning.code}: ${warning.message}\n  → ${warning.remedy}`);
+    else lastSaved = step;
+  }
+
+  async function evaluated({ step, loss, best: isBest }: Extract<TrainEvent, { type: 'eval' }>): Promise<void> {
+    log({ type: 'eval', step, loss, bitsPerCharacter: training.bitsPerCharacter(loss) });
+    if (!isBest) return;
+    best = { step, loss, model: training.checkpoint() };
+    await run.saveBest(step, encodeSafetensors(best.model));
+  }
+
+  return {
+    async event(event) {
+      if (flags.json) result(JSON.stringify(event));
+      switch (event.type) {
+        case 'step': {
+          const { step, loss, learningRate, gradNorm } = event;
+          if (step % logEvery === 0) log({ type: 'step', step, loss, learningRate, gradNorm });
+          if (samplesEvery > 0 && step % samplesEvery === 0 && step < training.steps) {
+            const texts = training.peek(PEEK);
+            log({ type: 'sample', step, texts });
+            progress.say(`  step ${count(step)}: ${texts.map((text) => printable(text.slice(0, 120))).join(' · ')}`);
+          }
+          await saveIfDue(step);
+          break;
+        }
+        case 'eval':
+          await evaluated(event);
+          break;
+        case 'warning':
+          progress.say(`warning ${event.code}: ${event.message}\n  → ${event.remedy}`);
+          break;
+        case 'stopped':
+          stopped = event.reason;
+          break;
+        default:
+          event satisfies never;
+      }
+    },
+    checkpoint,
+    stopped: () => stopped,
+    best: () => best,
+    lastSaved: () => lastSaved,
+    curve() {
+      if (!process.stderr.isTTY) return [];
+      const curves = curvesOf(shown, CURVE.width);
+      return terminalCurve(curves.loss, CURVE.width, CURVE.height);
+    },
+    said(event) {
+      if (flags.json) result(JSON.stringify(event));
+    },
+  };
+}

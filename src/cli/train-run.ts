@@ -1,0 +1,181 @@
+/**
+ * The course of a training run on the command line: preflight, steps, saves, what is seen on the way, and the end, good or not.
+ * Invariant: whatever ends the run, what was finished is on disk first, and the last lines say where and how to go on.
+ */
+import { resolve } from 'node:path';
+import { EXIT, MicrogptError } from '../base/errors.js';
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import { encodeSafetensors } from '../checkpoint/safetensors.js';
+import type { Training } from '../engine/training.js';
+import { saveModel } from '../node/models.js';
+import { openRun, type Run } from '../node/runs.js';
+import { nodeThreads } from '../node/threads.js';
+import type { RunRecord } from '../report/record.js';
+import { tinyCorpusWarning } from '../train/guards.js';
+import { count, note, result, say, size } from './output.js';
+import { preflightLines } from './preflight.js';
+import { createProgress, type Progress, spent } from './progress.js';
+import { listenForSignals, type Signals } from './signals.js';
+import type { TrainFlags } from './train-flags.js';
+import { createRecorder, type Recorder } from './train-recorder.js';
+
+export interface RunPlan {
+  readonly name: string;
+  readonly about: string;
+  readonly dataPath: string;
+  readonly folder: string;
+  /** The open folder of a run that goes on; closed by whoever opened it. */
+  readonly resume: Run | null;
+  readonly flags: TrainFlags;
+}
+
+/** Trains to the end, to the first signal or to `--stop-after`; gives the exit code. Closes the training. */
+export async function runTraining(training: Training, plan: RunPlan): Promise<number> {
+  const { flags } = plan;
+  const run = plan.resume ?? (await openRun(plan.folder, createOptions(training, plan)));
+  for (const sentence of run.notes) note(sentence);
+  const threads = training.engine.backend === 'wasm' ? nodeThreads(flags.threads).count : 1;
+  const about = { ...plan, training, threads, output: flags.output, from: training.startStep };
+  for (const line of preflightLines(about)) say(line);
+  for (const sentence of notesOf(training)) note(sentence);
+  const progress = createProgress(process.stderr, () => performance.now(), { eta: flags.eta, timing: flags.timing === true });
+  const signals = listenForSignals(() => progress.say('finishing the step, then saving … (once more to leave at once)'));
+  const recorder = createRecorder({ run, training, flags, progress });
+  const started = performance.now();
+  try {
+    await follow(training, recorder, progress, signals, flags.stopAfter);
+    progress.end();
+    const took = spent(training.step() - training.startStep, (performance.now() - started) / 1000);
+    const step = training.step();
+    const isOver = recorder.stopped() !== 'aborted';
+    if (!isOver) return await leave(training, run, recorder, signals, plan, step);
+    await finish(training, run, recorder, plan, took);
+    return EXIT.ok;
+  } catch (error) {
+    progress.end();
+    await run.flush().catch(() => {});
+    throw withLastCheckpoint(error, recorder, plan.folder);
+  } finally {
+    signals.forget();
+    training.close();
+    if (plan.resume === null) await run.close();
+  }
+}
+
+function createOptions(training: Training, { name, dataPath, flags }: RunPlan): Parameters<typeof openRun>[1] {
+  const record: RunRecord = {
+    format: 'microgpt run',
+    version: 1,
+    name,
+    settings: training.settings,
+    config: training.config,
+    parameters: training.parameters,
+    data: { ...training.data, path: resolve(dataPath) },
+  };
+  return { create: { settings: record, replace: flags.overwrite ? 'anything' : 'finished' }, keep: flags.keep };
+}
+
+/** What the user did not ask and should know before the first step. */
+function notesOf(training: Training): string[] {
+  const { corpus, settings, data, leftOut, parameters } = training;
+  const notes = [...corpus.facts.notes];
+  if (leftOut.count > 0) {
+    notes.push(
+      `${count(leftOut.count)} conversation${leftOut.count === 1 ? ' has' : 's have'} no word of the assistant within the context of ` +
+        `${training.config.blockSize} tokens and teach${leftOut.count === 1 ? 'es' : ''} nothing (the first: ${leftOut.first.join(', ')})`,
+    );
+  }
+  if (corpus.facts.leftOut > 0) notes.push(`${count(corpus.facts.leftOut)} examples hold nothing and were left out`);
+  const tokens = settings.steps * settings.batchSize * Math.min(training.config.blockSize, corpus.facts.longest);
+  const warning = training.startStep === 0 ? tinyCorpusWarning(parameters, data.tokens, tokens) : null;
+  return warning === null ? notes : [...notes, `${warning.message}: ${warning.remedy}`];
+}
+
+const YIELD_MS = 50; // how often signals get a chance
+
+async function follow(
+  training: Training,
+  recorder: Recorder,
+  progress: Progress,
+  { signal }: Signals,
+  stopAfter: number | undefined,
+): Promise<void> {
+  const controller = new AbortController();
+  signal.addEventListener('abort', () => controller.abort());
+  if (stopAfter !== undefined && training.startStep >= stopAfter) controller.abort();
+  let paused = performance.now();
+  for await (const event of training.events({ signal: controller.signal })) {
+    progress.event(event);
+    await recorder.event(event);
+    if (event.type === 'step' && event.step === stopAfter) controller.abort();
+    if (performance.now() - paused < YIELD_MS) continue;
+    await new Promise((done) => setImmediate(done));
+    paused = performance.now();
+  }
+}
+
+/** Stopped before the end: everything that is needed to go on is saved. */
+async function leave(
+  training: Training,
+  run: Run,
+  recorder: Recorder,
+  signals: Signals,
+  { folder }: RunPlan,
+  step: number,
+): Promise<number> {
+  const code = signals.exitCode();
+  if (step === 0) {
+    say('stopped before the first step: nothing to save');
+    return code;
+  }
+  await recorder.checkpoint(step);
+  say(`saved step ${count(step)} of ${count(training.steps)} in ${run.folder}`);
+  say(`  go on:  microgpt train --resume ${folder}`);
+  say(`  try it: microgpt generate --model ${folder}`);
+  return code;
+}
+
+async function finish(
+  training: Training,
+  run: Run,
+  recorder: Recorder,
+  { folder, flags }: RunPlan,
+  took: string,
+): Promise<void> {
+  const step = training.step();
+  await recorder.checkpoint(step);
+  const best = recorder.best();
+  const last = training.checkpoint();
+  const model: Checkpoint = best === null || best.step === step ? last : best.model;
+  const bytes = encodeSafetensors(model);
+  await run.saveFinal(step, bytes);
+  recorder.said({ type: 'saved', path: `${folder}/model.safetensors`, step: best?.step ?? step });
+  for (const line of recorder.curve()) say(line);
+  if (recorder.stopped() === 'early') say(`ended early: no better result in ${training.settings.patience} looks at the held-out text`);
+  if (best !== null) {
+    const bits = training.bitsPerCharacter(best.loss);
+    const which = best.step === step ? 'the last step' : `step ${count(best.step)}, better than the last`;
+    say(`validation loss ${best.loss.toFixed(4)}, ${bits.toFixed(3)} bits per character (${which})`);
+  }
+  say(`saved ${folder}/model.safetensors (${size(bytes.length)}) after ${took}`);
+  if (flags.output !== undefined) {
+    const saved = await saveModel(flags.output, model);
+    say(`saved ${flags.output} (${size(saved)})`);
+  }
+  if (flags.json) return;
+  if (best !== null && best.step !== step) training.engine.restore({ ...training.engine.moments(), parameters: best.model.parameters });
+  for (const text of training.samples(flags.samples)) result(text);
+  const chats = training.corpus.tokenizer.roles !== null;
+  say(chats ? `talk to it: microgpt chat --model ${folder}` : `more of them: microgpt generate --model ${folder} --seed 1`);
+}
+
+/** An error in the middle says what is left of the run. */
+function withLastCheckpoint(error: unknown, recorder: Recorder, folder: string): unknown {
+  if (!(error instanceof MicrogptError) || recorder.lastSaved() === null) return error;
+  return new MicrogptError(
+    error.code,
+    error.message,
+    `${error.remedy}; step ${count(recorder.lastSaved() ?? 0)} is saved in ${folder}`,
+    { cause: error },
+  );
+}

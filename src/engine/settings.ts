@@ -1,0 +1,103 @@
+/**
+ * From a recipe and what the caller wants otherwise to the settings of one run.
+ * Refuses to know: texts and files. Invariant: what comes out is complete; the same input gives the same settings on any machine.
+ */
+import { MicrogptError } from '../base/errors.js';
+import type { CorpusFacts } from '../data/corpus.js';
+import type { ModelConfig } from '../model/config.js';
+import type { Recipe } from '../train/recipes.js';
+import { type Overrides, type RunSettings, type Settings, withOverrides } from '../train/settings.js';
+import { sizesFor } from '../train/sizes.js';
+import { DEFAULT_BACKEND } from './engine.js';
+import { requireNumber, requireSeed, requireWhole } from './options.js';
+import type { TrainingOptions } from './training.js';
+
+/** So many documents can be shuffled in memory as Python does; more are put in order by a keyed permutation. */
+export const MOST_SHUFFLED = 4_000_000;
+
+export function resolveSettings(recipe: Recipe, options: TrainingOptions, facts: CorpusFacts): RunSettings {
+  const { name, about: _, ...base } = recipe;
+  const seed = options.seed ?? 42;
+  requireSeed(seed);
+  const asked = withOverrides<Overrides<Settings>>(options.settings ?? {}, shorthands(options));
+  const sized = withOverrides<Settings>(base, name === 'standard' ? sizes(facts, options.seconds, asked) : undefined);
+  const settings = withOverrides(sized, asked);
+  const started = options.initFrom === undefined ? settings : { ...settings, model: modelOf(options.initFrom.config) };
+  const backend = options.backend ?? 'auto';
+  return {
+    ...started,
+    data: {
+      ...started.data,
+      format: facts.format,
+      order: facts.documents > MOST_SHUFFLED ? 'keyed' : started.data.order,
+    },
+    evalEvery: Math.min(started.evalEvery, started.steps),
+    recipe: name,
+    seed: String(seed),
+    backend: backend === 'auto' ? DEFAULT_BACKEND : backend,
+  };
+}
+
+function shorthands({ model, steps, batchSize, learningRate }: TrainingOptions): Overrides<Settings> {
+  return { model, steps, batchSize, adam: { learningRate } };
+}
+
+/** Sizes by the text; where the steps are given, a tenth of them lies between two looks at the held-out text. */
+function sizes(facts: CorpusFacts, seconds: number | undefined, asked: Overrides<Settings>): Overrides<Settings> {
+  const { documents, heldOut, tokens, longest, format } = facts;
+  const found = sizesFor({ format, documents: documents - heldOut, tokens, longest }, seconds ?? null);
+  const { nEmbd, nHead, nLayer, blockSize, batchSize, learningRate, weightDecay } = found;
+  const width = asked.model?.nEmbd ?? nEmbd;
+  const steps = asked.steps ?? found.steps;
+  return {
+    // A width of one's own keeps heads of the usual size where that works out.
+    model: {
+      nEmbd: width,
+      nHead: width % nHead === 0 ? Math.max(1, Math.round((nHead * width) / nEmbd)) : 1,
+      nLayer,
+      blockSize,
+    },
+    batchSize,
+    steps,
+    warmup: Math.min(100, Math.floor(steps / 10)),
+    evalEvery: Math.max(1, Math.ceil(steps / 10)),
+    adam: { learningRate, weightDecay },
+  };
+}
+
+function modelOf({ vocabSize: _, ...model }: ModelConfig): Settings['model'] {
+  return model;
+}
+
+/** @throws MG_OPTION_VALUE for a setting out of range, whoever it came from. */
+export function requireSettings(settings: RunSettings): void {
+  const { adam, data } = settings;
+  requireWhole('steps', settings.steps, 1);
+  requireWhole('batchSize', settings.batchSize, 1);
+  requireWhole('accumulate', settings.accumulate, 1);
+  requireWhole('warmup', settings.warmup, 0);
+  requireWhole('evalEvery', settings.evalEvery, 0);
+  requireWhole('patience', settings.patience, 0);
+  requireNumber('learningRate', adam.learningRate, 0, true);
+  requireNumber('eps', adam.eps, 0, true);
+  requireNumber('weightDecay', adam.weightDecay, 0);
+  requireNumber('clip', settings.clip, 0);
+  requireNumber('temperature', settings.temperature, 0);
+  for (const [name, value] of [
+    ['beta1', adam.beta1],
+    ['beta2', adam.beta2],
+    ['dropout', settings.dropout],
+    ['floor', settings.floor],
+    ['validation', data.validation],
+  ] as const) {
+    const most = name === 'floor' ? 1 : 0.9999999;
+    requireNumber(name, value, 0);
+    if (value > most) {
+      throw new MicrogptError(
+        'MG_OPTION_VALUE',
+        `${name} is ${value}, expected a share below 1`,
+        `give a smaller ${name}`,
+      );
+    }
+  }
+}
