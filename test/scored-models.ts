@@ -1,7 +1,8 @@
 // Models for the tests of scoring: the canonical one, and small random ones of any shape.
+
+import { createPythonRandom } from '../src/base/python-random.js';
 import type { Checkpoint } from '../src/checkpoint/checkpoint.js';
 import { decodeModel } from '../src/checkpoint/decode.js';
-import { createPythonRandom } from '../src/base/python-random.js';
 import { type ModelConfig, modelConfig } from '../src/model/config.js';
 import { initialParameters, parameterTable } from '../src/model/parameters.js';
 import type { Tokenizer } from '../src/tokenizer/tokenizer.js';

@@ -25,7 +25,11 @@ export interface Inspection {
 }
 
 /** @throws MG_TRAIN_BACKEND on the value backend, MG_GEN_NONFINITE when the model is damaged. */
-export function inspect(model: Checkpoint, prompt: string, { top = 5, backend = 'auto' }: InspectOptions = {}): Inspection {
+export function inspect(
+  model: Checkpoint,
+  prompt: string,
+  { top = 5, backend = 'auto' }: InspectOptions = {},
+): Inspection {
   requireWhole('top', top, 1);
   const { config, tokenizer } = model;
   const { blockSize, vocabSize } = config;

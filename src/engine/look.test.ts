@@ -7,34 +7,44 @@ import { createCompleter } from './completer.js';
 import { createEngine } from './engine.js';
 import { inspect } from './inspect.js';
 
-test.each(['reference', 'wasm'] as const)('a look shows the logits that decoding computes, and attention that sums to 1 (%s)', (name) => {
-  const model = randomModel(createByteTokenizer(), { blockSize: 16 });
-  const engine = createEngine(name, model.config, model.parameters);
-  for (const T of [1, 3, 16, 3]) {
-    const tokens = Array.from({ length: T }, (_, i) => 97 + ((i * 5) % 11));
-    const { logits, attention, length } = engine.look(tokens);
-    const decoder = engine.decoder(1);
-    const decoded = decoder.read(tokens, new Array(T).fill(0));
-    logits.forEach((logit, i) => {
-      expect(logit).toBeCloseTo(decoded[i], 4);
-    });
-    decoder.close();
-    expect([length, attention.length]).toEqual([T, 2]);
-    for (const layer of attention) {
-      expect(layer.length).toBe(2 * T * T);
-      for (let row = 0; row < 2 * T; row++) {
-        const [seen, hidden] = [layer.slice(row * T, row * T + (row % T) + 1), layer.slice(row * T + (row % T) + 1, (row + 1) * T)];
-        expect(seen.reduce((a, b) => a + b, 0)).toBeCloseTo(1, 5);
-        expect(hidden.every((p) => p === 0)).toBe(true);
+test.each(['reference', 'wasm'] as const)(
+  'a look shows the logits that decoding computes, and attention that sums to 1 (%s)',
+  (name) => {
+    const model = randomModel(createByteTokenizer(), { blockSize: 16 });
+    const engine = createEngine(name, model.config, model.parameters);
+    for (const T of [1, 3, 16, 3]) {
+      const tokens = Array.from({ length: T }, (_, i) => 97 + ((i * 5) % 11));
+      const { logits, attention, length } = engine.look(tokens);
+      const decoder = engine.decoder(1);
+      const decoded = decoder.read(tokens, new Array(T).fill(0));
+      logits.forEach((logit, i) => {
+        expect(logit).toBeCloseTo(decoded[i], 4);
+      });
+      decoder.close();
+      expect([length, attention.length]).toEqual([T, 2]);
+      for (const layer of attention) {
+        expect(layer.length).toBe(2 * T * T);
+        for (let row = 0; row < 2 * T; row++) {
+          const [seen, hidden] = [
+            layer.slice(row * T, row * T + (row % T) + 1),
+            layer.slice(row * T + (row % T) + 1, (row + 1) * T),
+          ];
+          expect(seen.reduce((a, b) => a + b, 0)).toBeCloseTo(1, 5);
+          expect(hidden.every((p) => p === 0)).toBe(true);
+        }
       }
     }
-  }
-  engine.close();
-});
+    engine.close();
+  },
+);
 
 test('looking while training changes nothing of it', () => {
   const { config, tokenizer, parameters } = canonicalModel();
-  const batches = sequentialBatches(encodeDocuments(['anna', 'bob', 'christopher'], tokenizer, 'test'), 2, config.blockSize);
+  const batches = sequentialBatches(
+    encodeDocuments(['anna', 'bob', 'christopher'], tokenizer, 'test'),
+    2,
+    config.blockSize,
+  );
   const run = (looks: boolean) => {
     const engine = createEngine('wasm', config, parameters);
     const losses = Array.from({ length: 6 }, (_, step) => {
@@ -74,7 +84,22 @@ test('a completer answers by the text alone, and reads only what changed', () =>
     one.close();
     return answer;
   };
-  const typed = ['', 'a', 'an', 'ann', 'ann', 'an', 'anx', 'bnx', '', 'christopher', 'christophe', 'abcdefghijklmnopqrstuvwxyz', 'abcdefghijklmnopqrstuvwxy', 'an'];
+  const typed = [
+    '',
+    'a',
+    'an',
+    'ann',
+    'ann',
+    'an',
+    'anx',
+    'bnx',
+    '',
+    'christopher',
+    'christophe',
+    'abcdefghijklmnopqrstuvwxyz',
+    'abcdefghijklmnopqrstuvwxy',
+    'an',
+  ];
   for (const text of typed) expect(completer.complete(text), text).toEqual(fresh(text));
   let before = completer.reads();
   for (const text of ['an', 'ann', 'anna', 'anna']) completer.complete(text);

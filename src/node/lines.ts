@@ -74,7 +74,11 @@ async function openToRead(path: string): Promise<FileHandle> {
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : '';
     if (code === 'ENOENT' || code === 'ENOTDIR') {
-      throw new MicrogptError('MG_FILE_MISSING', `there is no file ${path}`, 'give a text file, or - for standard input');
+      throw new MicrogptError(
+        'MG_FILE_MISSING',
+        `there is no file ${path}`,
+        'give a text file, or - for standard input',
+      );
     }
     throw new MicrogptError('MG_FILE_READ', `cannot read ${path}: ${plainReason(error)}`, 'check its permissions');
   }

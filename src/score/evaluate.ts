@@ -12,7 +12,7 @@ import { encodeText, type ScoreShape, WHICH_CHARACTER } from './text.js';
 export interface Evaluation {
   /** Tokens that were predicted. */
   readonly tokens: number;
-  /** Characters, or bytes of a stream of bytes; the end of each document counts as one. */
+  /** Unicode code points among them; the ends of documents are none. */
   readonly characters: number;
   /** Mean surprise of a token, nats. */
   readonly loss: number;
@@ -51,7 +51,7 @@ export function evaluateTexts(
       const unknown = unknownBefore[sequence]?.[next] ?? 0;
       if (unknown > 0) tally.addUnknown(unknown, largestSurprise(logits, at, vocabSize) + WHICH_CHARACTER);
     });
-    for (const { characters } of encoded) tally.characters += characters.length + 1;
+    for (const { characters } of encoded) tally.characters += characters.length;
   }
   return tally.result();
 }
@@ -60,13 +60,17 @@ export function evaluateTexts(
 export function evaluateStream(
   reader: Reader,
   tokens: ArrayLike<number>,
-  { blockSize, vocabSize }: Pick<ScoreShape, 'blockSize' | 'vocabSize'>,
+  { blockSize, vocabSize, tokenizer }: ScoreShape,
 ): Evaluation {
   const tally = createTally(vocabSize);
   readSequences(reader, [tokens], { blockSize, vocabSize, bosFirst: false }, (_sequence, next, logits, at) => {
-    tally.add(logits, at, tokens[next]);
+    const token = tokens[next];
+    tally.add(logits, at, token);
+    // The bytes 10xxxxxx go on with a character that has begun.
+    if (tokenizer.kind === 'byte' ? token < 256 && (token & 0xc0) !== 0x80 : tokenizer.pieces[token] !== null) {
+      tally.characters++;
+    }
   });
-  tally.characters = Math.max(0, tokens.length - 1);
   return tally.result();
 }
 

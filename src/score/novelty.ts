@@ -77,9 +77,7 @@ export function novelty(samples: readonly string[], training: readonly string[])
   return { ...numbers, ...judge(numbers) };
 }
 
-function judge(
-  numbers: Omit<NoveltyReport, 'verdict' | 'sentences'>,
-): Pick<NoveltyReport, 'verdict' | 'sentences'> {
+function judge(numbers: Omit<NoveltyReport, 'verdict' | 'sentences'>): Pick<NoveltyReport, 'verdict' | 'sentences'> {
   const { samples, distinct, exact, near, longestRun, medianCopiedShare, medianLength } = numbers;
   const share = exact / Math.max(1, samples);
   const verdict =

@@ -16,7 +16,7 @@ export interface SanityOptions {
   /** How many of the likeliest tokens to list. */
   readonly top: number;
   /** Bytes that are not printable as \xHH instead of a dot. */
-  readonly escape?: boolean | undefined;
+  readonly escapeBytes?: boolean | undefined;
 }
 
 /** `count` places drawn at random: what is expected there, what the model says, and how often it was right. */
@@ -24,7 +24,7 @@ export function sanityNextFromData(
   bytes: Uint8Array,
   predict: Predict,
   count: number,
-  { context, top, escape = false, seed }: SanityOptions & { readonly seed: number | bigint },
+  { context, top, escapeBytes = false, seed }: SanityOptions & { readonly seed: number | bigint },
 ): string {
   if (bytes.length < context + 1) throw tooSmall(`${bytes.length} bytes, ${context} of context and one to predict`);
   const random = createXorshift64Star(BigInt.asUintN(64, BigInt(seed)) ^ XORSHIFT_STREAMS.sanity);
@@ -36,9 +36,9 @@ export function sanityNextFromData(
     if (found.top === found.expected) right++;
     out +=
       `\n[sanity ${i + 1}/${count}] start=${start} ctx_len=${context}\n` +
-      `  expected next: ${token(found.expected, escape)}\n` +
-      `  pred top1:    ${token(found.top, escape)}\n` +
-      topNext(found.logits, top, escape);
+      `  expected next: ${token(found.expected, escapeBytes)}\n` +
+      `  pred top1:    ${token(found.top, escapeBytes)}\n` +
+      topNext(found.logits, top, escapeBytes);
   }
   return `${out}\nSanity top1 accuracy: ${right}/${count} = ${sixDigits(right / Math.max(1, count))}\n`;
 }
@@ -48,20 +48,22 @@ export function sanityNextAtOffset(
   bytes: Uint8Array,
   predict: Predict,
   offset: number,
-  { context, top, escape = false, preview }: SanityOptions & { readonly preview: number },
+  { context, top, escapeBytes = false, preview }: SanityOptions & { readonly preview: number },
 ): string {
   if (offset + context >= bytes.length) {
     throw tooSmall(`need bytes[${offset}..${offset + context}] but dataset has ${bytes.length} bytes`);
   }
   const { expected, top: best, logits } = prediction(bytes, offset, context, predict);
   const shown = Math.min(context, preview);
-  const text = Array.from(bytes.subarray(offset + context - shown, offset + context), (b) => display(b, escape)).join('');
+  const text = Array.from(bytes.subarray(offset + context - shown, offset + context), (b) =>
+    display(b, escapeBytes),
+  ).join('');
   return (
     `\n[sanity offset] offset=${offset} ctx_len=${context} (predicts byte @ ${offset + context})\n` +
     `  context preview: "${shown < context ? '...' : ''}${text}"\n` +
-    `  expected next: ${token(expected, escape)}\n` +
-    `  pred top1:    ${token(best, escape)}  ${best === expected ? '[OK]' : '[MISMATCH]'}\n` +
-    topNext(logits, top, escape)
+    `  expected next: ${token(expected, escapeBytes)}\n` +
+    `  pred top1:    ${token(best, escapeBytes)}  ${best === expected ? '[OK]' : '[MISMATCH]'}\n` +
+    topNext(logits, top, escapeBytes)
   );
 }
 
@@ -71,23 +73,23 @@ function prediction(bytes: Uint8Array, start: number, context: number, predict: 
 }
 
 /** The list of the likeliest next tokens, without temperature. */
-export function topNext(logits: ArrayLike<number>, count: number, escape: boolean): string {
+export function topNext(logits: ArrayLike<number>, count: number, escaped: boolean): string {
   if (count === 0) return '';
   const lines = likeliest(logits, 0, logits.length, count).map(
-    ({ id, probability }, i) => `  ${i + 1}) id=${id}  p=${sixDigits(probability)}  tok='${display(id, escape)}'\n`,
+    ({ id, probability }, i) => `  ${i + 1}) id=${id}  p=${sixDigits(probability)}  tok='${display(id, escaped)}'\n`,
   );
   return `\nTop-${lines.length} next tokens (after temperature, before sampling):\n${lines.join('')}`;
 }
 
-const token = (id: number, escape: boolean) => `id=${id} tok='${display(id, escape)}'`;
+const token = (id: number, escaped: boolean) => `id=${id} tok='${display(id, escaped)}'`;
 
 /** A byte as that program shows it: line ends and tabs as two characters, what is not printable as a dot or as \xHH. */
-export function display(byte: number, escape: boolean): string {
+export function display(byte: number, escaped: boolean): string {
   if (byte === 10) return '\\n';
   if (byte === 13) return '\\r';
   if (byte === 9) return '\\t';
   if (byte >= 32 && byte <= 126) return String.fromCharCode(byte);
-  return escape ? `\\x${byte.toString(16).toUpperCase().padStart(2, '0')}` : '.';
+  return escaped ? `\\x${byte.toString(16).toUpperCase().padStart(2, '0')}` : '.';
 }
 
 /** A number as C++ prints it: six digits, no zeros at the end, an exponent of two digits for what is very small or large. */

@@ -1,8 +1,8 @@
 /**
  * Text as the model reads it, and how surprising each of its characters is.
  *
- * A text stands between two boundaries: BOS, or a newline for tokenizers that have no BOS. The second one, the end, counts as one
- * character more, as the newline at the end of a line in a file does. So bits per character = all bits / (characters + 1).
+ * A text stands between two boundaries: BOS, or a newline for tokenizers that have no BOS. The second one, the end, is an event too: its
+ * surprise counts. Bits per character = all bits / characters, as in training; an empty text counts as one character.
  * A character is a Unicode code point; with bytes as tokens, its surprise is the sum over its bytes.
  * A character that the model does not know has no probability. It counts as the least likely token there, plus log2(1,112,064) = 20.1
  * bits to say which of Unicode's characters it is: always more than any character that the model knows. The model does not read it.
@@ -120,7 +120,7 @@ function textScore(
   return {
     text,
     bits,
-    bitsPerCharacter: bits / (characters.length + 1),
+    bitsPerCharacter: bits / Math.max(1, characters.length),
     logProbability: -sum,
     endBits: end / NATS_PER_BIT,
     unknown,

@@ -1,0 +1,117 @@
+/**
+ * microgpt novelty: does a model repeat what it was trained on?
+ */
+import type { Command } from 'commander';
+import { MicrogptError } from '../base/errors.js';
+import { generate } from '../engine/text.js';
+import { readDocuments } from '../node/corpora.js';
+import { lineBatches } from '../node/lines.js';
+import { MOST_SAMPLE_UNITS } from '../score/copied-runs.js';
+import { novelty } from '../score/novelty.js';
+import { addModelFlags, type ModelFlags, openModel } from './generate.js';
+import { trainingText } from './held-out.js';
+import { count, printable, result, say } from './output.js';
+import { decimal, path, seed, whole } from './values.js';
+
+interface NoveltyFlags extends ModelFlags {
+  readonly data?: string;
+  readonly samplesFrom?: string;
+  readonly samples: number;
+  readonly temperature: number;
+  readonly seed?: bigint;
+  readonly json?: boolean;
+}
+
+export function addNovelty(program: Command): void {
+  const command = program
+    .command('novelty')
+    .summary('say whether a model repeats its training text')
+    .description(
+      'Compares samples with the lines of the training text: how many are there word for word, how many nearly (one edit away, or two from ' +
+        '10 characters on), and how long a run of characters is copied.',
+    );
+  addModelFlags(command)
+    .option('--data <file>', 'the training text (default: that of the run that made the model)', path('--data'))
+    .option('--samples-from <file>', 'samples made before, one per line; - for standard input', path('--samples-from'))
+    .option('-n, --samples <n>', 'how many samples to make', whole('--samples', 1, 100_000), 1000)
+    .option('-t, --temperature <x>', 'how freely to make them', decimal('--temperature', 0, 100), 0.5)
+    .option('--seed <n>', 'another seed, other samples (default: 42)', seed('--seed'))
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  microgpt novelty --data names.txt
+  microgpt generate -n 500 | microgpt novelty --samples-from - --data names.txt`,
+    )
+    .action((flags: NoveltyFlags) => printNovelty(flags));
+}
+
+async function printNovelty(flags: NoveltyFlags): Promise<void> {
+  const { samples, data } = await gather(flags);
+  const units = samples.reduce((sum, sample) => sum + sample.length, 0);
+  if (samples.length === 0 || units > MOST_SAMPLE_UNITS) {
+    throw new MicrogptError(
+      samples.length === 0 ? 'MG_DATA_EMPTY' : 'MG_FILE_SIZE',
+      samples.length === 0
+        ? 'there are no samples'
+        : `the samples have ${count(units)} characters in all, at most ${count(MOST_SAMPLE_UNITS)} are compared`,
+      samples.length === 0 ? 'give at least one line' : 'compare fewer samples at a time',
+    );
+  }
+  const report = novelty(samples, await readDocuments(data));
+  if (flags.json) {
+    result(JSON.stringify({ data, ...report }));
+    return;
+  }
+  const rows: [string, string][] = [
+    ['samples', `${count(report.samples)}, of which ${count(report.distinct)} distinct`],
+    ['training text', `${count(report.trainingLines)} different lines in ${data}`],
+    ['word for word', share(report.exact, report.samples)],
+    ['nearly', share(report.near, report.samples)],
+    [
+      '',
+      `for comparison: ${(100 * report.nearAmongTraining).toFixed(1)}% of training lines have another one that near`,
+    ],
+    ['longest copy', `${count(report.longestRun.length)} characters: ${cut(report.longestRun.text)}`],
+    ['', `the median sample is ${(100 * report.medianCopiedShare).toFixed(1)}% one copied run`],
+    ['new', report.newExamples.map(cut).join(', ') || 'none'],
+  ];
+  for (const [name, value] of rows) result(`${name.padEnd(15)}${value}`);
+  result('');
+  for (const sentence of report.sentences) result(sentence);
+}
+
+async function gather(flags: NoveltyFlags): Promise<{ readonly samples: string[]; readonly data: string }> {
+  if (flags.samplesFrom !== undefined && flags.data !== undefined) {
+    return { samples: await readSamples(flags.samplesFrom), data: flags.data };
+  }
+  const { checkpoint, path: modelPath } = await openModel(flags);
+  const data = flags.data ?? (await dataOf(checkpoint, modelPath));
+  if (flags.samplesFrom !== undefined) return { samples: await readSamples(flags.samplesFrom), data };
+  say(`making ${count(flags.samples)} samples …`);
+  const { samples, temperature, seed } = flags;
+  const made = generate(checkpoint, { samples, temperature, seed });
+  return { samples: made.map((sample) => sample.trim()), data };
+}
+
+async function dataOf(checkpoint: Parameters<typeof trainingText>[0], modelPath: string): Promise<string> {
+  const found = await trainingText(checkpoint, modelPath);
+  if ('path' in found) return found.path;
+  throw new MicrogptError(
+    'MG_CLI_USAGE',
+    `there is no training text to compare with: ${found.why}`,
+    'name it with --data FILE',
+  );
+}
+
+async function readSamples(file: string): Promise<string[]> {
+  const samples: string[] = [];
+  for await (const lines of lineBatches(file))
+    samples.push(...lines.map((line) => line.trim()).filter((line) => line !== ''));
+  return samples;
+}
+
+const share = (n: number, of: number) => `${count(n)} of ${count(of)} (${((100 * n) / of).toFixed(1)}%)`;
+const cut = (text: string) =>
+  printable(JSON.stringify([...text].length > 60 ? `${[...text].slice(0, 59).join('')}…` : text));
