@@ -9,7 +9,9 @@ import type { Tokenizer } from '../src/tokenizer/tokenizer.js';
 import { goldenText } from './golden.js';
 
 export const canonicalModel = (): Checkpoint =>
-  decodeModel(new TextEncoder().encode(goldenText('canonical/model_seed0_format.json')), 'canonical').checkpoint;
+  decodeModel(new TextEncoder().encode(goldenText('canonical/model_seed0_format.json')), 'canonical', {
+    activation: 'relu',
+  }).checkpoint;
 
 /** Weights large enough that the model has opinions. */
 export function randomModel(tokenizer: Tokenizer, sizes: Partial<ModelConfig> = {}, seed = 1): Checkpoint {

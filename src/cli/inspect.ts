@@ -60,7 +60,7 @@ function asText({ tokens, next, look }: Inspection, heads: number, width: number
     const cells = next[t].map((one) => `${name(one.text)} ${percent(one.probability)}`);
     lines.push(...wrap(`${String(t).padStart(3)} ${name(text).padEnd(5)} `, cells, width));
   }
-  lines.push('', 'attention: each row is a token, and how it shares its attention among itself and the tokens before');
+  lines.push('', 'attention: each row is a token, and how it looks at itself and the tokens before');
   lines.push('· below 5%  ░ from 5%  ▒ from 25%  ▓ from 50%  █ from 75%', '');
   const size = tokens.length * tokens.length;
   const maps = look.attention.flatMap((layer, l) =>
@@ -88,7 +88,7 @@ function wrap(label: string, cells: readonly string[], width: number): string[] 
   const lines: string[] = [];
   let line = label;
   for (const cell of cells) {
-    if (line.length > label.length && line.length + cell.length + 2 > width) {
+    if (line.length > label.length && line.length + cell.length > width) {
       lines.push(line.trimEnd());
       line = ' '.repeat(label.length);
     }

@@ -27,8 +27,8 @@ export function addNovelty(program: Command): void {
     .command('novelty')
     .summary('say whether a model repeats its training text')
     .description(
-      'Compares samples with the lines of the training text: how many are there word for word, how many nearly (one edit away, or two from ' +
-        '10 characters on), and how long a run of characters is copied.',
+      'Compares samples with the lines of the training text: how many are there word for word, how many nearly (one ' +
+        'edit away, two where they have 10 characters or more), and how long a run of characters is copied.',
     );
   addModelFlags(command)
     .option('--data <file>', 'the training text (default: that of the run that made the model)', path('--data'))
@@ -74,7 +74,7 @@ async function printNovelty(flags: NoveltyFlags): Promise<void> {
       `for comparison: ${(100 * report.nearAmongTraining).toFixed(1)}% of training lines have another one that near`,
     ],
     ['longest copy', `${count(report.longestRun.length)} characters: ${cut(report.longestRun.text)}`],
-    ['', `the median sample is ${(100 * report.medianCopiedShare).toFixed(1)}% one copied run`],
+    ['', `half of the samples are at least ${(100 * report.medianCopiedShare).toFixed(1)}% one copied run`],
     ['new', report.newExamples.map(cut).join(', ') || 'none'],
   ];
   for (const [name, value] of rows) result(`${name.padEnd(15)}${value}`);

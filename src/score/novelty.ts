@@ -99,7 +99,7 @@ function judge(numbers: Omit<NoveltyReport, 'verdict' | 'sentences'>): Pick<Nove
     `Of ${count(samples)} samples, ${count(exact)} (${percent(share)}) are lines of the training text, word for word, and ` +
       `${count(near)} (${percent(near / Math.max(1, samples))}) are one or two edits away from one.`,
     `For comparison: ${percent(numbers.nearAmongTraining)} of the training lines have another training line that near.`,
-    `The longest copied run has ${count(longestRun.length)} characters; the median sample is ${percent(medianCopiedShare)} one copied run.`,
+    `The longest copied run has ${count(longestRun.length)} characters; half of the samples are at least ${percent(medianCopiedShare)} one copied run.`,
     `${count(distinct)} of the samples are distinct${distinct < samples / 2 ? ': the model repeats itself, try a higher temperature' : ''}.`,
   ];
   return { verdict, sentences };

@@ -41,7 +41,7 @@ test('random contexts: its places, its words', () => {
   expect(contexts.every((context) => context.length === 64)).toBe(true);
   expect(text.startsWith('\n[sanity 1/5] start=370 ctx_len=64\n  expected next: id=')).toBe(true);
   expect(text).toContain(
-    "  pred top1:    id=97 tok='a'\n\nTop-2 next tokens (after temperature, before sampling):\n  1) id=97  p=0.0713583  tok='a'\n",
+    "  pred top1:    id=97 tok='a'\n\nTop-2 next tokens (after temperature, before sampling):\n  1) id=97  p=0.071358  tok='a'\n",
   );
   const right = [370, 10134, 4004, 18324, 10931].filter((start) => bytes[start + 64] === 97).length;
   expect(text.endsWith(`\n\nSanity top1 accuracy: ${right}/5 = ${right / 5}\n`)).toBe(true);

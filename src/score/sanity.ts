@@ -4,6 +4,7 @@
  * Refuses to know: where logits and bytes come from. Invariant: same bytes, same seed, same logits → the characters that it prints.
  */
 import { MicrogptError } from '../base/errors.js';
+import { exp } from '../base/math.js';
 import { createXorshift64Star, XORSHIFT_STREAMS } from '../base/xorshift.js';
 import { likeliest } from './surprise.js';
 
@@ -75,10 +76,23 @@ function prediction(bytes: Uint8Array, start: number, context: number, predict: 
 /** The list of the likeliest next tokens, without temperature. */
 export function topNext(logits: ArrayLike<number>, count: number, escaped: boolean): string {
   if (count === 0) return '';
+  const probability = softmax32(logits);
   const lines = likeliest(logits, 0, logits.length, count).map(
-    ({ id, probability }, i) => `  ${i + 1}) id=${id}  p=${sixDigits(probability)}  tok='${display(id, escaped)}'\n`,
+    ({ id }, i) => `  ${i + 1}) id=${id}  p=${sixDigits(probability[id])}  tok='${display(id, escaped)}'\n`,
   );
   return `\nTop-${lines.length} next tokens (after temperature, before sampling):\n${lines.join('')}`;
+}
+
+/** As that program computes it: in f32, summed in the order of the ids. It shows in the sixth digit. */
+function softmax32(logits: ArrayLike<number>): Float32Array {
+  const weights = Float32Array.from(logits);
+  const largest = weights.reduce((a, b) => Math.max(a, b));
+  let sum = 0;
+  for (let i = 0; i < weights.length; i++) {
+    weights[i] = exp(Math.fround(weights[i] - largest));
+    sum = Math.fround(sum + weights[i]);
+  }
+  return weights.map((weight) => weight / sum);
 }
 
 const token = (id: number, escaped: boolean) => `id=${id} tok='${display(id, escaped)}'`;
