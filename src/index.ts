@@ -34,10 +34,27 @@ export { fileOrder, keyedOrder, type Order, pythonOrder } from './data/order.js'
 export { type Validation, validationBatches } from './data/validation.js';
 export { BACKENDS, type BackendName, type Threads } from './engine/engine.js';
 export { type TrainingMemory, trainingMemory } from './engine/memory.js';
+export { type Completer, type Continuation, createCompleter } from './engine/completer.js';
+export { type InspectOptions, type Inspection, inspect } from './engine/inspect.js';
+export type { Look } from './engine/look.js';
+export {
+  type CandidateScore,
+  createScorer,
+  evaluate,
+  type Scorer,
+  type ScoreOptions,
+  score,
+  scoreCandidates,
+} from './engine/score.js';
 export { type GenerateOptions, generate } from './engine/text.js';
 export { createTraining, type Training, type TrainingOptions, trainModel } from './engine/training.js';
 export { type ModelConfig, modelConfig } from './model/config.js';
 export { type Parameter, type ParameterTable, parameterTable } from './model/parameters.js';
+export type { Evaluation } from './score/evaluate.js';
+export { type NoveltyReport, novelty } from './score/novelty.js';
+export type { Calibration } from './score/percentiles.js';
+export type { NextToken } from './score/surprise.js';
+export type { CharacterScore, TextScore } from './score/text.js';
 export { createByteTokenizer } from './tokenizer/byte.js';
 export { charTokenizerFrom, createCharTokenizer } from './tokenizer/char.js';
 export type { RoleTokens, TextStream, Tokenizer } from './tokenizer/tokenizer.js';

@@ -7,9 +7,13 @@ import { EXIT, MicrogptError } from '../base/errors.js';
 import { addBench } from './bench.js';
 import { addConvert } from './convert.js';
 import { addData } from './data.js';
+import { addEval } from './eval.js';
 import { addGenerate } from './generate.js';
 import { addInfo } from './info.js';
+import { addInspect } from './inspect.js';
+import { addNovelty } from './novelty.js';
 import { complain, say } from './output.js';
+import { addScore } from './score.js';
 import { addTrain } from './train.js';
 
 export async function main(argv: readonly string[]): Promise<number> {
@@ -55,6 +59,10 @@ function createProgram(exit: (code: number) => void): Command {
     .addHelpText('after', '\nStart here:\n  microgpt train names\n  microgpt generate');
   addTrain(program, exit);
   addGenerate(program);
+  addScore(program, exit);
+  addEval(program);
+  addNovelty(program);
+  addInspect(program);
   addInfo(program);
   addConvert(program);
   addData(program);
