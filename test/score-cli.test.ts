@@ -227,6 +227,10 @@ test('novelty says what is copied, of samples that are given and of its own', as
   expect(stdout).toMatch(/new {12}"qqqqqqqq"\n\nThe model mostly repeats its training text/);
   const json = JSON.parse((await microgpt([...args, '--json'], { cwd })).stdout);
   expect(json).toMatchObject({ samples: 10, exact: 9, verdict: 'mostly', data: 'names.txt' });
+  writeFileSync(join(cwd, 'prose.txt'), 'It was a dark\n and stormy\tnight; the rain\nfell in torrents.\n');
+  const prose = ['novelty', '--data', 'prose.txt', '--format', 'text', '--samples-from', '-', '--json'];
+  const runs = await piped(prose, cwd, 'a dark and stormy  night; the\nall else is new\n');
+  expect(JSON.parse(runs.stdout)).toMatchObject({ exact: 1, longestRun: { text: 'a dark and stormy night; the' } });
   const own = await microgpt(['novelty', '--data', 'names.txt', ...MODEL, '-n', '60', '--json'], { cwd });
   expect(JSON.parse(own.stdout).samples).toBe(60);
   const unknown = await microgpt(['novelty', ...MODEL], { cwd });

@@ -85,6 +85,12 @@ test('the verdict: copies, copies with a change, passages, new text', () => {
   const prose = 'the quick brown fox jumps over the lazy dog and runs away from here';
   expect(novelty([`well, ${prose.slice(3, 60)}!`], [prose]).verdict).toBe('passages');
   expect(novelty([prose.split(' ').sort().join(' ')], [prose]).verdict).toBe('new');
+  const inside = novelty([prose.slice(5, 40), 'nothing of it'], [prose], { whole: true });
+  expect([inside.verdict, inside.exact, inside.sentences[1]]).toEqual([
+    'mostly',
+    1,
+    'Of 2 samples, 1 (50.0%) stand in the training text word for word.',
+  ]);
   expect(novelty(['aa', 'aa', 'aa', 'aa', 'ab'], training).sentences.at(-1)).toMatch(/repeats itself/);
   expect(novelty([], training).exact).toBe(0);
   // Names that differ in one letter are common: the report says how common.

@@ -11,7 +11,7 @@ export interface NoveltyReport {
   readonly distinct: number;
   /** Different lines of the training text. */
   readonly trainingLines: number;
-  /** Samples that are a line of the training text. */
+  /** Samples that are a line of the training text, or anywhere in it where it is prose. */
   readonly exact: number;
   /** Samples that are no line of it, but one or two edits away from one. */
   readonly near: number;
@@ -34,7 +34,12 @@ const EXAMPLES = 5;
 /** A sample from this length on that is one copied run for the most part is a copied passage. */
 const PASSAGE = 30;
 
-export function novelty(samples: readonly string[], training: readonly string[]): NoveltyReport {
+/** `whole`: the training text is prose rather than a list of lines, and whatever stands anywhere in it is a copy. */
+export function novelty(
+  samples: readonly string[],
+  training: readonly string[],
+  { whole = false }: { readonly whole?: boolean | undefined } = {},
+): NoveltyReport {
   const index = createNearIndex(training);
   const distinct = new Set(samples);
   const runs = createCopiedRuns(samples);
@@ -42,19 +47,19 @@ export function novelty(samples: readonly string[], training: readonly string[])
   for (const line of lines) runs.add(line);
   const longest = runs.longest();
 
+  const lengths = samples.map((sample) => [...sample].length);
   let [exact, near] = [0, 0];
   const fresh = new Set<string>();
-  for (const sample of samples) {
-    if (index.has(sample)) exact++;
+  samples.forEach((sample, i) => {
+    if (index.has(sample) || (whole && longest[i].length === lengths[i])) exact++;
     else if (index.nearest(sample) !== null) near++;
     else fresh.add(sample);
-  }
+  });
   // Evenly spread over the text, so that a sorted one is not judged by its A.
   const every = Math.max(1, Math.floor(lines.length / COMPARED_TRAINING_LINES));
   const compared = lines.filter((line, i) => i % every === 0 && [...line].length <= LONGEST_COMPARED);
   const neighbours = compared.filter((line) => index.nearest(line) !== null).length;
 
-  const lengths = samples.map((sample) => [...sample].length);
   const shares = longest.map((run, i) => (lengths[i] === 0 ? 0 : run.length / lengths[i]));
   let most = 0;
   for (let i = 1; i < longest.length; i++) if (longest[i].length > longest[most].length) most = i;
@@ -74,10 +79,13 @@ export function novelty(samples: readonly string[], training: readonly string[])
     medianCopiedShare: median(shares),
     medianLength: median(lengths),
   };
-  return { ...numbers, ...judge(numbers) };
+  return { ...numbers, ...judge(numbers, whole) };
 }
 
-function judge(numbers: Omit<NoveltyReport, 'verdict' | 'sentences'>): Pick<NoveltyReport, 'verdict' | 'sentences'> {
+function judge(
+  numbers: Omit<NoveltyReport, 'verdict' | 'sentences'>,
+  whole: boolean,
+): Pick<NoveltyReport, 'verdict' | 'sentences'> {
   const { samples, distinct, exact, near, longestRun, medianCopiedShare, medianLength } = numbers;
   const share = exact / Math.max(1, samples);
   const verdict =
@@ -96,9 +104,13 @@ function judge(numbers: Omit<NoveltyReport, 'verdict' | 'sentences'>): Pick<Nove
   } as const;
   const sentences = [
     words[verdict],
-    `Of ${count(samples)} samples, ${count(exact)} (${percent(share)}) are lines of the training text, word for word, and ` +
-      `${count(near)} (${percent(near / Math.max(1, samples))}) are one or two edits away from one.`,
-    `For comparison: ${percent(numbers.nearAmongTraining)} of the training lines have another training line that near.`,
+    ...(whole
+      ? [`Of ${count(samples)} samples, ${count(exact)} (${percent(share)}) stand in the training text word for word.`]
+      : [
+          `Of ${count(samples)} samples, ${count(exact)} (${percent(share)}) are lines of the training text, word for word, and ` +
+            `${count(near)} (${percent(near / Math.max(1, samples))}) are one or two edits away from one.`,
+          `For comparison: ${percent(numbers.nearAmongTraining)} of the training lines have another training line that near.`,
+        ]),
     `The longest copied run has ${count(longestRun.length)} characters; half of the samples are at least ${percent(medianCopiedShare)} one copied run.`,
     `${count(distinct)} of the samples are distinct${distinct < samples / 2 ? ': the model repeats itself, try a higher temperature' : ''}.`,
   ];
