@@ -30,7 +30,7 @@ function sigmoidOfTwice(x: v128, square: v128): v128 {
 @inline
 function forward(kind: i32, x: v128): v128 {
   if (kind == GELU) return f32x4.mul(x, sigmoidOfTwice(x, f32x4.mul(x, x)));
-  const positive = f32x4.pmax(f32x4.splat(0), x);
+  const positive = f32x4.pmax(x, f32x4.splat(0)); // in this order NaN stays NaN
   return kind == RELU ? positive : f32x4.mul(positive, positive);
 }
 

@@ -12,7 +12,7 @@ function constant(at: usize): v128 {
 
 /**
  * eˣ = 2ⁿ·eʳ with n = round(x/ln 2), |r| ≤ ln 2 / 2, and the Taylor sum to r⁷/7! (relative error 5e-9).
- * Exactly 0 below −86 (so a masked score of −∞ weighs nothing); the caller keeps x below 88.
+ * Exactly 0 below −86 (so a masked score of −∞ weighs nothing), NaN for NaN; the caller keeps x below 88.
  */
 // @ts-ignore: decorator
 @inline
@@ -29,7 +29,7 @@ export function exp4(x: v128): v128 {
   p = f32x4.add(p23, f32x4.mul(r2, p));
   p = f32x4.add(constant(at.ONE), f32x4.add(r, f32x4.mul(r2, p)));
   const scaled = i32x4.add(p, i32x4.shl(shifted, 23));
-  return v128.and(scaled, f32x4.ge(x, constant(at.EXP_LOWEST)));
+  return v128.andnot(scaled, f32x4.lt(x, constant(at.EXP_LOWEST)));
 }
 
 /** Natural logarithm of a positive normal number: x = m·2ᵉ with m in [√½, √2], ln m = 2·artanh((m−1)/(m+1)). */

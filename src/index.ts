@@ -16,6 +16,7 @@ export {
 export { decodeModel } from './checkpoint/decode.js';
 export { encodeFlatJson } from './checkpoint/flat-json.js';
 export { encodeNestedJson } from './checkpoint/nested-json.js';
+export { decodeSafetensors, encodeSafetensors, type SafetensorsOptions } from './checkpoint/safetensors.js';
 export { type Batch, type Batches, documentBatches, windowBatches } from './data/batches.js';
 export { corpusFromDocuments, corpusFromText } from './data/build.js';
 export {
@@ -28,21 +29,20 @@ export {
   type TokenStream,
   withinContext,
 } from './data/corpus.js';
-export { decodeSafetensors, encodeSafetensors, type SafetensorsOptions } from './checkpoint/safetensors.js';
 export { decodeUtf8, documentsFromLines } from './data/documents.js';
 export { fileOrder, keyedOrder, type Order, pythonOrder } from './data/order.js';
 export { type Validation, validationBatches } from './data/validation.js';
-export { BACKENDS, type BackendName, type Threads } from './engine/engine.js';
-export { type TrainingMemory, trainingMemory } from './engine/memory.js';
 export { type Completer, type Continuation, createCompleter } from './engine/completer.js';
-export { type InspectOptions, type Inspection, inspect } from './engine/inspect.js';
+export { BACKENDS, type BackendName, type Threads } from './engine/engine.js';
+export { type Inspection, type InspectOptions, inspect } from './engine/inspect.js';
 export type { Look } from './engine/look.js';
+export { type TrainingMemory, trainingMemory } from './engine/memory.js';
 export {
   type CandidateScore,
   createScorer,
   evaluate,
-  type Scorer,
   type ScoreOptions,
+  type Scorer,
   score,
   scoreCandidates,
 } from './engine/score.js';

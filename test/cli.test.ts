@@ -20,12 +20,18 @@ describe('train, then generate, many times', () => {
     expect(trained.code).toBe(0);
     expect(lines(trained.stdout)).toHaveLength(20);
     expect(trained.stderr).toMatch(/step 60\/60 {2}loss \d\.\d{4}/);
-    expect(trained.stderr).toContain('saved models/names/model.json');
-    expect(leftIn(join(cwd, 'models/names'))).toEqual(['model.json']);
+    expect(trained.stderr).toContain('saved models/names/model.safetensors');
+    expect(leftIn(join(cwd, 'models/names'))).toEqual([
+      'checkpoints',
+      'metrics.jsonl',
+      'model.safetensors',
+      'run.json',
+      'timing.jsonl',
+    ]);
 
     const first = await microgpt(['generate'], { cwd });
     expect(first.code).toBe(0);
-    expect(first.stderr).toContain('using models/names/model.json');
+    expect(first.stderr).toContain('using models/names/model.safetensors');
     expect(lines(first.stdout)).toHaveLength(20);
     expect((await microgpt(['generate', '--seed', '42'], { cwd })).stdout).toBe(first.stdout);
     expect((await microgpt(['generate', '--seed', '43'], { cwd })).stdout).not.toBe(first.stdout);
@@ -41,9 +47,11 @@ describe('train, then generate, many times', () => {
 
   test('the same command gives the same bytes; another seed gives others; both engines agree', async () => {
     const cwd = temporaryFolder();
-    const model = (path: string) => readFileSync(join(cwd, path, 'model.json'), 'utf8');
-    const train = (path: string, ...more: string[]) =>
-      microgpt(['train', 'names', '--steps', '5', '--n-embd', '8', '--output', `${path}/`, ...more], { cwd });
+    const model = (path: string) => readFileSync(join(cwd, `${path}.json`), 'utf8');
+    const train = (path: string, ...more: string[]) => {
+      const where = ['--run', path, '--output', `${path}.json`];
+      return microgpt(['train', 'names', '--steps', '5', '--n-embd', '8', ...where, ...more], { cwd });
+    };
     const [a, b, c, d] = await Promise.all([
       train('a'),
       train('b'),
@@ -61,9 +69,9 @@ describe('train, then generate, many times', () => {
     const cwd = temporaryFolder();
     writeFileSync(join(cwd, 'pets.txt'), 'rex\nbella\nmilo\nluna\n');
     const sizes = '--n-embd 6 --n-head 3 --n-layer 2 --block-size 5 --batch-size 3 --lr 0.02 --steps 8'.split(' ');
-    const trained = await microgpt(['train', '--input', 'pets.txt', ...sizes], { cwd });
+    const trained = await microgpt(['train', '--input', 'pets.txt', '-o', 'pets.json', ...sizes], { cwd });
     expect(trained.code).toBe(0);
-    const { config } = JSON.parse(readFileSync(join(cwd, 'models/pets/model.json'), 'utf8'));
+    const { config } = JSON.parse(readFileSync(join(cwd, 'pets.json'), 'utf8'));
     expect(config).toMatchObject({ n_embd: 6, n_head: 3, n_layer: 2, block_size: 5 });
     const samples = await microgpt(['generate', '--model-dir', 'models/pets', '--num-samples', '2', '--input', 'be'], {
       cwd,
@@ -140,7 +148,7 @@ describe('bad input: a code, a sentence, a way out, an exit code, and nothing wr
     [2, 'MG_CLI_VALUE', ['train', 'names', '--output', '']],
     [2, 'MG_CLI_VALUE', ['data', 'fetch', 'names', '--from', 'file:///etc/passwd']],
     [2, 'MG_ENGINE_MEMORY', ['train', 'names', '--n-embd', '2048', '--n-layer', '4', '--batch-size', '64']],
-    [2, 'MG_CKPT_FORMAT', ['train', 'names', '--n-embd', '1536']],
+    [2, 'MG_CKPT_FORMAT', ['train', 'names', '--n-embd', '1536', '--output', 'x.json']],
     [2, 'MG_CLI_VALUE', ['train', 'names', '--lr', 'NaN']],
     [2, 'MG_CLI_VALUE', ['train', 'names', '--seed', '-5']],
     [2, 'MG_CLI_VALUE', ['train', 'names', '--backend', 'gpu']],
@@ -154,6 +162,12 @@ describe('bad input: a code, a sentence, a way out, an exit code, and nothing wr
     [3, 'MG_DATA_EMPTY', ['train', '--data', 'blank.txt']],
     [3, 'MG_DATA_TOO_SMALL', ['train', '--data', 'one.txt']],
     [3, 'MG_DATA_UTF8', ['train', '--data', 'bad.txt']],
+    [2, 'MG_CKPT_FORMAT', ['train', 'names', '--output', 'model.onnx']],
+    [2, 'MG_CKPT_FORMAT', ['train', 'names', '--output', 'prefix']],
+    [3, 'MG_FILE_MISSING', ['train', '--resume', 'nowhere']],
+    [2, 'MG_CLI_USAGE', ['train', 'names', '--config', 'good.txt']],
+    [2, 'MG_CLI_SCENARIO', ['train', '--config', 'good.txt']],
+    [4, 'MG_SAVE_UNWRITABLE', ['train', '--data', 'good.txt', '--run', 'good.txt/run']],
     [4, 'MG_SAVE_UNWRITABLE', ['train', '--data', 'good.txt', '--output', 'good.txt/model.json']],
     [4, 'MG_SAVE_UNWRITABLE', ['train', '--data', 'good.txt', '--output', '/dev/null']],
     [4, 'MG_SAVE_UNWRITABLE', ['train', '--data', 'good.txt', '--output', `${'x'.repeat(300)}.json`]],
@@ -212,17 +226,14 @@ describe('Ctrl-C and kill', () => {
     };
     const outcome = await microgpt(['train', 'names', '--steps', '1000000'], { cwd, onStderr: interrupt });
     expect(outcome.code).toBe(code);
-    expect(outcome.stderr).toMatch(/saved models\/names\/model\.json \(.+\) after [\d,]+ of 1,000,000 steps/);
-    expect(outcome.stderr).toContain('microgpt generate --model models/names/model.json');
-    expect(leftIn(join(cwd, 'models/names'))).toEqual(['model.json']);
-    expect((await microgpt(['generate', '-n', '1'], { cwd })).code).toBe(0);
+    expect(outcome.stderr).toMatch(/saved step [\d,]+ of 1,000,000 in models\/names/);
+    expect(outcome.stderr).toContain('microgpt train --resume models/names');
+    expect(outcome.stderr).toContain('microgpt generate --model models/names');
+    expect((await microgpt(['generate', '-n', '1', '--model', 'models/names'], { cwd })).code).toBe(0);
 
-    // A second interrupted run does not touch what is there.
-    const before = readFileSync(join(cwd, 'models/names/model.json'), 'utf8');
-    sent = false;
-    const again = await microgpt(['train', 'names', '--steps', '1000000', '--seed', '9'], { cwd, onStderr: interrupt });
-    expect(again.stderr).toContain('saved models/names/model.interrupted.json');
-    expect(readFileSync(join(cwd, 'models/names/model.json'), 'utf8')).toBe(before);
+    // It is not thrown away by chance.
+    const again = await microgpt(['train', 'names', '--steps', '1'], { cwd });
+    expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining('error MG_RUN_EXISTS') });
   });
 });
 
@@ -230,7 +241,7 @@ test('whoever stops reading the progress does not stop the training', async () =
   const cwd = temporaryFolder();
   const command = `${JSON.stringify(process.execPath)} ${JSON.stringify(join(ROOT, 'bin/microgpt.js'))} train names --steps 3000 2>&1 | head -n 1`;
   await runCommand('bash', ['-c', command], { cwd });
-  expect(readFileSync(join(cwd, 'models/names/model.json'), 'utf8')).toMatch(/^\{"config"/);
+  expect((await microgpt(['info', '--model', 'models/names'], { cwd })).stdout).toMatch(/steps? +3,000/);
 });
 
 test('an output that is a link: the file behind it is replaced, the link stays', async () => {
@@ -242,7 +253,7 @@ test('an output that is a link: the file behind it is replaced, the link stays',
   expect(readFileSync(join(cwd, 'store/real.json'), 'utf8')).toMatch(/^\{"config"/);
 });
 
-test.each(['train', 'generate', 'info', 'data', 'data fetch', 'bench'])(
+test.each(['train', 'generate', 'info', 'data', 'data fetch', 'bench', 'report', 'compare', 'convert'])(
   '%s --help has a purpose, options and examples',
   async (command) => {
     const { code, stdout } = await microgpt([...command.split(' '), '--help'], { cwd: temporaryFolder() });

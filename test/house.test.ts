@@ -4,6 +4,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { errorPage } from '../src/base/error-page.js';
 import { ERRORS } from '../src/base/errors.js';
+import { WARNINGS } from '../src/base/warnings.js';
 import { ROOT } from './cli.js';
 
 const SRC = join(ROOT, 'src');
@@ -42,9 +43,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'tokenizer',
     'train',
   ],
-  node: ['backend', 'base', 'checkpoint', 'data', 'train'],
+  report: ['base', 'model', 'train'],
+  node: ['backend', 'base', 'checkpoint', 'data', 'tokenizer', 'train'],
   browser: ['backend'],
-  cli: ['base', 'checkpoint', 'data', 'engine', 'model', 'node', 'score', 'tokenizer', 'train'],
+  cli: ['base', 'checkpoint', 'data', 'engine', 'model', 'node', 'report', 'score', 'tokenizer', 'train'],
 };
 
 const imports = (file: string) =>
@@ -90,16 +92,16 @@ test('every file begins by saying what it is, and none is past 400 lines', () =>
   expect(text(join(ROOT, 'examples/microgpt.ts')).trimEnd().split('\n').length).toBeLessThanOrEqual(250);
 });
 
-test('every error code is thrown somewhere, tested somewhere and documented', () => {
+test('every error and warning is made somewhere, tested somewhere and documented', () => {
   const thrown = sources
-    .filter((file) => !file.endsWith('base/errors.ts'))
+    .filter((file) => !/base\/(errors|warnings)\.ts$/.test(file))
     .map(text)
     .join('\n');
   const tested = [...files(join(ROOT, 'test')), ...files(SRC).filter((file) => file.endsWith('.test.ts'))]
     .filter((file) => !file.includes('node_modules'))
     .map(text)
     .join('\n');
-  for (const code of Object.keys(ERRORS)) {
+  for (const code of Object.keys({ ...ERRORS, ...WARNINGS })) {
     expect(thrown.includes(`'${code}'`), `${code} is never thrown`).toBe(true);
     expect(tested.includes(code), `${code} is never tested`).toBe(true);
   }

@@ -10,11 +10,14 @@ import { expectedLoss } from '../engine/bench-check.js';
 import { type BenchJob, createBenchJob } from '../engine/bench-job.js';
 import { BACKENDS, type BackendName, DEFAULT_BACKEND } from '../engine/engine.js';
 import { parameterTable } from '../model/parameters.js';
-import { readDocuments } from '../node/corpora.js';
-import { loadScenario } from '../node/scenarios.js';
+import { openCorpus } from '../node/corpus.js';
+import { type FoundScenario, findScenarioText, loadScenario } from '../node/scenarios.js';
 import { nodeThreads } from '../node/threads.js';
+import { RECIPES } from '../train/recipes.js';
+import { type Settings, withOverrides } from '../train/settings.js';
 import { benchTable, roughly } from './bench-table.js';
 import { count, result, say } from './output.js';
+import { corpusOptions } from './train-flags.js';
 import { list, oneOf, whole } from './values.js';
 
 interface BenchFlags {
@@ -93,9 +96,11 @@ async function runBench(scenarioName: string | undefined, flags: BenchFlags): Pr
   }
   const scenario = scenarioName === undefined ? null : await loadScenario(scenarioName);
   const { nEmbd, nHead, nLayer, blockSize } = flags;
+  const corpus = scenario === null ? undefined : await openScenario(scenario);
   const job = createBenchJob({
-    documents: scenario === null ? undefined : await readDocuments(scenario.data),
+    corpus,
     recipe: scenario?.recipe,
+    settings: scenario?.settings,
     model: { nEmbd, nHead, nLayer, blockSize, vocabSize: flags.vocabSize },
     steps: flags.steps,
     batchSize: flags.batchSize,
@@ -114,6 +119,11 @@ async function runBench(scenarioName: string | undefined, flags: BenchFlags): Pr
   }
   if (flags.json) result(JSON.stringify(report(job, scenario?.name, rows)));
   else for (const line of benchTable(job, rows)) result(line);
+}
+
+async function openScenario(scenario: FoundScenario) {
+  const { data, bosPlace } = withOverrides<Settings>(RECIPES[scenario.recipe], scenario.settings);
+  return openCorpus(await findScenarioText(scenario), corpusOptions(data, bosPlace, undefined));
 }
 
 /** Backends and thread counts; only wasm has threads. */

@@ -13,6 +13,7 @@ import { addInfo } from './info.js';
 import { addInspect } from './inspect.js';
 import { addNovelty } from './novelty.js';
 import { complain, say } from './output.js';
+import { addReport } from './report.js';
 import { addScore } from './score.js';
 import { addTrain } from './train.js';
 
@@ -67,6 +68,7 @@ function createProgram(exit: (code: number) => void): Command {
   addConvert(program);
   addData(program);
   addBench(program);
+  addReport(program);
   return program;
 }
 

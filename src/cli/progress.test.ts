@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { StepEvent } from '../train/trainer.js';
+import type { StepEvent } from '../train/events.js';
 import { duration, size } from './output.js';
 import { createProgress } from './progress.js';
 
@@ -25,7 +25,7 @@ function run(isTTY: boolean) {
       gradNorm: null,
       predictions: 7,
     };
-    progress.step(event);
+    progress.event(event);
   }
   progress.end();
   return text;
@@ -37,7 +37,7 @@ test('on a terminal: one line, rewritten', () => {
   const drawn = text.split('\r\u001b[K');
   expect(drawn.length).toBeGreaterThan(50);
   expect(drawn.length).toBeLessThan(200);
-  expect(drawn[51]).toBe('step  501/1000  loss 2.4990  mean 2.5485  100 steps/s  0:05 left');
+  expect(drawn[51]).toBe('step  501/1000  loss 2.5235  0:05 left  700 tokens/s  lr 0.01');
   for (const line of drawn) expect(line.trimEnd().length).toBeLessThan(80);
 });
 
@@ -46,7 +46,7 @@ test('elsewhere: plain lines, ten of them and the first', () => {
   expect(text).not.toContain('\r');
   const lines = text.trimEnd().split('\n');
   expect(lines).toHaveLength(11);
-  expect(lines.at(-1)).toBe('step 1000/1000  loss 2.0000  mean 2.0495  100 steps/s  0:00 left');
+  expect(lines.at(-1)).toBe('step 1000/1000  loss 2.0245  0:00 left  700 tokens/s  lr 0.01');
 });
 
 test('sizes and durations', () => {

@@ -20,7 +20,9 @@ export interface ProgressOptions {
 }
 
 const REDRAW_MS = 100;
-const WINDOW = 100; // steps that the loss is averaged over
+const WINDOW = { least: 10, most: 100 }; // steps that the loss is averaged over: a twentieth of the run
+const SURE_MS = 300; // before that, or so many steps, the speed says nothing about the time that is left
+const SURE_STEPS = 20;
 const SPEED_WINDOW_MS = 2000; // how far back the speed looks, so that it forgets the slow first steps
 
 export interface Progress {
@@ -39,7 +41,8 @@ export function createProgress(
   now: () => number,
   { eta = true, timing = false }: ProgressOptions = {},
 ): Progress {
-  let marks: { time: number; step: number; tokens: number }[] = [];
+  const began = now();
+  let marks = [{ time: began, step: 0, tokens: 0 }];
   const recent: number[] = [];
   let tokens = 0;
   let validation: number | null = null;
@@ -51,12 +54,13 @@ export function createProgress(
   function line(event: Step): string {
     const seconds = Math.max(now() - marks[0].time, 1e-3) / 1000;
     const speed = Math.max(event.step - marks[0].step, 1e-9) / seconds;
+    const isSure = event.step - marks[0].step >= SURE_STEPS;
     const step = String(event.step).padStart(String(event.steps).length);
     return [
       `step ${step}/${event.steps}`,
       `loss ${(recent.reduce((a, b) => a + b, 0) / recent.length).toFixed(4)}`,
       ...(validation === null ? [] : [`val ${validation.toFixed(4)}`]),
-      ...(eta ? [`${duration((event.steps - event.step) / speed)} left`] : []),
+      ...(eta && (isSure || now() - began > SURE_MS) ? [`${duration((event.steps - event.step) / speed)} left`] : []),
       `${short((tokens - marks[0].tokens) / seconds)} tokens/s`,
       `lr ${Number(event.learningRate.toPrecision(2))}`,
       ...(gradNorm === null ? [] : [`grad ${Number(gradNorm.toPrecision(2))}`]),
@@ -76,13 +80,12 @@ export function createProgress(
   }
 
   function step(event: Step): void {
-    // The first step compiles and records; the speed is counted from its end on. A run that goes on does not begin at 0.
-    if (last === null) marks = [{ time: now(), step: event.step - 1, tokens: 0 }];
+    if (last === null) marks[0].step = event.step - 1; // a run that goes on does not begin at 0
     last = event;
     tokens += event.predictions;
     recent.push(event.loss);
     gradNorm = event.gradNorm ?? gradNorm;
-    if (recent.length > WINDOW) recent.shift();
+    if (recent.length > Math.min(WINDOW.most, Math.max(WINDOW.least, event.steps / 20))) recent.shift();
     const due = screen.isTTY
       ? now() - drawn >= REDRAW_MS
       : shown === 0 || event.step % Math.max(1, Math.round(event.steps / 10)) === 0;

@@ -23,6 +23,7 @@ export function addReport(program: Command): void {
       'where to write it (default: report.html in the folder of the run)',
       path('--output'),
     )
+    .addHelpText('after', '\nExample:\n  microgpt report models/names')
     .action(async (folder: string, { output }: { output?: string }) => {
       const log = await readRun(folder);
       const target = output ?? join(folder, 'report.html');
@@ -38,7 +39,10 @@ export function addReport(program: Command): void {
     .argument('<run>', 'the folder of a run')
     .argument('<other>', 'the folder of another')
     .option('--json', 'print one JSON object instead of tables')
-    .addHelpText('after', '\nExit code 0 whether they differ or not; the first line says which.')
+    .addHelpText(
+      'after',
+      '\nExample:\n  microgpt compare models/names models/other\n\nExit code 0 whether they differ or not; the first line says which.',
+    )
     .action(async (first: string, second: string, flags: { json?: true }) => {
       const comparison = compareRuns(await readRun(first), await readRun(second));
       if (flags.json) result(JSON.stringify(comparison));

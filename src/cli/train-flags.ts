@@ -3,10 +3,12 @@
  */
 import type { Command } from 'commander';
 import { LIMITS } from '../base/limits.js';
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import type { CorpusOptions } from '../data/corpus.js';
 import { BACKENDS, type BackendName } from '../engine/engine.js';
 import { ACTIVATIONS, type ModelConfig } from '../model/config.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
-import { DATA_FORMATS, type DataFormat, type Overrides, type Settings } from '../train/settings.js';
+import { DATA_FORMATS, type DataFormat, type DataSettings, type Overrides, type Settings } from '../train/settings.js';
 import { alias, decimal, oneOf, path, seconds, seed, whole } from './values.js';
 
 export interface TrainFlags {
@@ -190,5 +192,26 @@ export function settingsOf(flags: TrainFlags): Overrides<Settings> {
     dropout: flags.dropout,
     evalEvery: flags.evalEvery,
     patience: flags.patience,
+  };
+}
+
+/** What a corpus is opened with. */
+export function corpusOptions(
+  data: DataSettings,
+  bosPlace: 'first' | 'last',
+  start: Pick<Checkpoint, 'tokenizer'> | undefined,
+): CorpusOptions {
+  const column = data.column === null ? undefined : /^\d+$/.test(data.column) ? Number(data.column) : data.column;
+  return {
+    format: data.format,
+    bosPlace,
+    tokenizer: start?.tokenizer ?? (data.format === 'bytes' ? 'byte' : 'char'),
+    encoding: data.encoding,
+    heldOut: data.validation,
+    chunkSize: data.chunkSize,
+    chunkOverlap: data.chunkOverlap,
+    trailingBos: data.trailingBos,
+    loss: data.lossOn,
+    column,
   };
 }

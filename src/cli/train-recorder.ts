@@ -10,16 +10,23 @@ import { terminalCurve } from '../report/ascii.js';
 import { curvesOf } from '../report/curves.js';
 import type { Metric } from '../report/record.js';
 import type { StoppedEvent, TrainEvent } from '../train/events.js';
-import { count, printable, result } from './output.js';
+import { printable, result } from './output.js';
 import type { Progress } from './progress.js';
 import type { TrainFlags } from './train-flags.js';
+
+/** The model with the least loss on held-out text. */
+export interface Best {
+  readonly step: number;
+  readonly loss: number;
+  readonly model: Checkpoint;
+}
 
 export interface Recorder {
   event(event: TrainEvent): Promise<void>;
   /** Saves what the run needs to go on, unless this step is saved already. */
   checkpoint(step: number): Promise<void>;
   stopped(): StoppedEvent['reason'] | null;
-  best(): { readonly step: number; readonly loss: number; readonly model: Checkpoint } | null;
+  best(): Best | null;
   lastSaved(): number | null;
   /** The losses as lines for a terminal, when there is one to look at. */
   curve(): string[];
@@ -28,7 +35,10 @@ export interface Recorder {
 }
 
 const SAVE_EVERY_MS = 30_000;
+/** Samples that the log keeps on the way, how many of them are shown, and how much of each. */
 const PEEK = 3;
+const SHOWN = 2;
+const WIDTH = 72;
 /** Steps of which the log keeps each; of longer runs it keeps every so many. */
 const LOG_ALL = 100_000;
 const CURVE = { width: 64, height: 9 };
@@ -38,6 +48,8 @@ export function createRecorder(job: {
   readonly training: Training;
   readonly flags: TrainFlags;
   readonly progress: Progress;
+  /** Of a run that goes on. */
+  readonly best: Best | null;
 }): Recorder {
   const { run, training, flags, progress } = job;
   const started = performance.now();
@@ -46,7 +58,7 @@ export function createRecorder(job: {
   const shown: Metric[] = [];
   let lastSaved: number | null = training.startStep > 0 ? training.startStep : null;
   let savedAt = started;
-  let best: ReturnType<Recorder['best']> = null;
+  let best = job.best;
   let stopped: StoppedEvent['reason'] | null = null;
 
   function log(metric: Metric): void {
@@ -90,7 +102,7 @@ export function createRecorder(job: {
           if (samplesEvery > 0 && step % samplesEvery === 0 && step < training.steps) {
             const texts = training.peek(PEEK);
             log({ type: 'sample', step, texts });
-            progress.say(`  step ${count(step)}: ${texts.map((text) => printable(text.slice(0, 120))).join(' · ')}`);
+            for (const text of texts.slice(0, SHOWN)) progress.say(`    ${printable(text).slice(0, WIDTH)}`);
           }
           await saveIfDue(step);
           break;

@@ -1,19 +1,23 @@
 /**
  * microgpt train --resume: goes on with a run that was stopped, with the settings that it was begun with.
  */
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { MicrogptError } from '../base/errors.js';
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { decodeModel } from '../checkpoint/decode.js';
-import { createTraining } from '../engine/training.js';
+import type { BackendName } from '../engine/engine.js';
 import { resumedFrom } from '../engine/run-state.js';
+import { createTraining } from '../engine/training.js';
 import { openCorpus } from '../node/corpus.js';
-import { openRun } from '../node/runs.js';
+import { loadModel } from '../node/models.js';
+import { openRun, type Run } from '../node/runs.js';
 import { nodeThreads } from '../node/threads.js';
-import { recordOf } from '../report/record.js';
+import { type RunRecord, recordOf } from '../report/record.js';
+import type { RecipeName } from '../train/recipes.js';
 import { differences, withOverrides } from '../train/settings.js';
 import { note } from './output.js';
-import { corpusOptions } from './train.js';
-import { backendCalled, settingsOf, type TrainFlags } from './train-flags.js';
+import { backendCalled, corpusOptions, settingsOf, type TrainFlags } from './train-flags.js';
+import type { Best } from './train-recorder.js';
 import { runTraining } from './train-run.js';
 
 export async function resumeTraining(folder: string, scenario: string | undefined, flags: TrainFlags): Promise<number> {
@@ -25,29 +29,30 @@ export async function resumeTraining(folder: string, scenario: string | undefine
       note(`the run in ${folder} is finished: its model has all ${run.finished} steps`);
       return 0;
     }
-    const newest = await run.newestCheckpoint((bytes, path) => {
-      resumedFrom(decodeModel(bytes, path).checkpoint);
-    });
-    if (newest.warning !== null) note(newest.warning.message);
-    const { checkpoint } = decodeModel(newest.bytes, newest.path);
-    await run.truncateMetrics(newest.step);
+    const saved = await newestSave(run);
+    await run.truncateMetrics(saved?.step ?? 0);
 
-    const path = flags.data ?? record.data.path;
     const { settings } = record;
-    const corpus = await openCorpus(path, corpusOptions(settings.data, settings.bosPlace, flags.allowChanged === undefined ? undefined : checkpoint));
+    const path = flags.data ?? record.data.path;
+    const start =
+      saved?.checkpoint ?? (record.initFrom === null ? undefined : (await loadModel(record.initFrom)).checkpoint);
+    const ownsAlphabet = record.initFrom === null && flags.allowChanged === undefined;
+    const options = corpusOptions(settings.data, settings.bosPlace, ownsAlphabet ? undefined : start);
+    const corpus = await openCorpus(path, options);
     try {
       const training = createTraining({
         corpus,
         threads: nodeThreads(flags.threads),
-        resume: checkpoint,
+        ...(saved === null ? fromTheBeginning(record, corpus.facts.sha256, start) : { resume: saved.checkpoint }),
         allowChanged: flags.allowChanged,
       });
+      const step = saved?.step ?? 0;
       return await runTraining(training, {
         name: record.name,
-        about: `going on with ${folder} after step ${newest.step.toLocaleString('en')}, on ${basename(path)}`,
+        about: `going on with ${folder} ${step === 0 ? 'from its beginning (nothing was saved yet)' : `after step ${step.toLocaleString('en')}`}, on ${basename(path)}`,
         dataPath: path,
         folder,
-        resume: run,
+        resume: { run, best: await bestSoFar(folder, step) },
         flags,
       });
     } finally {
@@ -56,6 +61,52 @@ export async function resumeTraining(folder: string, scenario: string | undefine
   } finally {
     await run.close();
   }
+}
+
+async function newestSave(run: Run): Promise<{ readonly step: number; readonly checkpoint: Checkpoint } | null> {
+  const newest = await run.newestCheckpoint((bytes, path) => {
+    resumedFrom(decodeModel(bytes, path).checkpoint);
+  });
+  if (newest === null) return null;
+  if (newest.warning !== null) note(newest.warning.message);
+  return { step: newest.step, checkpoint: decodeModel(newest.bytes, newest.path).checkpoint };
+}
+
+/** What the run was begun with, when it was stopped before its first save. */
+function fromTheBeginning({ settings, data }: RunRecord, sha256: string | null, initFrom: Checkpoint | undefined) {
+  if (data.sha256 !== sha256) {
+    throw new MicrogptError(
+      'MG_RESUME_CHANGED',
+      `${data.path} is not the text that this run was begun with: its sha256 was ${data.sha256.slice(0, 12)}…, is ${sha256?.slice(0, 12)}…`,
+      'restore the file, or start a new run',
+    );
+  }
+  const { recipe, seed, backend, ...rest } = settings;
+  return {
+    recipe: recipe as RecipeName,
+    seed: BigInt(seed),
+    backend: backend as BackendName,
+    settings: rest,
+    initFrom,
+  };
+}
+
+/**
+ * The best model up to a step, from best.safetensors. One from beyond that step does not count: it will come again. A damaged one is
+ * lost; then the run ends with a later one.
+ */
+async function bestSoFar(folder: string, step: number): Promise<Best | null> {
+  const path = join(folder, 'best.safetensors');
+  const loaded = await loadModel(path).catch((error: unknown) => {
+    if (error instanceof MicrogptError && error.code !== 'MG_FILE_MISSING')
+      note(`${error.message}: going on without it`);
+    return null;
+  });
+  const best = loaded?.checkpoint.run?.['validation'];
+  if (loaded === null || typeof best !== 'object' || best === null || !('step' in best) || !('loss' in best))
+    return null;
+  const { step: at, loss } = best as { readonly step: number; readonly loss: number };
+  return at > step ? null : { step: at, loss, model: loaded.checkpoint };
 }
 
 /** A run goes on as it was begun; another seed or learning rate would be another run. @throws MG_RESUME_CHANGED */

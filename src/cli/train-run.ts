@@ -11,36 +11,41 @@ import { saveModel } from '../node/models.js';
 import { openRun, type Run } from '../node/runs.js';
 import { nodeThreads } from '../node/threads.js';
 import type { RunRecord } from '../report/record.js';
-import { tinyCorpusWarning } from '../train/guards.js';
+import { tinyCorpus } from '../train/guards.js';
 import { count, note, result, say, size } from './output.js';
 import { preflightLines } from './preflight.js';
 import { createProgress, type Progress, spent } from './progress.js';
 import { listenForSignals, type Signals } from './signals.js';
 import type { TrainFlags } from './train-flags.js';
-import { createRecorder, type Recorder } from './train-recorder.js';
+import { type Best, createRecorder, type Recorder } from './train-recorder.js';
 
 export interface RunPlan {
   readonly name: string;
   readonly about: string;
   readonly dataPath: string;
   readonly folder: string;
-  /** The open folder of a run that goes on; closed by whoever opened it. */
-  readonly resume: Run | null;
+  /** The open folder of a run that goes on, closed by whoever opened it; and its best model so far. */
+  readonly resume: { readonly run: Run; readonly best: Best | null } | null;
   readonly flags: TrainFlags;
 }
 
 /** Trains to the end, to the first signal or to `--stop-after`; gives the exit code. Closes the training. */
 export async function runTraining(training: Training, plan: RunPlan): Promise<number> {
   const { flags } = plan;
-  const run = plan.resume ?? (await openRun(plan.folder, createOptions(training, plan)));
+  const run = plan.resume?.run ?? (await openRun(plan.folder, createOptions(training, plan)));
   for (const sentence of run.notes) note(sentence);
   const threads = training.engine.backend === 'wasm' ? nodeThreads(flags.threads).count : 1;
   const about = { ...plan, training, threads, output: flags.output, from: training.startStep };
   for (const line of preflightLines(about)) say(line);
   for (const sentence of notesOf(training)) note(sentence);
-  const progress = createProgress(process.stderr, () => performance.now(), { eta: flags.eta, timing: flags.timing === true });
-  const signals = listenForSignals(() => progress.say('finishing the step, then saving … (once more to leave at once)'));
-  const recorder = createRecorder({ run, training, flags, progress });
+  const progress = createProgress(process.stderr, () => performance.now(), {
+    eta: flags.eta,
+    timing: flags.timing === true,
+  });
+  const signals = listenForSignals(() =>
+    progress.say('finishing the step, then saving … (once more to leave at once)'),
+  );
+  const recorder = createRecorder({ run, training, flags, progress, best: plan.resume?.best ?? null });
   const started = performance.now();
   try {
     await follow(training, recorder, progress, signals, flags.stopAfter);
@@ -71,6 +76,7 @@ function createOptions(training: Training, { name, dataPath, flags }: RunPlan): 
     config: training.config,
     parameters: training.parameters,
     data: { ...training.data, path: resolve(dataPath) },
+    initFrom: flags.initFrom === undefined ? null : resolve(flags.initFrom),
   };
   return { create: { settings: record, replace: flags.overwrite ? 'anything' : 'finished' }, keep: flags.keep };
 }
@@ -87,7 +93,7 @@ function notesOf(training: Training): string[] {
   }
   if (corpus.facts.leftOut > 0) notes.push(`${count(corpus.facts.leftOut)} examples hold nothing and were left out`);
   const tokens = settings.steps * settings.batchSize * Math.min(training.config.blockSize, corpus.facts.longest);
-  const warning = training.startStep === 0 ? tinyCorpusWarning(parameters, data.tokens, tokens) : null;
+  const warning = training.startStep === 0 ? tinyCorpus(parameters, data.tokens, tokens) : null;
   return warning === null ? notes : [...notes, `${warning.message}: ${warning.remedy}`];
 }
 
@@ -151,7 +157,8 @@ async function finish(
   await run.saveFinal(step, bytes);
   recorder.said({ type: 'saved', path: `${folder}/model.safetensors`, step: best?.step ?? step });
   for (const line of recorder.curve()) say(line);
-  if (recorder.stopped() === 'early') say(`ended early: no better result in ${training.settings.patience} looks at the held-out text`);
+  if (recorder.stopped() === 'early')
+    say(`ended early: no better result in ${training.settings.patience} looks at the held-out text`);
   if (best !== null) {
     const bits = training.bitsPerCharacter(best.loss);
     const which = best.step === step ? 'the last step' : `step ${count(best.step)}, better than the last`;
@@ -163,10 +170,15 @@ async function finish(
     say(`saved ${flags.output} (${size(saved)})`);
   }
   if (flags.json) return;
-  if (best !== null && best.step !== step) training.engine.restore({ ...training.engine.moments(), parameters: best.model.parameters });
+  if (best !== null && best.step !== step)
+    training.engine.restore({ ...training.engine.moments(), parameters: best.model.parameters });
   for (const text of training.samples(flags.samples)) result(text);
   const chats = training.corpus.tokenizer.roles !== null;
-  say(chats ? `talk to it: microgpt chat --model ${folder}` : `more of them: microgpt generate --model ${folder} --seed 1`);
+  say(
+    chats
+      ? `talk to it: microgpt chat --model ${folder}`
+      : `more of them: microgpt generate --model ${folder} --seed 1`,
+  );
 }
 
 /** An error in the middle says what is left of the run. */

@@ -10,7 +10,11 @@ const WARM_MS = 40; // until compiled code has been optimised
 
 export async function stepsThatFit(options: TrainingOptions, seconds: number): Promise<number> {
   const started = performance.now();
-  const training = createTraining({ ...options, steps: 1_000_000_000, settings: { ...options.settings, evalEvery: 0 } });
+  const training = createTraining({
+    ...options,
+    steps: 1_000_000_000,
+    settings: { ...options.settings, evalEvery: 0 },
+  });
   const budget = Math.max(LEAST_MS, 1000 * seconds * SHARE);
   let from = { time: started, step: 0 };
   let now = from;

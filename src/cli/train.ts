@@ -1,22 +1,23 @@
 /**
  * microgpt train: a text in; a run folder with the model, its log and its checkpoints out, and samples of what it learned.
  */
+import { stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import type { Command } from 'commander';
 import { MicrogptError } from '../base/errors.js';
-import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import type { Checkpoint, FormatName } from '../checkpoint/checkpoint.js';
+import { encodeModel, formatForPath } from '../checkpoint/formats.js';
 import { createTraining, type Training, type TrainingOptions } from '../engine/training.js';
-import { type OpenCorpus, openCorpus } from '../node/corpus.js';
-import { guessFormat } from '../node/corpora.js';
+import { openCorpus } from '../node/corpus.js';
 import { requireWritable } from '../node/files.js';
 import { loadModel } from '../node/models.js';
-import { findScenarioText, type FoundScenario, loadScenario, loadScenarioFile } from '../node/scenarios.js';
+import { type FoundScenario, findScenarioText, loadScenario, loadScenarioFile } from '../node/scenarios.js';
 import { nodeThreads } from '../node/threads.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
 import { type DataSettings, type Overrides, type Settings, withOverrides } from '../train/settings.js';
 import { note } from './output.js';
+import { addTrainFlags, backendCalled, corpusOptions, settingsOf, type TrainFlags } from './train-flags.js';
 import { resumeTraining } from './train-resume.js';
-import { addTrainFlags, backendCalled, settingsOf, type TrainFlags } from './train-flags.js';
 import { runTraining } from './train-run.js';
 import { stepsThatFit } from './train-time.js';
 
@@ -41,7 +42,9 @@ Examples:
 
 Ctrl-C finishes the step, saves and says how to go on; a second one leaves at once.`,
     )
-    .action(async (scenario: string | undefined, flags: TrainFlags) => exit(await train(scenario ?? flags.scenario, flags)));
+    .action(async (scenario: string | undefined, flags: TrainFlags) =>
+      exit(await train(scenario ?? flags.scenario, flags)),
+    );
 }
 
 async function train(scenarioName: string | undefined, flags: TrainFlags): Promise<number> {
@@ -52,10 +55,13 @@ async function train(scenarioName: string | undefined, flags: TrainFlags): Promi
   const recipe = recipeOf(scenario, flags);
   const asked = withOverrides<Overrides<Settings>>(scenario?.settings ?? {}, settingsOf(flags));
   const name = scenario?.name ?? basename(path, extname(path));
-  if (flags.output !== undefined) await requireWritable(flags.output);
+  if (flags.output !== undefined) {
+    await outputFormat(flags.output);
+    if (!/[\\/]$/.test(flags.output)) await requireWritable(flags.output);
+  }
 
   const base = RECIPES[recipe];
-  const format = asked.data?.format ?? (scenario === null ? await guessFormat(path) : base.data.format);
+  const format = asked.data?.format ?? (scenario === null ? formatOf(path) : base.data.format);
   const data: DataSettings = { ...withOverrides(base.data, asked.data), format };
   const corpus = await openCorpus(path, corpusOptions(data, base.bosPlace, initFrom));
   try {
@@ -70,6 +76,8 @@ async function train(scenarioName: string | undefined, flags: TrainFlags): Promi
       initFrom,
     };
     const training = await startTraining(options, flags);
+    // Rather now than after hours: some formats hold only some models.
+    if (flags.output !== undefined) encodeModel(training.checkpoint(), await outputFormat(flags.output), flags.output);
     return await runTraining(training, {
       name,
       about: scenario?.description || `${basename(path)}, read as ${format}`,
@@ -90,6 +98,13 @@ async function startTraining(options: TrainingOptions, flags: TrainFlags): Promi
 }
 
 async function scenarioOf(name: string | undefined, flags: TrainFlags): Promise<FoundScenario | null> {
+  if (flags.config !== undefined && name !== undefined) {
+    throw new MicrogptError(
+      'MG_CLI_USAGE',
+      `"${name}" and --config ${flags.config} both say what to train on`,
+      'leave one of them out',
+    );
+  }
   if (flags.config !== undefined) return loadScenarioFile(flags.config);
   if (name !== undefined) return loadScenario(name);
   if (flags.data !== undefined) return null;
@@ -107,31 +122,19 @@ function recipeOf(scenario: FoundScenario | null, flags: TrainFlags): RecipeName
   return scenario.recipe;
 }
 
+/** By the name of the file; prose and bytes have to be asked for. */
+function formatOf(path: string): DataSettings['format'] {
+  const formats = { '.jsonl': 'chat', '.csv': 'csv', '.tsv': 'tsv' } as const;
+  const end = extname(path).toLowerCase();
+  return Object.hasOwn(formats, end) ? formats[end as keyof typeof formats] : 'lines';
+}
+
+async function outputFormat(path: string): Promise<FormatName> {
+  return formatForPath(path, (await stat(path).catch(() => null))?.isDirectory() === true);
+}
+
 async function openStart(path: string): Promise<Checkpoint> {
   const { checkpoint, notes } = await loadModel(path);
   for (const sentence of notes) note(sentence);
   return checkpoint;
 }
-
-/** What a corpus is opened with. */
-export function corpusOptions(
-  data: DataSettings,
-  bosPlace: 'first' | 'last',
-  start: Pick<Checkpoint, 'tokenizer'> | undefined,
-): Parameters<typeof openCorpus>[1] {
-  const column = data.column === null ? undefined : /^\d+$/.test(data.column) ? Number(data.column) : data.column;
-  return {
-    format: data.format,
-    bosPlace,
-    tokenizer: start?.tokenizer ?? (data.format === 'bytes' ? 'byte' : 'char'),
-    encoding: data.encoding,
-    heldOut: data.validation,
-    chunkSize: data.chunkSize,
-    chunkOverlap: data.chunkOverlap,
-    trailingBos: data.trailingBos,
-    loss: data.lossOn,
-    column,
-  };
-}
-
-export type { OpenCorpus };

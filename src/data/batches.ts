@@ -58,17 +58,17 @@ export function documentBatches(corpus: Corpus, order: Order, size: number, bloc
  * @throws MG_DATA_TOO_SMALL when the stream holds no whole window.
  */
 export function windowBatches(stream: TokenStream, seed: number | bigint, size: number, blockSize: number): Batches {
-  const window = blockSize + 1;
-  if (stream.length < window) {
+  const span = blockSize + 1;
+  if (stream.length < span) {
     throw new MicrogptError(
       'MG_DATA_TOO_SMALL',
-      `${stream.length.toLocaleString('en')} tokens to learn from, need at least ${window.toLocaleString('en')} (context ${blockSize} + 1)`,
+      `${stream.length.toLocaleString('en')} tokens to learn from, need at least ${span.toLocaleString('en')} (context ${blockSize} + 1)`,
       'use a longer text or a shorter context',
     );
   }
   const startOf = windowStart(seed, stream.length - blockSize);
   return batchesOf(
-    (k) => ({ tokens: stream.read(startOf(Math.floor(k / size), k % size), window), counts: null }),
+    (k) => ({ tokens: stream.read(startOf(Math.floor(k / size), k % size), span), counts: null }),
     size,
     blockSize,
   );
@@ -146,12 +146,12 @@ export function collateDocuments(documents: readonly EncodedDocument[], blockSiz
   const targets = new Int32Array(rows);
   const weights = new Float64Array(rows);
   let counting = 0;
-  documents.forEach((document, b) => {
+  documents.forEach((example, b) => {
     for (let r = starts[b], t = 0; r < starts[b + 1]; r++, t++) {
-      tokens[r] = document.tokens[t];
+      tokens[r] = example.tokens[t];
       positions[r] = t;
-      targets[r] = document.tokens[t + 1];
-      if (document.counts !== null && document.counts[t + 1] === 0) continue;
+      targets[r] = example.tokens[t + 1];
+      if (example.counts !== null && example.counts[t + 1] === 0) continue;
       weights[r] = 1;
       counting++;
     }

@@ -72,6 +72,7 @@ test('however the bytes are cut, the corpus is the same', () => {
   }
 });
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what Python calls white space
 const PYTHON_SPACE = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;
 
 /** As the earlier program: " ".join(text.split()), then windows, those kept that are not mostly white space. */

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { MicrogptError } from '../base/errors.js';
 import { charTokenizerFrom, createCharTokenizer } from '../tokenizer/char.js';
-import { collate, encodeDocuments, sequentialBatches } from './batches.js';
+import { collate, encodeDocuments, sequentialBatches, splitBatch } from './batches.js';
 import { decodeUtf8, documentsFromLines, strip } from './documents.js';
 
 test('documents are lines, stripped by Python’s rules', () => {
@@ -95,5 +95,26 @@ test('data of one kind of character is refused', () => {
   const tokenizer = charTokenizerFrom(['aaa'], 'last');
   expect(() => encodeDocuments(['a', 'aa'], tokenizer, 'x')).toThrow(
     expect.objectContaining({ code: 'MG_DATA_TOO_SMALL' }),
+  );
+});
+
+test('a split batch: whole sequences, their rows and weights as they were, in their order', () => {
+  const lengths = fc.array(fc.integer({ min: 2, max: 9 }), { minLength: 1, maxLength: 12 });
+  fc.assert(
+    fc.property(lengths, fc.integer({ min: 1, max: 15 }), (sizes, n) => {
+      const sequences = sizes.map((size, b) => Int32Array.from({ length: size }, (_, i) => 100 * b + i));
+      const batch = collate(sequences, 6);
+      const parts = splitBatch(batch, n);
+      expect(parts.length).toBe(Math.min(n, sizes.length));
+      for (const name of ['tokens', 'positions', 'targets', 'weights'] as const) {
+        expect(parts.flatMap((part) => [...part[name]])).toEqual([...batch[name]]);
+      }
+      const counts = parts.map(({ starts }) => starts.length - 1);
+      expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
+      for (const { starts, tokens, positions } of parts) {
+        expect([starts[0], starts.at(-1)]).toEqual([0, tokens.length]);
+        expect([...positions].every((position, r) => (position === 0) === starts.includes(r))).toBe(true);
+      }
+    }),
   );
 });

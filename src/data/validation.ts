@@ -38,11 +38,11 @@ export function validationBatches(
   let tokens = 0;
   let characters = 0;
   for (let i = 0; i < chosen.length; i++) {
-    const document = documentAt(i);
-    for (let t = 1; t < document.tokens.length; t++) {
-      if (document.counts !== null && document.counts[t] === 0) continue;
+    const example = documentAt(i);
+    for (let t = 1; t < example.tokens.length; t++) {
+      if (example.counts !== null && example.counts[t] === 0) continue;
       tokens++;
-      characters += charactersIn(tokenizer, document.tokens, t, t + 1);
+      characters += charactersIn(tokenizer, example.tokens, t, t + 1);
     }
   }
   return {

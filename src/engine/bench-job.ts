@@ -3,17 +3,22 @@
  * Refuses to know: backends and clocks. Invariant: the same options give the same job.
  */
 import { createPythonRandom } from '../base/python-random.js';
-import { type Batches, encodeDocuments, sequentialBatches } from '../data/batches.js';
+import { type Batches, sequentialBatches } from '../data/batches.js';
+import type { TextCorpus } from '../data/corpus.js';
 import { type ModelConfig, modelConfig } from '../model/config.js';
 import { initialParameters, parameterTable } from '../model/parameters.js';
-import { charTokenizerFrom } from '../tokenizer/char.js';
-import { RECIPES, type Recipe, type RecipeName } from '../train/recipes.js';
+import { RECIPES, type RecipeName } from '../train/recipes.js';
+import type { Overrides, RunSettings, Settings } from '../train/settings.js';
+import { resolveSettings } from './settings.js';
+import { trainingBatches } from './training-data.js';
 
 export interface BenchOptions {
-  /** Texts to train on. Without them: made-up tokens that fill the context. */
-  readonly documents?: readonly string[] | undefined;
+  /** What to train on. Without it: made-up tokens that fill the context. */
+  readonly corpus?: TextCorpus | undefined;
   readonly recipe?: RecipeName | undefined;
-  /** Sizes that differ from the recipe's. The vocabulary comes from the documents where there are any. */
+  /** Settings that differ from the recipe's. */
+  readonly settings?: Overrides<Settings> | undefined;
+  /** Sizes that differ from the recipe's. The vocabulary comes from the corpus where there is one. */
   readonly model?: { readonly [K in keyof ModelConfig]?: ModelConfig[K] | undefined } | undefined;
   /** Steps of a full run. */
   readonly steps?: number | undefined;
@@ -22,7 +27,7 @@ export interface BenchOptions {
 
 /** What is measured: a model at its start, and the batches that it learns from. */
 export interface BenchJob {
-  readonly recipe: Recipe;
+  readonly settings: Settings;
   readonly config: ModelConfig;
   readonly parameters: Float64Array; // [total]
   readonly batches: Batches;
@@ -33,31 +38,36 @@ export interface BenchJob {
 
 /** @throws MG_CONFIG_INVALID, MG_DATA_EMPTY, MG_DATA_TOO_SMALL, MG_TOKENIZER_INVALID */
 export function createBenchJob(options: BenchOptions): BenchJob {
-  const recipe: Recipe = RECIPES[options.recipe ?? 'canonical'];
-  const batchSize = options.batchSize ?? recipe.batchSize;
-  const tokenizer = options.documents && charTokenizerFrom(options.documents, recipe.bosPlace);
-  const sizes = Object.fromEntries(Object.entries(options.model ?? {}).filter(([, value]) => value !== undefined));
-  const vocabSize = tokenizer?.size ?? options.model?.vocabSize ?? 65;
-  const config = modelConfig({ ...recipe.model, ...sizes, vocabSize });
-  const table = parameterTable(config);
+  const { corpus } = options;
+  const { vocabSize = 65, ...sizes } = options.model ?? {};
+  const recipe = RECIPES[options.recipe ?? 'canonical'];
+  const facts = corpus?.facts ?? { documents: 0, heldOut: 0, tokens: 0, longest: 0, format: 'lines' as const };
+  const settings = resolveSettings(recipe, { ...options, model: sizes }, facts);
+  const config = modelConfig({ ...settings.model, vocabSize: corpus?.tokenizer.size ?? vocabSize });
   const random = createPythonRandom(42);
-  const documents = [...(options.documents ?? [])];
-  random.shuffle(documents);
-  const parameters = initialParameters(table, recipe.spread, random.gauss);
-  const sequences = tokenizer
-    ? encodeDocuments(documents, tokenizer, 'the data')
-    : Array.from({ length: 4 * batchSize }, () =>
-        Int32Array.from({ length: config.blockSize + 1 }, () => random.randbelow(vocabSize)),
-      );
+  const batches = corpus
+    ? trainingBatches(corpus, settings, random).batches
+    : madeUp(settings, config, random.randbelow);
   return {
-    recipe,
+    settings,
     config,
-    parameters,
-    batches: sequentialBatches(sequences, batchSize, config.blockSize),
-    bos: tokenizer?.bos ?? vocabSize - 1,
-    steps: options.steps ?? recipe.steps,
-    batchSize,
+    parameters: initialParameters(parameterTable(config), settings.spread, random.gauss),
+    batches,
+    bos: corpus?.tokenizer.bos ?? config.vocabSize - 1,
+    steps: settings.steps,
+    batchSize: settings.batchSize,
   };
+}
+
+function madeUp(
+  { batchSize }: RunSettings,
+  { blockSize, vocabSize }: ModelConfig,
+  below: (n: number) => number,
+): Batches {
+  const sequences = Array.from({ length: 4 * batchSize }, () =>
+    Int32Array.from({ length: blockSize + 1 }, () => below(vocabSize)),
+  );
+  return sequentialBatches(sequences, batchSize, blockSize);
 }
 
 /**

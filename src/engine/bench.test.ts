@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { createReferenceBackend } from '../backend/reference/reference.js';
+import { corpusFromDocuments } from '../data/build.js';
 import type { Backend } from '../tensor/backend.js';
 import { bench, type OpenBackend, openTensors } from './bench.js';
 import { expectedLoss } from './bench-check.js';
@@ -8,6 +9,7 @@ import { createEngine } from './engine.js';
 import { measure } from './measure.js';
 
 const documents = ['rex', 'bella', 'milo', 'luna', 'rocky', 'bruno', 'nala', 'simba'];
+const corpus = corpusFromDocuments(documents);
 const small = { nEmbd: 8, nHead: 2, nLayer: 2, blockSize: 4 };
 const quick = { now: () => performance.now(), runs: 1, runMs: 1 };
 
@@ -38,7 +40,7 @@ test('operations of a step are those of the formula, on sizes that can be counte
 });
 
 test('what the check expects is the loss of the scalar engine, which shares no code with the tensors', () => {
-  const job = createBenchJob({ documents, model: small, batchSize: 3 });
+  const job = createBenchJob({ corpus, model: small, batchSize: 3 });
   const { batch, reference, sequences } = expectedLoss(job);
   expect(sequences).toBe(3);
   const { loss } = createEngine('value', job.config, job.parameters).gradients(batch);
@@ -59,7 +61,7 @@ test('a first batch that is too large to check whole is checked in part', () => 
 });
 
 test.each(['wasm', 'reference', 'value'] as const)('%s: passes the check and gets its numbers', (name) => {
-  const job = createBenchJob({ documents, model: small, batchSize: 2, steps: 500 });
+  const job = createBenchJob({ corpus, model: small, batchSize: 2, steps: 500 });
   const row = bench(job, expectedLoss(job), name, quick);
   expect(row).toMatchObject({ backend: name, threads: 1, shared: false });
   expect(row.check.relative).toBeLessThan(1e-5);
@@ -74,7 +76,7 @@ test.each(['wasm', 'reference', 'value'] as const)('%s: passes the check and get
 });
 
 test('a backend that computes something else is not timed', () => {
-  const job = createBenchJob({ documents, model: small, batchSize: 2 });
+  const job = createBenchJob({ corpus, model: small, batchSize: 2 });
   let steps = 0;
   /** The reference backend, with or without a flaw. */
   const openWith =

@@ -137,12 +137,12 @@ function peak(product: () => void, { now }: { readonly now: Clock }): number {
 }
 
 function timeTraining(job: BenchJob, engine: Engine, timing: MeasureOptions): Timing {
-  const { recipe, batches, steps } = job;
+  const { settings, batches, steps } = job;
   let taken = 0;
   return measure((n) => {
     for (let i = 0; i < n; i++, taken++) {
-      const rate = recipe.adam.learningRate * scheduleAt(recipe.schedule, taken % steps, steps);
-      const { loss } = engine.trainStep([batches(i)], plainStep(adamHyper(recipe.adam, rate, taken)));
+      const rate = settings.adam.learningRate * scheduleAt(settings.schedule, taken % steps, steps);
+      const { loss } = engine.trainStep([batches(i)], plainStep(adamHyper(settings.adam, rate, taken)));
       if (!Number.isFinite(loss)) {
         throw new MicrogptError(
           'MG_TRAIN_NONFINITE',
@@ -155,7 +155,7 @@ function timeTraining(job: BenchJob, engine: Engine, timing: MeasureOptions): Ti
 }
 
 function timeDecoding(job: BenchJob, engine: Engine, sequences: number, timing: MeasureOptions): Rate {
-  const { bos, config, recipe } = job;
+  const { bos, config, settings } = job;
   const { blockSize, vocabSize } = config;
   const decoder = engine.decoder(sequences);
   const draw = counterDraw(42);
@@ -167,7 +167,7 @@ function timeDecoding(job: BenchJob, engine: Engine, sequences: number, timing: 
       prompt: [],
       blockSize,
       vocabSize,
-      temperature: recipe.temperature,
+      temperature: settings.temperature,
       draw,
     });
     // What was drawn: the sample, and the BOS that ended it before the context was full.

@@ -161,6 +161,13 @@ test('memory is counted before it is taken, and too much is refused with the num
       message: expect.stringMatching(/64 × 256 tokens; the limit is 4,027 MB/),
     }),
   );
+  // Parts save the memory of a step and need one more sum of gradients; dropout needs its results.
+  const inParts = trainingMemory('wasm', large, 8, 256, { accumulate: 4 });
+  expect(inParts.step).toBeLessThan(step / 3.5);
+  expect(inParts.model - model).toBe(4 * parameterTable(large).total);
+  const dropping = trainingMemory('wasm', large, 8, 256, { dropout: true });
+  expect(dropping.step - step).toBeGreaterThanOrEqual(4 * 13 * 8 * 256 * 384);
+  expect(() => requireMemory('auto', large, 64, 256, { accumulate: 8 })).not.toThrow();
   expect(() => requireMemory('value', large, 1, 256)).toThrow(expect.objectContaining({ code: 'MG_ENGINE_MEMORY' }));
 });
 

@@ -1,20 +1,24 @@
 /**
- * Questions about the health of a model in training, answered from plain arrays: where is the first number that is not one, and how many
- * hidden units are dead.
+ * Questions about the health of a model in training: where is the first number that is not one, and how many hidden units are dead.
+ * Looks at one tensor at a time, so that a large model is not copied as a whole.
  * Refuses to know: engines. Invariant: looks, and changes nothing.
  */
 import type { ParameterTable } from '../model/parameters.js';
 import type { NonFinite } from '../train/learner.js';
 
+/** The numbers of a parameter's place in one of the buffers that are as long as all parameters. */
+type Part = (offset: number, size: number) => Float64Array;
+
 /** The kinds in the order of cause and effect: a bad parameter spoils moments and gradients, a bad moment the next parameters. */
 export function firstNonFinite(
   table: ParameterTable,
-  arrays: readonly (readonly [NonFinite['what'], Float64Array])[],
+  buffers: readonly (readonly [NonFinite['what'], Part])[],
 ): NonFinite | null {
-  for (const [what, values] of arrays) {
+  for (const [what, part] of buffers) {
     for (const { name, offset, size } of table.list) {
+      const values = part(offset, size);
       let count = 0;
-      for (let i = offset; i < offset + size; i++) if (!Number.isFinite(values[i])) count++;
+      for (let i = 0; i < size; i++) if (!Number.isFinite(values[i])) count++;
       if (count > 0) return { tensor: name, what, count, size };
     }
   }

@@ -18,11 +18,18 @@ export interface Resumed {
   requireSame(data: DataFacts, tokenizer: Tokenizer, textMayDiffer: boolean): void;
 }
 
-/** Nothing of it depends on where files lie or on how many threads there were. `loop` is for going on; a finished model has none. */
-export function runOf(settings: RunSettings, data: DataFacts, step: number, loop: LoopState | null): RunState {
+/** Nothing of it depends on where files lie or on how many threads there were. A finished model does without where the loop stands. */
+export function runOf(
+  settings: RunSettings,
+  data: DataFacts,
+  step: number,
+  loop: LoopState,
+  goesOn: boolean,
+): RunState {
   const { path, ...facts } = data;
   const name = path.split(/[\\/]/).pop() ?? path;
-  const run = { settings, data: { name, ...facts }, step, ...(loop === null ? {} : { loop }) };
+  const validation = loop.bestLoss === null ? null : { loss: loop.bestLoss, step: loop.bestStep };
+  const run = { settings, data: { name, ...facts }, step, validation, ...(goesOn ? { loop } : {}) };
   return JSON.parse(JSON.stringify(run)) as RunState;
 }
 

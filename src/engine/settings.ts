@@ -12,10 +12,19 @@ import { DEFAULT_BACKEND } from './engine.js';
 import { requireNumber, requireSeed, requireWhole } from './options.js';
 import type { TrainingOptions } from './training.js';
 
+/** What the sizes depend on. */
+type TextFacts = Pick<CorpusFacts, 'format' | 'documents' | 'heldOut' | 'tokens' | 'longest'>;
+
+/** What a caller may want otherwise than the recipe. */
+type SettingsOptions = Pick<
+  TrainingOptions,
+  'settings' | 'model' | 'steps' | 'batchSize' | 'learningRate' | 'seconds' | 'seed' | 'backend' | 'initFrom'
+>;
+
 /** So many documents can be shuffled in memory as Python does; more are put in order by a keyed permutation. */
 export const MOST_SHUFFLED = 4_000_000;
 
-export function resolveSettings(recipe: Recipe, options: TrainingOptions, facts: CorpusFacts): RunSettings {
+export function resolveSettings(recipe: Recipe, options: SettingsOptions, facts: TextFacts): RunSettings {
   const { name, about: _, ...base } = recipe;
   const seed = options.seed ?? 42;
   requireSeed(seed);
@@ -38,12 +47,12 @@ export function resolveSettings(recipe: Recipe, options: TrainingOptions, facts:
   };
 }
 
-function shorthands({ model, steps, batchSize, learningRate }: TrainingOptions): Overrides<Settings> {
+function shorthands({ model, steps, batchSize, learningRate }: SettingsOptions): Overrides<Settings> {
   return { model, steps, batchSize, adam: { learningRate } };
 }
 
 /** Sizes by the text; where the steps are given, a tenth of them lies between two looks at the held-out text. */
-function sizes(facts: CorpusFacts, seconds: number | undefined, asked: Overrides<Settings>): Overrides<Settings> {
+function sizes(facts: TextFacts, seconds: number | undefined, asked: Overrides<Settings>): Overrides<Settings> {
   const { documents, heldOut, tokens, longest, format } = facts;
   const found = sizesFor({ format, documents: documents - heldOut, tokens, longest }, seconds ?? null);
   const { nEmbd, nHead, nLayer, blockSize, batchSize, learningRate, weightDecay } = found;

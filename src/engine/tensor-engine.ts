@@ -14,7 +14,7 @@ import {
   type TrainingBuffers,
   type TrainingProgram,
 } from '../model/program.js';
-import type { Backend, Mark, Op, Tensor } from '../tensor/backend.js';
+import { type Backend, type Mark, type Op, type Tensor, view } from '../tensor/backend.js';
 import type { Dropout, StepRequest, StepResult } from '../train/learner.js';
 import type { BackendName, Decoder, Engine } from './engine.js';
 import { deadShare, firstNonFinite } from './health.js';
@@ -109,6 +109,7 @@ export function createTensorEngine(
   }
 
   const read = (x: Tensor): number => backend.read(x, one)[0];
+  const partOf = (x: Tensor) => (offset: number, size: number) => backend.read(view(x, offset, [size]));
 
   function oneStep(batch: Batch, { hyper, clip, dropout, measure }: StepRequest): StepResult {
     const program = load(batch, dropout !== null);
@@ -167,10 +168,10 @@ export function createTensorEngine(
     firstNonFinite() {
       const { m, v } = buffers();
       return firstNonFinite(model.table, [
-        ['parameter', backend.read(model.params)],
-        ['moment', backend.read(m)],
-        ['moment', backend.read(v)],
-        ...(gradients === null ? [] : [['gradient', backend.read(gradients)] as const]),
+        ['parameter', partOf(model.params)],
+        ['moment', partOf(m)],
+        ['moment', partOf(v)],
+        ...(gradients === null ? [] : [['gradient', partOf(gradients)] as const]),
       ]);
     },
     parameters: () => backend.read(model.params),

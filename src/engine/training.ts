@@ -133,10 +133,8 @@ export function createTraining(options: TrainingOptions): Training {
       ...settings,
       batches: examples.batches,
       startStep: step,
-      clip: settings.clip === 0 ? null : settings.clip,
       seed,
       validation: heldOut === null ? undefined : { batches: () => all(heldOut), every: settings.evalEvery },
-      patience: settings.patience === 0 ? undefined : settings.patience,
       progress: loop,
       signal,
     });
@@ -174,7 +172,7 @@ export function createTraining(options: TrainingOptions): Training {
     step: () => step,
     checkpoint({ optimizer = false } = {}) {
       const model = { config, tokenizer: corpus.tokenizer, parameters: engine.parameters() };
-      const run = runOf(settings, data, step, optimizer ? loop : null);
+      const run = runOf(settings, data, step, loop, optimizer);
       if (!optimizer) return { ...model, run };
       return { ...model, optimizer: { ...settings.adam, step, moments: engine.moments() }, run };
     },

@@ -79,10 +79,10 @@ export function createValueEngine(config: ModelConfig, parameters: Float64Array)
     },
     firstNonFinite: () =>
       firstNonFinite(table, [
-        ['parameter', Float64Array.from(all, (p) => p.data)],
-        ['moment', m],
-        ['moment', v],
-        ['gradient', gradients],
+        ['parameter', (offset, size) => Float64Array.from(all.slice(offset, offset + size), (p) => p.data)],
+        ['moment', (offset, size) => m.subarray(offset, offset + size)],
+        ['moment', (offset, size) => v.subarray(offset, offset + size)],
+        ['gradient', (offset, size) => gradients.subarray(offset, offset + size)],
       ]),
     parameters: () => Float64Array.from(all, (p) => p.data),
     moments: () => ({ m: m.slice(), v: v.slice() }),

@@ -3,4 +3,4 @@
  */
 export { cacheFolder, DOWNLOADS, type Download, fetchCorpus, readDocuments } from './corpora.js';
 export { findNewestModel, loadModel, saveModel } from './models.js';
-export { loadScenario, type Scenario, scenarioNames } from './scenarios.js';
+export { type FoundScenario, loadScenario, loadScenarioFile, scenarioNames } from './scenarios.js';

@@ -13,7 +13,9 @@ test('the same lines wherever the chunks are cut: line ends of any kind, charact
   const bytes = new TextEncoder().encode(text);
   const expected = text.slice(1).split(/\r\n|\r|\n/);
   for (let size = 1; size <= bytes.length; size++) {
-    const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
+    const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) =>
+      bytes.subarray(i * size, (i + 1) * size),
+    );
     expect(await linesOf(chunks), `chunks of ${size}`).toEqual(expected);
   }
 });
@@ -38,6 +40,9 @@ test('a line without end is refused with its number, before it fills the memory'
   const reading = async () => {
     for await (const part of lineBatches('-', Readable.from(endless()))) lines.push(...part);
   };
-  await expect(reading()).rejects.toMatchObject({ code: 'MG_FILE_SIZE', message: expect.stringMatching(/^line 3 of standard input/) });
+  await expect(reading()).rejects.toMatchObject({
+    code: 'MG_FILE_SIZE',
+    message: expect.stringMatching(/^line 3 of standard input/),
+  });
   expect([lines, MOST_LINE_UNITS]).toEqual([['one', 'two'], 1 << 24]);
 });

@@ -76,8 +76,8 @@ export interface Run {
   saveBest(step: number, bytes: Uint8Array): Promise<void>;
   /** The final model; from then on the run is finished, and the one that it replaces goes. */
   saveFinal(step: number, bytes: Uint8Array): Promise<void>;
-  /** The newest checkpoint for which `verify` does not throw. @throws MG_RUN_NO_CHECKPOINT */
-  newestCheckpoint(verify: (bytes: Uint8Array, path: string) => void): Promise<NewestCheckpoint>;
+  /** The newest checkpoint for which `verify` does not throw; null when none was saved yet. @throws MG_RUN_NO_CHECKPOINT when all are damaged */
+  newestCheckpoint(verify: (bytes: Uint8Array, path: string) => void): Promise<NewestCheckpoint | null>;
   /** Lets go of the folder. Never throws: what had to be kept has been saved. */
   close(): Promise<void>;
 }
@@ -200,7 +200,7 @@ function runOf({ folder, record, notes, metrics, timing, lock, keep, fs }: Opene
     for (const other of steps) if (!stay.has(other)) await fs.unlink(pathOf(other)).catch(() => {});
   }
 
-  async function newestCheckpoint(verify: (bytes: Uint8Array, path: string) => void): Promise<NewestCheckpoint> {
+  async function newestCheckpoint(verify: (bytes: Uint8Array, path: string) => void): Promise<NewestCheckpoint | null> {
     const skipped: { path: string; why: string }[] = [];
     for (const step of await checkpointSteps(fs, folder)) {
       const path = pathOf(step);
@@ -217,10 +217,10 @@ function runOf({ folder, record, notes, metrics, timing, lock, keep, fs }: Opene
       sound = step;
       return { step, bytes, path, skipped, warning: skipped.length === 0 ? null : skippedWarning(skipped, step) };
     }
-    const none = skipped.length === 0 ? 'none was saved yet' : `all ${skipped.length} are damaged: ${skipped[0].why}`;
+    if (skipped.length === 0) return null;
     throw new MicrogptError(
       'MG_RUN_NO_CHECKPOINT',
-      `${folder} has no checkpoint to go on from: ${none}`,
+      `${folder} has no checkpoint to go on from: all ${skipped.length} are damaged: ${skipped[0].why}`,
       'start again with --overwrite, or in another folder with --run',
     );
   }

@@ -9,7 +9,7 @@ import { MicrogptError } from '../base/errors.js';
 import { parseJson } from '../base/json.js';
 import { decodeUtf8 } from '../data/documents.js';
 import { readScenario, type Scenario } from '../train/scenario.js';
-import { corpusCalled, fetchCorpus } from './corpora.js';
+import { DOWNLOADS, fetchCorpus } from './corpora.js';
 import { readFileBounded } from './files.js';
 
 /** The package's own folder, where datasets/ and scenarios/ lie. */
@@ -62,7 +62,7 @@ export async function findScenarioText({ name, path, corpus, homes }: FoundScena
       if ((await stat(candidate).catch(() => null))?.isFile()) return candidate;
     }
   }
-  const wellKnown = corpusCalled(corpus ?? name);
+  const wellKnown = DOWNLOADS.find((download) => download.name === (corpus ?? name));
   if (wellKnown !== undefined) return (await fetchCorpus(wellKnown)).path;
   throw new MicrogptError(
     'MG_FILE_MISSING',

@@ -2,6 +2,7 @@
  * The report of a run: one HTML page that needs nothing else, with curves, samples and settings.
  */
 
+import { log } from '../base/math.js';
 import { escapeHtml, lineChart } from './chart.js';
 import { curvesOf } from './curves.js';
 import type { Metric, RunLog } from './record.js';
@@ -23,7 +24,7 @@ const ORANGE = '#d9822b';
 
 export function reportPage({ record, metrics }: RunLog): string {
   const curves = curvesOf(metrics);
-  const nothing = Math.log(record.config.vocabSize);
+  const nothing = log(record.config.vocabSize);
   const charts = [
     lineChart(
       'Loss, nats per token',

@@ -16,6 +16,8 @@ export interface RunRecord {
   readonly config: ModelConfig;
   readonly parameters: number;
   readonly data: DataFacts;
+  /** The model whose weights it started from, if any. */
+  readonly initFrom: string | null;
 }
 
 export type Metric =

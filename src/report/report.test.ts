@@ -18,6 +18,7 @@ const record: RunRecord = {
   config: modelConfig({ vocabSize: 27 }),
   parameters: 4192,
   data: { path: 'a&b.txt', bytes: 9, sha256: 'ab', documents: 3, heldOut: 1, tokens: 12, characters: 9 },
+  initFrom: null,
 };
 const step = (n: number, loss: number): Metric => ({ type: 'step', step: n, loss, learningRate: 0.01, gradNorm: null });
 const log = (losses: number[]): RunLog => ({ record, metrics: losses.map((loss, i) => step(i + 1, loss)) });

@@ -46,7 +46,7 @@ export function readSequences(
   { blockSize, vocabSize, bosFirst }: ReadingShape,
   visit: Visit,
 ): void {
-  const window = windowFor(blockSize, bosFirst);
+  const sliding = windowFor(blockSize, bosFirst);
   const places = reader.sequences;
   const tokens: number[] = [];
   const of: number[] = [];
@@ -94,11 +94,11 @@ export function readSequences(
     let from = 0;
     let fresh = 0;
     while (fresh < last) {
-      const lead = from === 0 ? 0 : window.lead;
+      const lead = from === 0 ? 0 : sliding.lead;
       const to = Math.min(last, from + blockSize - lead);
       readPiece(all, { sequence, lead, from, to, fresh });
       fresh = to;
-      from = to - window.keep;
+      from = to - sliding.keep;
     }
   }
   flush();

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createReferenceBackend } from '../backend/reference/reference.js';
 import { createPythonRandom } from '../base/python-random.js';
 import { type Op, sizeOf, type Tensor } from './backend.js';
-import { activation, add, attention, crossEntropy, embed, linear, norm } from './ops.js';
+import { activation, add, attention, crossEntropy, dropout, embed, linear, norm } from './ops.js';
 import { createTape, finish, type Node, record, type Tape } from './tape.js';
 
 /**
@@ -107,6 +107,17 @@ test('attention over sequences of different lengths', () => {
 
 test.each(['relu', 'relu2', 'gelu'] as const)('%s', (kind) => {
   checkGradients({ x: [4, 6] }, (tape, { x }) => activation(tape, kind, x), { away: 1e-3 });
+});
+
+test('dropout, alone and where its input goes on elsewhere', () => {
+  const place = (tape: Tape) => {
+    const [key, scale] = [tape.backend.alloc([3], 'int'), tape.backend.alloc([1])];
+    tape.backend.write(key, [123456789, -987654321, 0x60000000]);
+    tape.backend.write(scale, [1.6]);
+    return { key, scale };
+  };
+  checkGradients({ x: [5, 7] }, (tape, { x }) => dropout(tape, place(tape), x));
+  checkGradients({ x: [5, 7] }, (tape, { x }) => add(tape, dropout(tape, place(tape), x), x));
 });
 
 test('add, of two and of one with itself', () => {

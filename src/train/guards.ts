@@ -113,7 +113,7 @@ export function createGuards(state: GuardState, clip: number | null): Guards {
       return SILENCE;
     }
     if (++state.highLosses !== IN_A_ROW) return SILENCE;
-    const message = `loss ${figures(loss)} (before ${figures(normal)}) at step ${step}, the ${IN_A_ROW}th in a row that is far above${clipped}`;
+    const message = `loss ${figures(loss)} (before ${figures(normal)}) at step ${step}, the ${IN_A_ROW}th in a row that is far above`;
     return warn('MG_TRAIN_SPIKE', step, message, calmer);
   }
 

@@ -9,7 +9,7 @@ import { type Batch, type Batches, splitBatch } from '../data/batches.js';
 import type { EvalEvent, TrainEvent } from './events.js';
 import { createGuards, type GuardState, newGuardState } from './guards.js';
 import type { Learner } from './learner.js';
-import { nonFiniteError } from './non-finite.js';
+import { nonFiniteError, updateError, validationError } from './non-finite.js';
 import { type AdamSettings, adamHyper } from './optimizer.js';
 import { type Schedule, scheduleAt } from './schedules.js';
 
@@ -52,8 +52,8 @@ export interface TrainLoop {
   readonly steps: number;
   /** Steps that are already done; 0 if left out. */
   readonly startStep?: number | undefined;
-  /** The largest norm of all gradients together; they are not clipped if left out. */
-  readonly clip?: number | null | undefined;
+  /** The largest norm of all gradients together; 0 or left out for no limit. */
+  readonly clip?: number | undefined;
   /** Parts into which a batch is split, computed one after the other to save memory; 1 if left out. */
   readonly accumulate?: number | undefined;
   /** The share of numbers that is dropped while training; 0 if left out. */
@@ -63,7 +63,7 @@ export interface TrainLoop {
   /** The norm of the gradients is found every so many steps; if left out, only where clipping or accumulating finds it anyway. */
   readonly measureEvery?: number | undefined;
   readonly validation?: Validation | undefined;
-  /** Ends the run after so many validations in a row without a better loss. */
+  /** Ends the run after so many validations in a row without a better loss; 0 or left out for never. */
   readonly patience?: number | undefined;
   /** Kept up to date by the loop; a run that goes on hands back what was saved. */
   readonly progress?: LoopState | undefined;
@@ -71,28 +71,30 @@ export interface TrainLoop {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** @throws MG_TRAIN_NONFINITE when the loss or the norm of the gradients is NaN or infinite. */
+/** @throws MG_TRAIN_NONFINITE when the loss or the norm of the gradients is NaN or infinite, or after the last step a parameter or a moment. */
 export async function* trainLoop(loop: TrainLoop): AsyncGenerator<TrainEvent, void, void> {
-  const { learner, batches, adam, schedule, warmup = 0, floor = 0, steps, startStep = 0, signal, patience } = loop;
-  const { clip = null, accumulate = 1, dropout = 0, seed = 0, measureEvery = 0, validation } = loop;
+  const { learner, batches, adam, schedule, warmup = 0, floor = 0, steps, startStep = 0, signal, patience = 0 } = loop;
+  const { accumulate = 1, dropout = 0, seed = 0, measureEvery = 0, validation } = loop;
+  const clip = loop.clip || null;
   const progress = loop.progress ?? newLoopState(startStep);
   const guards = createGuards(progress.guards, clip);
   let step = startStep;
 
-  const validationDue = () =>
-    validation !== undefined && progress.lastEval < step && (step % validation.every === 0 || step === steps);
-  const outOfPatience = () => patience !== undefined && progress.evalsSinceBest >= patience;
+  const due = (every: number) => progress.lastEval < step && (step % every === 0 || step === steps);
+  const outOfPatience = () => patience > 0 && progress.evalsSinceBest >= patience;
 
   /** A run that was saved between a step and the validation after it begins with that validation. */
-  function* validated(): Generator<TrainEvent> {
-    if (validation === undefined || !validationDue()) return;
-    const event = evaluated(learner, validation, progress, step);
+  function* validated(of: Validation): Generator<TrainEvent> {
+    let loss = 0;
+    for (const batch of of.batches()) loss += learner.evaluate(batch);
+    if (!Number.isFinite(loss)) throw validationError(loss, step, steps, adam, clip, learner.firstNonFinite());
+    const event = evaluated(loss, progress, step);
     const warnings = guards.eval(event);
     yield event;
     yield* warnings;
   }
 
-  yield* validated();
+  if (validation && due(validation.every)) yield* validated(validation);
   while (step < steps && !signal?.aborted && !outOfPatience()) {
     const batch = batches(step);
     const learningRate = adam.learningRate * scheduleAt(schedule, step, steps, warmup, floor);
@@ -119,15 +121,17 @@ export async function* trainLoop(loop: TrainLoop): AsyncGenerator<TrainEvent, vo
     yield event;
     if (warnings.length > 0) yield* warnings;
     if (step % UNITS_EVERY === 0) yield* guards.units(step, learner.deadUnits(batch));
-    yield* validated();
+    if (validation && due(validation.every)) yield* validated(validation);
+  }
+  if (step > startStep) {
+    const found = learner.firstNonFinite(); // what the last update left behind
+    if (found !== null) throw updateError(step, steps, adam, clip, found);
   }
   const reason = step >= steps ? 'done' : outOfPatience() ? 'early' : 'aborted';
   yield { type: 'stopped', reason, step, steps };
 }
 
-function evaluated(learner: Learner, validation: Validation, progress: LoopState, step: number): EvalEvent {
-  let loss = 0;
-  for (const batch of validation.batches()) loss += learner.evaluate(batch);
+function evaluated(loss: number, progress: LoopState, step: number): EvalEvent {
   const best = progress.bestLoss === null || loss < progress.bestLoss;
   if (best) {
     progress.bestLoss = loss;

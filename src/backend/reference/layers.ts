@@ -143,7 +143,7 @@ function activate(kind: ActivationKind, x: number): number {
     case 'relu':
       return Math.max(0, x);
     case 'relu2':
-      return x > 0 ? x * x : 0;
+      return x < 0 ? 0 : x * x; // NaN stays NaN
     case 'gelu':
       return 0.5 * x * (1 + tanh(GELU_SCALE * (x + GELU_CUBE * x * x * x)));
   }

@@ -1,8 +1,9 @@
 /**
  * The Wasm backend against the reference backend: every op, forward and backward, at sizes around every tile edge.
  */
-import { describe, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { EDGES, expectClose, type Inputs, reference, runOn, U, values, wasm } from '../../../test/backend-inputs.js';
+import { keeps } from '../../base/dropout-mask.js';
 import type { Op, Tensor } from '../../tensor/backend.js';
 
 const absolute = (x: ArrayLike<number>): Float64Array => Float64Array.from(x, Math.abs);
@@ -286,4 +287,107 @@ describe('rows and elements', () => {
       }
     }
   });
+});
+
+describe('dropout and clipping', () => {
+  test('dropout: the mask of base/dropout-mask.ts, bit for bit, forward and backward', () => {
+    for (const n of [...EDGES, 4095, 4096, 4097, 9000]) {
+      for (const rate of [0, 0.1, 0.5, 0.999]) {
+        const [key0, key1, threshold] = [0x9abcdef0 + n, 77 * n, Math.round(rate * 2 ** 32)];
+        const scale = Math.fround(1 / (1 - rate));
+        const x = values(n, n);
+        const inputs: Inputs = {
+          x: { shape: [n], values: x },
+          key: { shape: [3], values: [key0 | 0, key1 | 0, threshold | 0], int: true },
+          scale: { shape: [1], values: [scale] },
+          out: { shape: [n], values: values(n, 2) },
+          dOut: { shape: [n], values: values(n, 3) },
+          dX: { shape: [n], values: values(n, 4) },
+          dFresh: { shape: [n], values: values(n, 5) },
+        };
+        const ops = (t: Record<string, Tensor>): readonly Op[] => {
+          const place = { key: t['key']!, scale: t['scale']! };
+          return [
+            { op: 'dropout', x: t['x']!, ...place, out: t['out']! },
+            { op: 'dropoutBackward', dOut: t['dOut']!, ...place, dX: t['dX']! },
+            { op: 'zero', x: t['dFresh']! },
+            { op: 'dropoutBackward', dOut: t['dOut']!, ...place, dX: t['dFresh']! },
+          ];
+        };
+        const got = runOn(wasm, inputs, ops);
+        const want = runOn(reference, inputs, ops);
+        for (let i = 0; i < n; i++) {
+          const kept = keeps([key0, key1], threshold, i) ? scale : 0;
+          if (got['out']![i] !== Math.fround(x[i]! * kept)) throw new Error(`n=${n} rate=${rate} element ${i}`);
+        }
+        for (const name of ['out', 'dX', 'dFresh'])
+          expectClose(name, got[name]!, want[name]!, (i) => 4 * U * (1 + Math.abs(want[name]![i]!)));
+        if (rate === 0) expect(got['out']).toEqual(Float64Array.from(x));
+      }
+    }
+  });
+
+  const clipping = (n: number, scale: number, limit: number): Inputs => ({
+    grads: { shape: [n], values: values(n, n).map((g) => g * scale) },
+    norm: { shape: [1], values: [] },
+    limit: { shape: [1], values: [limit] },
+  });
+  const clipOps = (t: Record<string, Tensor>): readonly Op[] => [
+    { op: 'gradNorm', grads: t['grads']!, norm: t['norm']! },
+    { op: 'clip', grads: t['grads']!, norm: t['norm']!, limit: t['limit']! },
+  ];
+
+  test('gradNorm and clip, also where squares leave the range of f32', () => {
+    for (const n of [...EDGES, 4095, 4096, 4097, 9000, 20481]) {
+      for (const scale of [1e-30, 1, 1e30]) {
+        for (const limit of [scale / 2, 1e38]) {
+          const inputs = clipping(n, scale, limit);
+          const got = runOn(wasm, inputs, clipOps);
+          const want = runOn(reference, inputs, clipOps);
+          expectClose('norm', got['norm']!, want['norm']!, () => 2 * U * want['norm']![0]!);
+          expectClose('grads', got['grads']!, want['grads']!, () => 4 * U * scale);
+          const left = Math.sqrt(got['grads']!.reduce((sum, g) => sum + g * g, 0));
+          expect(left).toBeLessThan(Math.max(limit, scale) * Math.sqrt(n) * 1.001);
+          if (limit < scale && want['norm']![0]! > limit) expect(left / limit).toBeCloseTo(1, 5);
+          else expect(got['grads']).toEqual(Float64Array.from(inputs['grads']!.values));
+        }
+      }
+    }
+  });
+
+  test.each([NaN, Infinity, -Infinity])(
+    'a gradient of %f shows in the norm, and nothing is scaled or updated',
+    (bad) => {
+      for (const backend of [wasm, reference]) {
+        const n = 5000;
+        const grads = values(n, 1);
+        grads[4321] = bad;
+        const params = values(n, 2);
+        const inputs: Inputs = {
+          ...clipping(n, 1, 0.5),
+          grads: { shape: [n], values: grads },
+          params: { shape: [n], values: params },
+          m: { shape: [n], values: [] },
+          v: { shape: [n], values: [] },
+          hyper: { shape: [7], values: [0.1, 0.9, 0.9, 1e-8, 0.1, 0.1, 0.1] },
+        };
+        const got = runOn(backend, inputs, (t) => [
+          ...clipOps(t),
+          {
+            op: 'adamw',
+            params: t['params']!,
+            grads: t['grads']!,
+            m: t['m']!,
+            v: t['v']!,
+            hyper: t['hyper']!,
+            guard: t['norm']!,
+          },
+        ]);
+        expect(Number.isFinite(got['norm']![0])).toBe(false);
+        expect(got['grads']).toEqual(Float64Array.from(grads));
+        expect(got['params']).toEqual(Float64Array.from(params));
+        for (const moment of ['m', 'v']) expect(got[moment]).toEqual(new Float64Array(n));
+      }
+    },
+  );
 });
