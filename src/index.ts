@@ -42,14 +42,31 @@ export {
   type Turn,
 } from './engine/chat.js';
 export { type Choice, choices } from './engine/choices.js';
+export { type Completer, type Continuation, createCompleter } from './engine/completer.js';
 export { BACKENDS, type BackendName, type Threads } from './engine/engine.js';
 export type { Compat, ConstraintOptions, SamplingOptions } from './engine/generate-options.js';
+export { type Inspection, type InspectOptions, inspect } from './engine/inspect.js';
+export type { Look } from './engine/look.js';
 export { type TrainingMemory, trainingMemory } from './engine/memory.js';
+export {
+  type CandidateScore,
+  createScorer,
+  evaluate,
+  type ScoreOptions,
+  type Scorer,
+  score,
+  scoreCandidates,
+} from './engine/score.js';
 export { inOrder, type SampleEvent, type StreamOptions, stream } from './engine/stream.js';
 export { type GenerateOptions, generate } from './engine/text.js';
 export { createTraining, type Training, type TrainingOptions, trainModel } from './engine/training.js';
 export { type ModelConfig, modelConfig } from './model/config.js';
 export { type Parameter, type ParameterTable, parameterTable } from './model/parameters.js';
+export type { Evaluation } from './score/evaluate.js';
+export { type NoveltyReport, novelty } from './score/novelty.js';
+export type { Calibration } from './score/percentiles.js';
+export type { NextToken } from './score/surprise.js';
+export type { CharacterScore, TextScore } from './score/text.js';
 export { createByteTokenizer } from './tokenizer/byte.js';
 export { charTokenizerFrom, createCharTokenizer } from './tokenizer/char.js';
 export type { RoleTokens, TextStream, Tokenizer } from './tokenizer/tokenizer.js';

@@ -9,6 +9,7 @@ import { modelConfig } from '../src/model/config.js';
 import { initialParameters, parameterTable } from '../src/model/parameters.js';
 import { charTokenizerFrom } from '../src/tokenizer/char.js';
 import type { Tokenizer } from '../src/tokenizer/tokenizer.js';
+import { plainStep } from '../src/train/learner.js';
 import { adamHyper } from '../src/train/optimizer.js';
 import { RECIPES } from '../src/train/recipes.js';
 
@@ -40,7 +41,8 @@ export function trainedChatModel(blockSize = 48): Checkpoint {
   );
   const engine = createEngine('wasm', model.config, model.parameters);
   const batch = collate(conversations, blockSize);
-  for (let step = 0; step < 300; step++) engine.trainStep(batch, adamHyper(RECIPES.canonical.adam, 0.01, step));
+  for (let step = 0; step < 300; step++)
+    engine.trainStep([batch], plainStep(adamHyper(RECIPES.canonical.adam, 0.01, step)));
   const parameters = engine.parameters();
   engine.close();
   return { ...model, parameters };

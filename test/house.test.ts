@@ -28,13 +28,26 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   model: ['base', 'tensor'],
   train: ['base', 'data', 'model'],
   generate: ['base'],
+  score: ['base', 'generate', 'tokenizer'],
   checkpoint: ['base', 'data', 'model', 'tokenizer'],
   export: ['base', 'checkpoint', 'model', 'tokenizer'],
-  engine: ['autograd', 'backend', 'base', 'checkpoint', 'data', 'generate', 'model', 'tensor', 'tokenizer', 'train'],
+  engine: [
+    'autograd',
+    'backend',
+    'base',
+    'checkpoint',
+    'data',
+    'generate',
+    'model',
+    'score',
+    'tensor',
+    'tokenizer',
+    'train',
+  ],
   report: ['base', 'model', 'train'],
   node: ['backend', 'base', 'checkpoint', 'data', 'export', 'tokenizer', 'train'],
   browser: ['backend', 'base', 'checkpoint', 'engine'],
-  cli: ['base', 'checkpoint', 'data', 'engine', 'export', 'model', 'node', 'report', 'tokenizer', 'train'],
+  cli: ['base', 'checkpoint', 'data', 'engine', 'export', 'model', 'node', 'report', 'score', 'tokenizer', 'train'],
 };
 
 const imports = (file: string) =>

@@ -10,7 +10,7 @@ import { inOrder, stream } from '../engine/stream.js';
 import { ACTIVATIONS, type ModelConfig } from '../model/config.js';
 import { readDocuments } from '../node/corpora.js';
 import { findNewestModel, loadModel } from '../node/models.js';
-import { loadScenario } from '../node/scenarios.js';
+import { findScenarioText, loadScenario } from '../node/scenarios.js';
 import { addGenerateFlags, biasOf, type GenerateFlags } from './generate-flags.js';
 import { note } from './output.js';
 import { createSamplePrinter } from './sample-printer.js';
@@ -137,7 +137,7 @@ async function optionsOf(flags: GenerateFlags & ModelFlags, model: Checkpoint, f
 /** The texts that the model has learned from. */
 async function trainingTexts({ notInTraining, scenario }: GenerateFlags & ModelFlags): Promise<string[] | undefined> {
   if (typeof notInTraining === 'string') return await readDocuments(notInTraining);
-  if (scenario !== undefined) return await readDocuments((await loadScenario(scenario)).data);
+  if (scenario !== undefined) return await readDocuments(await findScenarioText(await loadScenario(scenario)));
   throw new MicrogptError(
     'MG_CLI_USAGE',
     '--not-in-training does not know what the model was trained on',

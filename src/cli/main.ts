@@ -8,11 +8,15 @@ import { addBench } from './bench.js';
 import { addChat } from './chat.js';
 import { addConvert } from './convert.js';
 import { addData } from './data.js';
+import { addEval } from './eval.js';
 import { addExport } from './export.js';
 import { addGenerate } from './generate.js';
 import { addInfo } from './info.js';
+import { addInspect } from './inspect.js';
+import { addNovelty } from './novelty.js';
 import { complain, say } from './output.js';
 import { addReport } from './report.js';
+import { addScore } from './score.js';
 import { addTrain } from './train.js';
 
 export async function main(argv: readonly string[]): Promise<number> {
@@ -59,6 +63,10 @@ function createProgram(exit: (code: number) => void): Command {
   addTrain(program, exit);
   addGenerate(program);
   addChat(program, exit);
+  addScore(program, exit);
+  addEval(program);
+  addNovelty(program);
+  addInspect(program);
   addInfo(program);
   addConvert(program);
   addExport(program);

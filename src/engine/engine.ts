@@ -10,6 +10,7 @@ import type { Batch } from '../data/batches.js';
 import type { ModelConfig } from '../model/config.js';
 import { parameterTable } from '../model/parameters.js';
 import type { Dropout, Learner } from '../train/learner.js';
+import type { Look } from './look.js';
 import { createTensorEngine } from './tensor-engine.js';
 import { createValueEngine } from './value-engine.js';
 
@@ -33,6 +34,8 @@ export interface Engine extends Learner {
   restore(state: EngineState): void;
   /** A place to read sequences token by token, side by side; 1 if left out. It sees the parameters as they are when it reads. */
   decoder(sequences?: number): Decoder;
+  /** Reads a sequence of at most `blockSize` tokens and shows what the model does. @throws MG_TRAIN_BACKEND on the value backend */
+  look(tokens: readonly number[]): Look;
   close(): void;
 }
 

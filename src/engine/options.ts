@@ -3,7 +3,7 @@
  */
 import { MicrogptError } from '../base/errors.js';
 
-function refuse(name: string, value: unknown, expected: string): never {
+export function refuse(name: string, value: unknown, expected: string): never {
   throw new MicrogptError(
     'MG_OPTION_VALUE',
     `${name} is ${String(value)}, expected ${expected}`,

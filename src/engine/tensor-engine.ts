@@ -18,6 +18,7 @@ import { type Backend, type Mark, type Op, type Tensor, view } from '../tensor/b
 import type { Dropout, StepRequest, StepResult } from '../train/learner.js';
 import type { BackendName, Decoder, Engine } from './engine.js';
 import { deadShare, firstNonFinite } from './health.js';
+import { createLook } from './look.js';
 import { feed, type Recorded, shapeOf, withRoom } from './recorded-batch.js';
 import { createTensorDecoder } from './tensor-decoder.js';
 
@@ -44,9 +45,16 @@ export function createTensorEngine(
   let accumulation: Accumulation | null = null;
   let gradients: Tensor | null = null; // those that the last step went by
   let shared: Mark | null = null; // where programs for training begin
+  const looking = createLook(backend, model, () => {
+    shared ??= backend.mark();
+    backend.reset(shared);
+  });
 
   function buffers(): TrainingBuffers {
-    training ??= allocTraining(backend, model);
+    if (training === null) {
+      keepAllocated(); // a look may have come before
+      training = allocTraining(backend, model);
+    }
     return training;
   }
 
@@ -56,6 +64,7 @@ export function createTensorEngine(
    */
   function keepAllocated(): void {
     shared = null;
+    looking.forget();
     recorded.clear();
   }
 
@@ -184,6 +193,7 @@ export function createTensorEngine(
       };
       return decoder;
     },
+    look: looking.look,
     close: () => backend.close(),
   };
 }

@@ -6,6 +6,7 @@
 import { Tape, type Value } from '../autograd/value.js';
 import { createValueCache, gptStep, sequenceLoss, type ValueHooks, type ValueWeights } from '../autograd/value-gpt.js';
 import { type DropoutKey, dropThreshold, keeps, partKey, placeKey } from '../base/dropout-mask.js';
+import { MicrogptError } from '../base/errors.js';
 import type { Batch } from '../data/batches.js';
 import type { ModelConfig } from '../model/config.js';
 import { type Parameter, parameterTable } from '../model/parameters.js';
@@ -93,6 +94,13 @@ export function createValueEngine(config: ModelConfig, parameters: Float64Array)
       v.set(state.v);
     },
     decoder: (sequences = 1) => createValueDecoder(tape, config, weights, sequences),
+    look() {
+      throw new MicrogptError(
+        'MG_TRAIN_BACKEND',
+        'the value backend keeps no attention to look at',
+        'choose --backend wasm or reference',
+      );
+    },
     close: () => tape.clear(),
   };
 }

@@ -1,0 +1,62 @@
+/**
+ * What could come next, at every keystroke. The text read so far stays in the cache: a keystroke reads one token, an edit what follows it.
+ * Invariant: the answer depends on the text alone, not on how it was typed.
+ */
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import { windowFor, windowOf } from '../generate/sliding.js';
+import { likeliest, type NextToken } from '../score/surprise.js';
+import { boundaryOf } from '../score/text.js';
+import { type BackendName, createEngine } from './engine.js';
+
+export interface Continuation extends NextToken {
+  /** How the token is written; null for a special one, such as the end of the text. */
+  readonly text: string | null;
+}
+
+export interface Completer {
+  /** The k likeliest next tokens after a text. Characters that the model does not know are left out. */
+  complete(text: string, k?: number): Continuation[];
+  /** How many tokens have been read in all. */
+  reads(): number;
+  close(): void;
+}
+
+export function createCompleter(
+  model: Checkpoint,
+  { backend = 'auto' }: { readonly backend?: BackendName | 'auto' | undefined } = {},
+): Completer {
+  const { config, tokenizer } = model;
+  const { blockSize, vocabSize } = config;
+  const engine = createEngine(backend, config, model.parameters);
+  const decoder = engine.decoder(1);
+  const window = windowFor(blockSize, tokenizer.bos !== null);
+  const boundary = boundaryOf(tokenizer);
+  let read: readonly number[] = [];
+  let logits = new Float64Array(vocabSize);
+  let count = 0;
+
+  return {
+    complete(text, k = 5) {
+      const tokens = windowOf([boundary, ...tokenizer.encode(text).ids], window, blockSize);
+      let common = 0;
+      while (common < read.length && common < tokens.length && read[common] === tokens[common]) common++;
+      if (common < tokens.length || common < read.length) {
+        // The last token is always read: what it predicted before was not kept.
+        const keep = Math.min(common, tokens.length - 1);
+        decoder.restart(0, keep);
+        const rest = tokens.slice(keep);
+        read = []; // in case reading fails
+        const rows = decoder.read(rest, new Int32Array(rest.length));
+        logits = rows.slice((rest.length - 1) * vocabSize, rest.length * vocabSize);
+        read = tokens;
+        count += rest.length;
+      }
+      return likeliest(logits, 0, vocabSize, Math.min(k, vocabSize)).map((next) => ({
+        ...next,
+        text: tokenizer.pieces[next.id],
+      }));
+    },
+    reads: () => count,
+    close: () => engine.close(),
+  };
+}

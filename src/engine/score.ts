@@ -1,0 +1,113 @@
+/**
+ * A model that is asked what it thinks of a text: scores, comparisons, evaluations. See score/text.ts for what the numbers mean.
+ * Invariant: the score of a text has the same bits whether it is scored alone or among thousands.
+ */
+import { exp } from '../base/math.js';
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import { type Evaluation, evaluateStream, evaluateTexts } from '../score/evaluate.js';
+import { type Calibration, calibration } from '../score/percentiles.js';
+import { placesFor } from '../score/reading.js';
+import { scoreTexts, type TextScore } from '../score/text.js';
+import { type BackendName, createEngine } from './engine.js';
+import { refuse } from './options.js';
+
+export interface ScoreOptions {
+  /** Say of each character how surprising it is. */
+  readonly perCharacter?: boolean | undefined;
+  readonly backend?: BackendName | 'auto' | undefined;
+}
+
+/** A model that stays open, to score texts as they come. */
+export interface Scorer {
+  score(texts: readonly string[], options?: Pick<ScoreOptions, 'perCharacter'>): TextScore[];
+  /** What counts as surprising: scores of texts that are known to be in order. */
+  calibrate(texts: readonly string[]): Calibration;
+  /** Documents, each from its beginning to its end. */
+  evaluate(texts: readonly string[]): Evaluation;
+  /** One stream of tokens without beginning or end. */
+  evaluateStream(tokens: ArrayLike<number>): Evaluation;
+  /** Logits [V] for what follows some tokens, at most as many as the context holds. */
+  predict(context: readonly number[]): Float64Array;
+  close(): void;
+}
+
+/** @throws MG_TRAIN_BACKEND when there is no such backend. */
+export function createScorer(model: Checkpoint, { backend = 'auto' }: Pick<ScoreOptions, 'backend'> = {}): Scorer {
+  const { config, tokenizer } = model;
+  const engine = createEngine(backend, config, model.parameters);
+  const decoder = engine.decoder(placesFor(config));
+  const shape = { tokenizer, blockSize: config.blockSize, vocabSize: config.vocabSize };
+  return {
+    score: (texts, options) => scoreTexts(decoder, texts, shape, options?.perCharacter),
+    calibrate: (texts) => calibration(scoreTexts(decoder, texts, shape).map((score) => score.bitsPerCharacter)),
+    evaluate: (texts) => evaluateTexts(decoder, texts, shape),
+    evaluateStream: (tokens) => evaluateStream(decoder, tokens, shape),
+    predict(context) {
+      decoder.restart(0);
+      const logits = decoder.read(context, new Int32Array(context.length));
+      return logits.slice((context.length - 1) * config.vocabSize, context.length * config.vocabSize);
+    },
+    close: () => engine.close(),
+  };
+}
+
+/**
+ * How surprising texts are to a model: one text or a list. Characters that the model does not know count as very surprising.
+ * @throws MG_OPTION_VALUE when they are no texts, MG_GEN_NONFINITE when the model is damaged.
+ */
+export function score(model: Checkpoint, text: string, options?: ScoreOptions): TextScore;
+export function score(model: Checkpoint, texts: readonly string[], options?: ScoreOptions): TextScore[];
+export function score(
+  model: Checkpoint,
+  texts: string | readonly string[],
+  options: ScoreOptions = {},
+): TextScore | TextScore[] {
+  const list: readonly string[] = typeof texts === 'string' ? [texts] : texts;
+  requireTexts(list);
+  const scorer = createScorer(model, options);
+  try {
+    const scores = scorer.score(list, options);
+    return typeof texts === 'string' ? scores[0] : scores;
+  } finally {
+    scorer.close();
+  }
+}
+
+export interface CandidateScore extends TextScore {
+  /** Its probability if one of the candidates must be the text: they sum to 1. */
+  readonly probability: number;
+}
+
+/** Several texts compared with one another, in their order. @throws as `score` */
+export function scoreCandidates(
+  model: Checkpoint,
+  candidates: readonly string[],
+  options: ScoreOptions = {},
+): CandidateScore[] {
+  const scores = score(model, candidates, options);
+  const largest = scores.reduce((most, { logProbability }) => Math.max(most, logProbability), Number.NEGATIVE_INFINITY);
+  const weights = scores.map(({ logProbability }) => exp(logProbability - largest));
+  const sum = weights.reduce((a, b) => a + b, 0);
+  return scores.map((one, i) => ({ ...one, probability: weights[i] / sum }));
+}
+
+/** Mean loss, perplexity, bits per character and next-token accuracy over documents. @throws as `score` */
+export function evaluate(
+  model: Checkpoint,
+  texts: readonly string[],
+  options: Pick<ScoreOptions, 'backend'> = {},
+): Evaluation {
+  requireTexts(texts);
+  const scorer = createScorer(model, options);
+  try {
+    return scorer.evaluate(texts);
+  } finally {
+    scorer.close();
+  }
+}
+
+function requireTexts(value: readonly string[]): void {
+  if (!Array.isArray(value) || !value.every((text) => typeof text === 'string')) {
+    refuse('texts', typeof value, 'a text or a list of texts');
+  }
+}
