@@ -73,7 +73,6 @@ Examples:
   microgpt eval book.txt --model prefix.json --sanity-next-from-data 5 --sanity-ctx 64`,
     )
     .action((file: string | undefined, flags: EvalFlags) => evaluateFile(file ?? flags.data, flags));
-  alias(command, '--model', '--load');
 }
 
 /** A place in the file, or −1. */
