@@ -18,7 +18,10 @@ import { arrayStream, columnDocuments, columnStream, sliceStream, windowDocument
 import { createUtf8Decoder } from './utf8.js';
 import { createSpaceCollapser } from './white-space.js';
 
-/** Takes a text part by part; `end` gives the corpus. Not for `bytes`, whose tokens are the file itself. */
+/**
+ * Takes a text part by part, the first of at least 512 bytes if there are as many, so that other kinds of files are recognised; `end` gives the
+ * corpus. Not for `bytes`, whose tokens are the file itself.
+ */
 export interface CorpusBuilder {
   push(bytes: Uint8Array): void;
   end(file: { readonly bytes: number; readonly sha256: string | null }): TextCorpus;
@@ -164,8 +167,8 @@ function documentReader(options: CorpusOptions, source: string, writer: Document
   const { format, column } = options;
   if (format === 'chat') return chatReader(writer, source);
   if (format !== 'csv' && format !== 'tsv') return linesReader(writer);
-  const header = options.header ?? typeof column === 'string';
-  return tableReader(writer, { format, column: column ?? 1, header, source });
+  const header = options.header ?? typeof column !== 'number';
+  return tableReader(writer, { format, column, header, source });
 }
 
 function sides(all: Corpus, { documents, heldOut, isHeldOut }: Written): { train: Corpus; validation: Corpus | null } {

@@ -205,6 +205,7 @@ test('a table’s column, by name or by number', () => {
   expect(textsOf(corpusFromText('a\tb,\n1\tx,y\n2\tz', { format: 'tsv', column: 'b,' }))).toEqual(['x,y', 'z']);
   for (const column of ['toString', 'TEXT', 3])
     expect(() => by({ column, header: true })).toThrow(code('MG_DATA_TABLE'));
+  expect(() => by({})).toThrow('no column is chosen; there are "id", "text"');
   expect(() => by({ column: 9 })).toThrow('no row has a column 9');
   expect(() => corpusFromText('a\n"b', { format: 'csv', column: 'a' })).toThrow(
     'row 2: a quote is left open until the end',

@@ -58,7 +58,7 @@ export interface CorpusOptions {
   readonly trailingBos?: boolean | undefined;
   /** chat: whose words count in the loss; 'assistant' if left out. */
   readonly loss?: 'assistant' | 'all' | undefined;
-  /** csv, tsv: name or number (from 1) of the column; and whether the first row has names (yes, if a name is given). */
+  /** csv, tsv (needed there): name or number (from 1) of the column; and whether the first row has names (yes, if a name is given). */
   readonly column?: string | number | undefined;
   readonly header?: boolean | undefined;
 }
@@ -81,7 +81,7 @@ export interface CorpusFacts {
   readonly alphabet: readonly (readonly [string, number])[];
   /** Characters that the given tokenizer does not know and that were left out. */
   readonly unknown: { readonly count: number; readonly first: readonly string[] };
-  /** Documents of which nothing was left, or rows without the column. */
+  /** Documents of which nothing was left, as the tokenizer knows none of their characters. */
   readonly leftOut: number;
   /** What a user should know: line ends, byte order mark, lines that were cut … Full sentences. */
   readonly notes: readonly string[];

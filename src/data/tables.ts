@@ -10,7 +10,7 @@ import { strip } from './white-space.js';
 export interface TableOptions {
   readonly format: 'csv' | 'tsv';
   /** Name, or number from 1. */
-  readonly column: string | number;
+  readonly column: string | number | undefined;
   readonly header: boolean;
   readonly source: string;
 }
@@ -78,9 +78,11 @@ export function tableReader(writer: DocumentWriter, { format, column, header, so
   }
 
   function noColumn(all: readonly string[]): MicrogptError {
+    const which =
+      wanted === undefined ? 'no column is chosen; there are' : `there is no column ${JSON.stringify(wanted)} among`;
     const shown = all.slice(0, 12).map((name) => JSON.stringify(name.slice(0, 40)));
     return fail(
-      `there is no column ${JSON.stringify(wanted)} among ${shown.join(', ')}${all.length > 12 ? ' …' : ''}`,
+      `${which} ${shown.join(', ')}${all.length > 12 ? ' …' : ''}`,
       'give one of these names, or a number from 1, with --column',
     );
   }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { corpusFromText } from './build.js';
+import { createContentHash, hashOfNumber } from './content-hash.js';
 import type { Corpus, TextCorpus, TokenStream } from './corpus.js';
 import { cutBy, documentLengths, duplicates } from './inspect.js';
 import { validationBatches } from './validation.js';
@@ -36,6 +37,38 @@ test('a longer text keeps the split; so does another tokenizer, another order, a
   expect(new Set(texts(bytes, bytes.validation))).toEqual(before);
   const more = new Set(split(lines(2000), 0.2).validation);
   expect([...before].every((text) => more.has(text))).toBe(true);
+});
+
+test('the hash that decides is recorded: another one would let old runs validate on what they learned from', () => {
+  const hash = createContentHash();
+  const of = (...parts: string[]) => {
+    for (const part of parts) hash.add(part);
+    return hash.take();
+  };
+  expect([
+    of('emma'),
+    of(''),
+    of('zoë 😀'),
+    hashOfNumber(0),
+    hashOfNumber(1),
+    hashOfNumber(2 ** 33),
+  ]).toMatchInlineSnapshot(`
+    [
+      7326566455710838,
+      1280665975493683,
+      8853151385117747,
+      1266866818361057,
+      3356275486051676,
+      7131918654092015,
+    ]
+  `);
+  expect(of('em', 'ma')).toBe(of('emma'));
+  hash.mark(1);
+  expect(of('emma')).not.toBe(of('emma'));
+  const numbers = new Set(Array.from({ length: 100_000 }, (_, i) => hashOfNumber(i)));
+  expect(numbers.size).toBe(100_000);
+  const words = new Set(Array.from({ length: 100_000 }, (_, i) => of(`${i}`)));
+  expect(words.size).toBe(100_000);
 });
 
 test('few documents: the one with the least hash, wherever it stands; where all are the same, none', () => {
