@@ -43,6 +43,7 @@ export {
 } from './engine/chat.js';
 export { type Choice, choices } from './engine/choices.js';
 export { type Completer, type Continuation, createCompleter } from './engine/completer.js';
+export type { ReplyOptions } from './engine/conversation.js';
 export { BACKENDS, type BackendName, type Threads } from './engine/engine.js';
 export type { Compat, ConstraintOptions, SamplingOptions } from './engine/generate-options.js';
 export { type Inspection, type InspectOptions, inspect } from './engine/inspect.js';
@@ -57,6 +58,7 @@ export {
   score,
   scoreCandidates,
 } from './engine/score.js';
+export { createService, type ModelService, type ServiceOptions } from './engine/service.js';
 export { inOrder, type SampleEvent, type StreamOptions, stream } from './engine/stream.js';
 export { type GenerateOptions, generate } from './engine/text.js';
 export { createTraining, type Training, type TrainingOptions, trainModel } from './engine/training.js';

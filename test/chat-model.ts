@@ -3,7 +3,7 @@
 import { createPythonRandom } from '../src/base/python-random.js';
 import type { Checkpoint } from '../src/checkpoint/checkpoint.js';
 import { collate } from '../src/data/batches.js';
-import { turnTokens } from '../src/engine/chat.js';
+import { turnTokens } from '../src/engine/conversation.js';
 import { createEngine } from '../src/engine/engine.js';
 import { modelConfig } from '../src/model/config.js';
 import { initialParameters, parameterTable } from '../src/model/parameters.js';

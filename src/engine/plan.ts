@@ -17,6 +17,8 @@ export type Model = Pick<Checkpoint, 'config' | 'tokenizer'>;
 export interface SamplePlan {
   /** Read first: BOS where there is one, and what the model knows of the prompt. */
   readonly start: readonly number[];
+  /** Draws are numbered from here. */
+  readonly firstSample: number;
   readonly ends: Uint8Array;
   readonly window: Window | undefined;
   /** Most tokens to draw, bounded by the context too. */
@@ -43,6 +45,7 @@ export function planSamples({ config, tokenizer }: Model, options: GenerateOptio
   return {
     sampling,
     start: read,
+    firstSample: 0,
     ends: endTokens(vocabSize, [...(compat === 'cpp' ? [] : stopTokens), stopAtBos ? bos : null]),
     window,
     room: start.length === 0 ? 0 : roomFor(options, read.length, blockSize, window !== undefined),

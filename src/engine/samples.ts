@@ -1,17 +1,17 @@
 /**
- * A run of samples: text as it comes, stop strings, demands that are guaranteed, texts that must not come out. Driven turn by turn.
+ * A run of samples: text as it comes, stop strings, demands that are guaranteed, texts that must not come out. Driven by a scheduler's turns.
  * Refuses to know: timers, screens. Invariants: sample i is the same however many are asked for and whatever runs beside it; every sample
  * that is given out meets all demands.
  */
-import { MicrogptError } from '../base/errors.js';
-import { createAcceptor, symbolsOf } from '../generate/constraints/acceptor.js';
+import { symbolsOf } from '../generate/constraints/acceptor.js';
 import { createExclusions, descend, type Exclusions } from '../generate/constraints/exclusions.js';
-import { createWalk, type MaskCache, type Walk, type WalkPlan } from '../generate/constraints/walk.js';
-import { type Draw, probabilities } from '../generate/sampler.js';
-import { createScheduler, type End, type Reader } from '../generate/scheduler.js';
+import { createWalk, type Walk } from '../generate/constraints/walk.js';
+import { probabilities } from '../generate/sampler.js';
+import type { End, Scheduler } from '../generate/scheduler.js';
 import { createStopStrings } from '../generate/stop-strings.js';
-import { type GenerateOptions, hasDemands, hasExclusions, stopsOf } from './generate-options.js';
-import { type Model, planSamples, type SamplePlan, tokenSymbols } from './plan.js';
+import { constraintOf, impossible } from './demands.js';
+import { type GenerateOptions, hasExclusions, stopsOf } from './generate-options.js';
+import type { Model, SamplePlan } from './plan.js';
 
 /** What happens to a sample; its texts one after the other are the prompt and what follows it. */
 export interface SampleEvent {
@@ -33,9 +33,13 @@ export interface Likely {
 }
 
 export interface SampleRun {
-  /** Events go to `emit` meanwhile. `false` when all samples are done. @throws MG_GEN_NONFINITE, MG_GEN_IMPOSSIBLE */
-  turn(): boolean;
-  /** Ends whatever runs, without further turns of the model. */
+  /** Hands samples to the scheduler, as many at once as it has places; more follow as they end. @throws MG_GEN_IMPOSSIBLE */
+  refill(): void;
+  /** All samples have been given out. */
+  done(): boolean;
+  /** MG_GEN_NONFINITE or MG_GEN_IMPOSSIBLE, once it happened; null before. */
+  failure(): unknown;
+  /** Ends whatever is in the making, within a token. */
   cancel(): void;
 }
 
@@ -50,30 +54,29 @@ interface Finished {
 }
 
 /**
- * Prepares a run on a decoder; nothing is computed until its turns. `emit` gets the events of a sample in order; samples may alternate,
- * except where some texts are excluded: then each comes whole, in order.
+ * Prepares a run; nothing is computed until the scheduler takes its turns. `emit` gets the events of a sample in order; samples may
+ * alternate, except where some texts are excluded: then each comes whole, in order. While `mayBegin` says no, no further sample begins.
  * @throws MG_GEN_PATTERN, MG_GEN_IMPOSSIBLE when not even one sample can meet the demands.
  */
 export function createSampleRun(
-  reader: Reader,
+  scheduler: Scheduler,
   model: Model,
+  plan: SamplePlan,
   options: GenerateOptions,
   emit: (event: SampleEvent) => void,
-  draw?: Draw,
+  mayBegin: () => boolean = () => true,
 ): SampleRun {
   const { samples = 1, prompt = '', temperature = 0.5 } = options;
-  const plan = planSamples(model, options, draw);
-  const scheduler = createScheduler(reader, model.config.blockSize, model.config.vocabSize);
   const constraint = constraintOf(model, options, plan, prompt);
   const whole = hasExclusions(options);
   const excluded = new Set<string>([...(options.exclude ?? []), ...(options.notInTraining ?? [])]);
   const finished = new Map<number, Finished>();
   const parked = new Set<number>(); // samples whose last attempt waits until all before them are out
-  const atOnce = plan.running ? 1 : reader.sequences;
+  const atOnce = plan.running ? 1 : scheduler.places;
   const likeliest = options.top ? createTop(options.top, temperature, model.config.vocabSize) : null;
   let tree: Exclusions | null = null;
   let begun = 0;
-  let out = 0; // samples given out, where they are given out whole
+  let out = 0; // samples given out
   let failure: unknown = null;
   const active = new Set<{ cancel(): void }>();
 
@@ -108,7 +111,7 @@ export function createSampleRun(
     if (!whole && prompt !== '') emit({ sample, text: prompt, token: null, end: null });
     const handle = scheduler.add({
       start: plan.start,
-      sample,
+      sample: plan.firstSample + sample,
       choose: !likeliest
         ? choose
         : (logits, from, sequence) => {
@@ -144,6 +147,7 @@ export function createSampleRun(
           if (whole) settle(sample, { text: text + rest, end: reason, attempt });
           else {
             emit({ sample, text: rest, token: null, end: reason });
+            out++;
             next();
           }
         } catch (impossible) {
@@ -155,7 +159,7 @@ export function createSampleRun(
   }
 
   function next(): void {
-    if (begun < samples) begin(begun++, 0);
+    if (begun < samples && begun - out < atOnce && mayBegin()) begin(begun++, 0);
   }
 
   /** A sample is complete: gives it out when its turn has come, or tries again. */
@@ -192,40 +196,18 @@ export function createSampleRun(
   }
 
   return {
-    turn() {
-      while (begun < Math.min(samples, atOnce)) next();
-      const more = scheduler.turn();
-      if (failure !== null) throw failure;
-      return more;
+    refill() {
+      for (let before = -1; before !== begun; ) {
+        before = begun;
+        next();
+      }
     },
+    done: () => out === samples,
+    failure: () => failure,
     cancel() {
       for (const handle of active) handle.cancel();
     },
   };
-}
-
-interface Constraint {
-  readonly plan: WalkPlan;
-  readonly cache: MaskCache;
-  /** Something is demanded of the form; otherwise only exclusions, which matter in the last attempt alone. */
-  readonly demanded: boolean;
-}
-
-function constraintOf(model: Model, options: GenerateOptions, plan: SamplePlan, prompt: string): Constraint | null {
-  if (!hasDemands(options) && !hasExclusions(options)) return null;
-  const tokens = tokenSymbols(model.tokenizer);
-  const ends = plan.ends.slice();
-  const { allowed, bias } = plan.sampling;
-  for (let token = 0; token < tokens.symbols.length; token++) {
-    if (ends[token] === 1) tokens.symbols[token] = -1;
-    if (allowed?.[token] !== 0 && bias?.get(token) !== Number.NEGATIVE_INFINITY) continue;
-    tokens.symbols[token] = -1;
-    ends[token] = 0;
-  }
-  const acceptor = createAcceptor(options, tokens, prompt);
-  const walkPlan = { acceptor, tokens, ends, room: plan.room };
-  if (!createWalk(walkPlan, new Map(), null).possible) throw impossible(options, 0);
-  return { plan: walkPlan, cache: new Map(), demanded: hasDemands(options) };
 }
 
 /** The likeliest tokens after the temperature (1 where it is 0), before filters; equal ones by id. */
@@ -235,17 +217,4 @@ function createTop(count: number, temperature: number, vocabSize: number) {
     Array.from(probabilities(logits, temperature || 1, weights, from), (probability, token) => ({ token, probability }))
       .sort((a, b) => b.probability - a.probability || a.token - b.token)
       .slice(0, count);
-}
-
-function impossible(options: GenerateOptions, found: number): MicrogptError {
-  const { samples = 1, minLength, maxLength, startsWith, endsWith, matches, prompt } = options;
-  const demands = Object.entries({ prompt: prompt || undefined, minLength, maxLength, startsWith, endsWith, matches })
-    .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `${name} ${JSON.stringify(value)}`);
-  if (hasExclusions(options)) demands.push('what is excluded');
-  return new MicrogptError(
-    'MG_GEN_IMPOSSIBLE',
-    `found ${found} of ${samples} samples: no ${found === 0 ? '' : 'other '}text of this model's characters and context meets ${demands.join(', ')}`,
-    'demand less, give a model that knows these characters, or one with a longer context',
-  );
 }

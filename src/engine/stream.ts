@@ -1,52 +1,30 @@
 /**
- * Samples as they come: one event for each token, with the event loop turning between the turns of the model.
+ * Samples as they come: one event for each token.
  * Invariant: the texts of a sample's events, one after the other, are the text that `generate` gives for the same options.
  */
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { createEngine } from './engine.js';
-import { type GenerateOptions, requireGenerate } from './generate-options.js';
-import { createPauses } from './pause.js';
-import { createSampleRun, type SampleEvent } from './samples.js';
+import type { SampleEvent } from './samples.js';
+import { createService, type StreamOptions } from './service.js';
 import { placesFor } from './text.js';
 
 export type { SampleEvent } from './samples.js';
-
-export interface StreamOptions extends GenerateOptions {
-  /** Ends the stream within a token; its samples then have no last event. */
-  readonly signal?: AbortSignal | undefined;
-}
+export type { StreamOptions } from './service.js';
 
 /**
- * Events of all samples, each sample's in order; several samples run side by side and alternate.
+ * Events of all samples, each sample's in order; several samples run side by side and alternate. For many askers, open the model once:
+ * `createService`.
  * @throws what `generate` throws.
  */
 export async function* stream(
   model: Checkpoint,
   options: StreamOptions = {},
 ): AsyncGenerator<SampleEvent, void, undefined> {
-  requireGenerate(options, model);
-  const { threads, signal } = options;
-  const engine = createEngine(options.backend ?? 'auto', model.config, model.parameters, { threads });
-  const pauses = createPauses();
+  const { backend, threads } = options;
+  const service = createService(model, { backend, threads, places: placesFor(options) });
   try {
-    const events: SampleEvent[] = [];
-    const run = createSampleRun(engine.decoder(placesFor(options)), model, options, (event) => events.push(event));
-    for (let more = true; more && !signal?.aborted; ) {
-      events.length = 0;
-      try {
-        more = run.turn();
-      } finally {
-        // Also what came before an error was said.
-        for (const event of events) {
-          if (signal?.aborted) break;
-          yield event;
-        }
-      }
-      await pauses.pause();
-    }
+    yield* service.stream(options);
   } finally {
-    pauses.close();
-    engine.close();
+    service.close();
   }
 }
 

@@ -3,9 +3,10 @@
  */
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import type { Draw } from '../generate/sampler.js';
+import { createScheduler } from '../generate/scheduler.js';
 import { createEngine, type Decoder } from './engine.js';
 import { type GenerateOptions, requireGenerate } from './generate-options.js';
-import type { Model } from './plan.js';
+import { type Model, planSamples } from './plan.js';
 import { createSampleRun } from './samples.js';
 
 export type { GenerateOptions } from './generate-options.js';
@@ -41,15 +42,13 @@ export function sampleTexts(
   options: GenerateOptions,
 ): string[] {
   const texts: string[] = Array.from({ length: options.samples ?? 1 }, () => '');
-  const run = createSampleRun(
-    decoder,
-    model,
-    options,
-    ({ sample, text }) => {
-      texts[sample] += text;
-    },
-    draw,
-  );
-  while (run.turn());
+  const { blockSize, vocabSize } = model.config;
+  const scheduler = createScheduler(decoder, blockSize, vocabSize);
+  const run = createSampleRun(scheduler, model, planSamples(model, options, draw), options, ({ sample, text }) => {
+    texts[sample] += text;
+  });
+  run.refill();
+  while (scheduler.turn() && run.failure() === null);
+  if (run.failure() !== null) throw run.failure();
   return texts;
 }

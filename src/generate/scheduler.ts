@@ -48,6 +48,8 @@ export interface End {
 }
 
 export interface Scheduler {
+  /** S: how many run side by side. */
+  readonly places: number;
   /** Takes a generation in; it starts with one of the next turns. */
   add(generation: Generation): { cancel(): void };
   /** One reading and one draw for each sequence that is read. `false` when there is nothing left to do. */
@@ -148,10 +150,10 @@ export function createScheduler(reader: Reader, blockSize: number, vocabSize: nu
     if (generation.ends[token] === 1) return 'token';
     slot.tokens.push(token);
     if (generation.onToken !== undefined && !generation.onToken(token)) return 'stopped';
+    const full = reader.position(slot.place) >= blockSize;
+    if (full && generation.window === undefined) return 'context';
     if (slot.tokens.length - generation.start.length >= generation.maxTokens) return 'length';
-    if (reader.position(slot.place) < blockSize) return null;
-    if (generation.window === undefined) return 'context';
-    readAgain(slot, generation.window);
+    if (full && generation.window !== undefined) readAgain(slot, generation.window);
     return null;
   }
 
@@ -193,6 +195,7 @@ export function createScheduler(reader: Reader, blockSize: number, vocabSize: nu
   }
 
   return {
+    places: reader.sequences,
     add(generation) {
       const { start, window, sample } = generation;
       const fits = start.length <= blockSize;

@@ -1,0 +1,124 @@
+/**
+ * Conversations as the model reads them, in training and in asking alike: BOS, then for each turn the token of who speaks, the text, the
+ * token of its end; then the token of the assistant, and from there on the model writes.
+ * Refuses to know: how a reply is run. Invariant: text never becomes a role token, because encoding knows no way to make one; and what is
+ * read always leaves room for a reply.
+ */
+import { MicrogptError } from '../base/errors.js';
+import { type Choose, createChoose } from '../generate/filters.js';
+import { endTokens } from '../generate/generate.js';
+import { counterDraw, rustDraw } from '../generate/sampler.js';
+import type { RoleTokens, Tokenizer } from '../tokenizer/tokenizer.js';
+import { type GenerateOptions, requireGenerate, type SamplingOptions } from './generate-options.js';
+import { type Model, type SamplePlan, samplingOf } from './plan.js';
+
+export interface Turn {
+  readonly role: 'user' | 'assistant';
+  readonly content: string;
+}
+
+export interface ReplyOptions extends SamplingOptions, Pick<GenerateOptions, 'maxTokens' | 'stop' | 'top'> {
+  /** `rust`: as the Rust system chats: no BOS, the oldest tokens cut off wherever that is, reply t drawn from the stream of seed + t. */
+  readonly compat?: 'rust' | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What the model is given to read. */
+export interface ChatPrompt {
+  readonly tokens: readonly number[];
+  /** Turns that had to be left out, the oldest first, and tokens of the last turn that had to be cut off. */
+  readonly turnsLeftOut: number;
+  readonly tokensCut: number;
+  /** Characters of the last turn that the model does not know. */
+  readonly unknown: readonly string[];
+}
+
+/** @throws MG_CHAT_MODEL when the model was not trained on conversations. */
+export function requireRoles(tokenizer: Tokenizer): RoleTokens {
+  if (tokenizer.roles !== null) return tokenizer.roles;
+  throw new MicrogptError(
+    'MG_CHAT_MODEL',
+    'this model was not trained on conversations: it has no tokens for who speaks',
+    'train one on conversations: microgpt train --format chat --data FILE.jsonl; or use microgpt generate',
+  );
+}
+
+/** @throws MG_CHAT_MODEL, MG_OPTION_VALUE */
+export function requireReply(options: ReplyOptions, model: Model): void {
+  requireRoles(model.tokenizer);
+  requireGenerate(options, model);
+}
+
+/** A turn as the model reads it: who speaks, what, and that it ends here. */
+export function turnTokens(tokenizer: Tokenizer, roles: RoleTokens, { role, content }: Turn): number[] {
+  return [roles[role], ...tokenizer.encode(content).ids, roles.end];
+}
+
+/** Room that is kept for a reply: what was asked for, at most half the context; a quarter if nothing was. */
+function replyRoom(blockSize: number, maxTokens: number | undefined): number {
+  return Math.max(1, Math.min(maxTokens ?? Math.floor(blockSize / 4), Math.floor(blockSize / 2)));
+}
+
+/**
+ * Turns as tokens, cut to fit: whole turns from the front, and of the last one, when it alone is too long, the beginning of its text.
+ * @throws MG_CHAT_MODEL
+ */
+export function chatPrompt(
+  tokenizer: Tokenizer,
+  turns: readonly Turn[],
+  blockSize: number,
+  { maxTokens, compat }: Pick<ReplyOptions, 'maxTokens' | 'compat'> = {},
+): ChatPrompt {
+  const roles = requireRoles(tokenizer);
+  const unknown = [...new Set(turns.slice(-1).flatMap((turn) => tokenizer.encode(turn.content).unknown))];
+  const all = turns.map((turn) => turnTokens(tokenizer, roles, turn));
+  if (compat === 'rust') {
+    const tokens = [...all.flat(), roles.assistant];
+    const tokensCut = Math.max(0, tokens.length - Math.max(1, blockSize - 1));
+    return { tokens: tokens.slice(tokensCut), turnsLeftOut: 0, tokensCut, unknown };
+  }
+  const front = tokenizer.bos === null ? [] : [tokenizer.bos];
+  const room = Math.max(2, blockSize - replyRoom(blockSize, maxTokens) - front.length - 1);
+  let first = all.length;
+  let used = 0;
+  while (first > 0 && used + all[first - 1].length <= room) used += all[--first].length;
+  // A conversation begins with the user: an answer without its question is left out too.
+  while (first > 0 && first < all.length - 1 && turns[first].role === 'assistant') first++;
+  if (first < all.length || all.length === 0) {
+    const tokens = [...front, ...all.slice(first).flat(), roles.assistant];
+    return { tokens, turnsLeftOut: first, tokensCut: 0, unknown };
+  }
+  const last = all[all.length - 1];
+  const tokensCut = last.length - room;
+  const tokens = [...front, last[0], ...last.slice(1 + tokensCut), roles.assistant];
+  return { tokens, turnsLeftOut: all.length - 1, tokensCut, unknown };
+}
+
+/** The reply to these turns as a sample to be drawn. Its draws are numbered by the turns of the user before it. @throws MG_CHAT_MODEL */
+export function planReply({ config, tokenizer }: Model, turns: readonly Turn[], options: ReplyOptions): SamplePlan {
+  const { blockSize, vocabSize } = config;
+  const roles = requireRoles(tokenizer);
+  const { tokens } = chatPrompt(tokenizer, turns, blockSize, options);
+  const number = Math.max(0, turns.filter((turn) => turn.role === 'user').length - 1);
+  const { seed = 42, compat, maxTokens } = options;
+  const silent = [tokenizer.bos, roles.user, roles.assistant];
+  let sampling = samplingOf(options, tokenizer);
+  if (compat === undefined) {
+    // Nobody speaks out of turn. Replies of the Rust system may hold such tokens, which have no text.
+    const bias = new Map(sampling.bias);
+    for (const token of silent) if (token !== null) bias.set(token, Number.NEGATIVE_INFINITY);
+    sampling = { ...sampling, bias };
+  }
+  const choose = (attempt: number): Choose =>
+    createChoose(sampling, vocabSize, compat === 'rust' ? rustDraw(seed) : counterDraw(seed, attempt), silent);
+  return {
+    start: tokens,
+    firstSample: number,
+    ends: endTokens(vocabSize, [roles.end]),
+    window: undefined,
+    room: Math.min(maxTokens ?? Number.POSITIVE_INFINITY, Math.max(0, blockSize - tokens.length + 1)),
+    choose,
+    sampling,
+    running: compat !== undefined,
+  };
+}
