@@ -253,15 +253,26 @@ test('an output that is a link: the file behind it is replaced, the link stays',
   expect(readFileSync(join(cwd, 'store/real.json'), 'utf8')).toMatch(/^\{"config"/);
 });
 
-test.each(['train', 'generate', 'info', 'data', 'data fetch', 'bench', 'report', 'compare', 'convert'])(
-  '%s --help has a purpose, options and examples',
-  async (command) => {
-    const { code, stdout } = await microgpt([...command.split(' '), '--help'], { cwd: temporaryFolder() });
-    expect(code).toBe(0);
-    expect(stdout).toContain('Usage: microgpt');
-    if (command !== 'data') expect(stdout).toMatch(/Examples?:/);
-  },
-);
+test.each([
+  'train',
+  'generate',
+  'score',
+  'eval',
+  'novelty',
+  'inspect',
+  'info',
+  'data',
+  'data fetch',
+  'bench',
+  'report',
+  'compare',
+  'convert',
+])('%s --help has a purpose, options and examples', async (command) => {
+  const { code, stdout } = await microgpt([...command.split(' '), '--help'], { cwd: temporaryFolder() });
+  expect(code).toBe(0);
+  expect(stdout).toContain('Usage: microgpt');
+  if (command !== 'data') expect(stdout).toMatch(/Examples?:/);
+});
 
 describe('data fetch', () => {
   const names = shuffledNames().join('\n');

@@ -3,7 +3,7 @@
  * Invariant: the tokens are those that generation would read for the same prompt.
  */
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { windowFor, windowOf } from '../generate/window.js';
+import { windowFor, windowOf } from '../generate/sliding.js';
 import { likeliest, type NextToken } from '../score/surprise.js';
 import { boundaryOf } from '../score/text.js';
 import { type BackendName, createEngine } from './engine.js';

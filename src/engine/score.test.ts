@@ -3,7 +3,7 @@ import { shuffledNames } from '../../test/golden.js';
 import { canonicalModel, randomModel } from '../../test/scored-models.js';
 import { exp, log } from '../base/math.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { slide, windowFor } from '../generate/window.js';
+import { slide, windowFor } from '../generate/sliding.js';
 import { boundaryOf } from '../score/text.js';
 import { createByteTokenizer } from '../tokenizer/byte.js';
 import { createCharTokenizer } from '../tokenizer/char.js';

@@ -5,7 +5,7 @@
  * beside it, because logits do not and the draws go by (sample, position); a generation that is cancelled costs at most the turn that runs.
  */
 import type { Choose, Sequence } from './filters.js';
-import { slide, type Window, windowOf } from './window.js';
+import { slide, type Window, windowOf } from './sliding.js';
 
 /** What can read sequences token by token; see engine/engine.ts. */
 export interface Reader {
@@ -188,7 +188,8 @@ export function createScheduler(reader: Reader, blockSize: number, vocabSize: nu
     add(generation) {
       const { start, window, sample } = generation;
       const fits = start.length <= blockSize;
-      const unread = window !== undefined ? windowOf(start, window, blockSize) : fits ? start : start.slice(0, blockSize);
+      const unread =
+        window !== undefined ? windowOf(start, window, blockSize) : fits ? start : start.slice(0, blockSize);
       const slot: Slot = {
         generation,
         sample,

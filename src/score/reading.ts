@@ -2,10 +2,10 @@
  * Reads whole sequences through a model and shows, for every token but the first, the logits that predict it. Many sequences side by
  * side, 64 rows at a time; one that is longer than the context is read in overlapping pieces.
  * Refuses to know: text, probabilities. Invariants: every token but the first is shown exactly once, those of a sequence in their order;
- * the pieces are those in which generation reads a text longer than the context (generate/window.ts).
+ * the pieces are those in which generation reads a text longer than the context (generate/sliding.ts).
  */
 import type { Reader } from '../generate/scheduler.js';
-import { windowFor } from '../generate/window.js';
+import { windowFor } from '../generate/sliding.js';
 
 /** Rows of one reading. */
 const ROWS = 64;
