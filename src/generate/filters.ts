@@ -63,16 +63,7 @@ export function createChoose(
 
 /** The filters alone: `needed` says whether any is set. */
 export function createFilters(sampling: Sampling, vocabSize: number, silent: readonly (number | null)[] = []) {
-  const {
-    temperature,
-    topK = 0,
-    topP = 1,
-    minP = 0,
-    repetitionPenalty = 1,
-    repetitionWindow,
-    bias,
-    allowed,
-  } = sampling;
+  const { temperature, topK = 0, topP = 1, minP = 0, repetitionPenalty = 1, repetitionWindow, bias, allowed } = sampling;
   const sorted = new Float64Array(vocabSize);
   const limitsK = topK > 0 && topK < vocabSize;
   const needed =
@@ -96,8 +87,7 @@ export function createFilters(sampling: Sampling, vocabSize: number, silent: rea
       out[i] = logit;
     }
     if (bias !== undefined) for (const [token, amount] of bias) out[token] += amount;
-    if (allowed !== undefined)
-      for (let i = 0; i < vocabSize; i++) if (allowed[i] === 0) out[i] = Number.NEGATIVE_INFINITY;
+    if (allowed !== undefined) for (let i = 0; i < vocabSize; i++) if (allowed[i] === 0) out[i] = Number.NEGATIVE_INFINITY;
     if (mask !== null) for (let i = 0; i < vocabSize; i++) if (mask[i] === 0) out[i] = Number.NEGATIVE_INFINITY;
   }
 

@@ -9,7 +9,7 @@ import { createCounterRandom } from '../base/counter-random.js';
 import { MicrogptError } from '../base/errors.js';
 import { exp } from '../base/math.js';
 import type { PythonRandom } from '../base/python-random.js';
-import { createXorshift64, createXorshift64Star, XORSHIFT_STREAMS, type Xorshift } from '../base/xorshift.js';
+import { createXorshift64, createXorshift64Star, type Xorshift, XORSHIFT_STREAMS } from '../base/xorshift.js';
 
 /** Chooses an id by its probability, for one position of one sample. The probabilities may be overwritten afterwards. */
 export type Draw = (probabilities: Float64Array, sample: number, position: number) => number;

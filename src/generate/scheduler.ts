@@ -188,8 +188,7 @@ export function createScheduler(reader: Reader, blockSize: number, vocabSize: nu
     add(generation) {
       const { start, window, sample } = generation;
       const fits = start.length <= blockSize;
-      const unread =
-        window !== undefined ? windowOf(start, window, blockSize) : fits ? start : start.slice(0, blockSize);
+      const unread = window !== undefined ? windowOf(start, window, blockSize) : fits ? start : start.slice(0, blockSize);
       const slot: Slot = {
         generation,
         sample,
