@@ -253,11 +253,23 @@ test('an output that is a link: the file behind it is replaced, the link stays',
   expect(readFileSync(join(cwd, 'store/real.json'), 'utf8')).toMatch(/^\{"config"/);
 });
 
-test.each(
-  'train generate chat info convert export bench report compare data|data fetch|data inspect'.split(
-    /[ ](?!fetch|inspect)|[|]/,
-  ),
-)('%s --help has a purpose, options and examples', async (command) => {
+test.each([
+  'train',
+  'generate',
+  'chat',
+  'score',
+  'eval',
+  'novelty',
+  'inspect',
+  'info',
+  'data',
+  'data fetch',
+  'bench',
+  'report',
+  'compare',
+  'convert',
+  'export',
+])('%s --help has a purpose, options and examples', async (command) => {
   const { code, stdout } = await microgpt([...command.split(' '), '--help'], { cwd: temporaryFolder() });
   expect(code).toBe(0);
   expect(stdout).toContain('Usage: microgpt');
