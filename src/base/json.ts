@@ -193,11 +193,9 @@ export function pythonFloat(x: number): string {
   return Number.isInteger(x) ? `${x}.0` : String(x);
 }
 
-/** A float as Rust's serde_json writes it. */
+/** A float as the Rust system's serde_json writes it: the digits of Python, the exponent without a plus and without leading zeros. */
 export function rustFloat(x: number): string {
-  const size = Math.abs(x);
-  if (size === 0 || (size >= 1e-5 && size < 1e16)) return pythonFloat(x).includes('e') ? String(x) : pythonFloat(x);
-  return x.toExponential().replace('+', '');
+  return pythonFloat(x).replace(/e([+-]?)0?/, (_, sign: string) => `e${sign === '-' ? sign : ''}`);
 }
 
 /** A string as Python writes it: all but printable ASCII escaped. */
