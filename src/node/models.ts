@@ -42,6 +42,10 @@ export async function loadModel(path: string, options: DecodeOptions = {}): Prom
 /** The file to open for a path. */
 async function modelFile(path: string): Promise<string> {
   const kind = await kindOf(path);
+  if (kind === 'other') {
+    const message = `${path} is a device, a pipe or a socket, expected a regular file`;
+    throw new MicrogptError('MG_FILE_KIND', message, 'give the path of a file or a folder');
+  }
   if (kind === 'folder') {
     for (const name of IN_FOLDER) if ((await kindOf(join(path, name))) === 'file') return join(path, name);
     // A run that has not come to its end has checkpoints only.
