@@ -10,8 +10,9 @@ import { LIMITS } from './limits.js';
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
 export type JsonObject = ReadonlyMap<string, Json>;
 
+const [MINUS, PLUS, POINT, ZERO, CAPITAL_I] = [0x2d, 0x2b, 0x2e, 0x30, 0x49];
+const isDigit = (c: number): boolean => c >= 0x30 && c <= 0x39;
 const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype']);
-const NUMBER = /-?(?:(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|Infinity)|NaN/y;
 
 /** @throws `code` with the offset, in characters, of what is wrong in `source`; `nameCode` for names that are not allowed. */
 export function parseJson(text: string, source: string, code: ErrorCode, nameCode: ErrorCode = code): Json {
@@ -39,12 +40,28 @@ export function parseJson(text: string, source: string, code: ErrorCode, nameCod
       : `unexpected ${JSON.stringify(String.fromCodePoint(text.codePointAt(at)!))}`;
   }
 
-  function match(pattern: RegExp): string | null {
-    pattern.lastIndex = at;
-    const result = pattern.exec(text);
-    if (result === null) return null;
-    at += result[0].length;
-    return result[0];
+  /** By hand and not by a regular expression: nearly all of a model file is numbers, and so they take half the time. */
+  function number(): number {
+    const start = at;
+    let c = text.charCodeAt(at);
+    if (c === MINUS) c = text.charCodeAt(++at);
+    if (c === CAPITAL_I) return word('Infinity', at === start ? Infinity : -Infinity);
+    if (c === ZERO) c = text.charCodeAt(++at);
+    else c = digits(c);
+    if (c === POINT) c = digits(text.charCodeAt(++at));
+    if (c === 0x65 || c === 0x45) {
+      c = text.charCodeAt(++at);
+      digits(c === MINUS || c === PLUS ? text.charCodeAt(++at) : c);
+    }
+    return Number(text.slice(start, at));
+  }
+
+  /** Goes over one digit or more, the first of which is `c`; gives what comes after. */
+  function digits(c: number): number {
+    if (!isDigit(c)) fail(found());
+    let next = c;
+    while (isDigit(next)) next = text.charCodeAt(++at);
+    return next;
   }
 
   function string(): string {
@@ -126,11 +143,10 @@ export function parseJson(text: string, source: string, code: ErrorCode, nameCod
         return word('false', false);
       case 'n':
         return word('null', null);
-      default: {
-        const number = match(NUMBER);
-        if (number === null) fail(found());
-        return Number(number);
-      }
+      case 'N':
+        return word('NaN', Number.NaN);
+      default:
+        return number();
     }
   }
 

@@ -64,20 +64,16 @@ export function decodePrefix(json: JsonObject, bin: Uint8Array, source: string):
   const layout = layoutOf(config);
   const { step, adamStep } = readHeader(bin, layout, source);
   const view = new DataView(bin.buffer, bin.byteOffset, bin.length);
-  const total = parameterTable(config).total;
-  const parameters = new Float64Array(total);
-  const moments = adamStep === null ? null : { m: new Float64Array(total), v: new Float64Array(total) };
-  let at = 28;
-  for (const tensor of layout) {
-    readTensor(view, at + 8, tensor, parameters, source);
-    at += 8 + 4 * tensor.size;
-  }
-  at += 8;
-  for (const tensor of moments === null ? [] : layout) {
-    for (const which of ['m', 'v'] as const) {
-      readTensor(view, at, { ...tensor, name: `${which} of ${tensor.name}` }, moments![which], source);
-      at += 4 * tensor.size;
-    }
+  const stored = storedTensors(layout, adamStep !== null);
+  for (const tensor of stored) requireFinite(view, tensor, source); // before memory is taken for any
+  const numbers = () => new Float64Array(parameterTable(config).total);
+  const parameters = numbers();
+  const moments = adamStep === null ? null : { m: numbers(), v: numbers() };
+  for (const { place, at, which } of stored) {
+    const out = which === 'weights' ? parameters : moments![which];
+    forEachPlace(place, (theirs, ours) => {
+      out[ours] = view.getFloat32(at + 4 * theirs, true);
+    });
   }
   const optimizer: OptimizerState = { ...settings, step: adamStep ?? step, moments };
   return {
@@ -204,14 +200,37 @@ function forEachPlace({ offset, size, columns }: Place, visit: (theirs: number, 
   }
 }
 
-function readTensor(view: DataView, at: number, place: Place, out: Float64Array, source: string): void {
-  forEachPlace(place, (theirs, ours) => {
-    const x = view.getFloat32(at + 4 * theirs, true);
-    if (!Number.isFinite(x)) {
-      throw bad('MG_CKPT_NONFINITE', source, `${place.name} has ${x} at element ${count(theirs)}`);
-    }
-    out[ours] = x;
+/** A run of numbers in the .bin: where it begins, and what it is of which tensor. */
+interface Stored {
+  readonly place: Place;
+  readonly which: 'weights' | 'm' | 'v';
+  readonly at: number;
+}
+
+function storedTensors(layout: readonly Place[], moments: boolean): readonly Stored[] {
+  let at = 28;
+  const weights = layout.map((place): Stored => {
+    at += 8 + 4 * place.size;
+    return { place, which: 'weights', at: at - 4 * place.size };
   });
+  if (!moments) return weights;
+  at += 8;
+  const rest = layout.flatMap((place) =>
+    (['m', 'v'] as const).map((which): Stored => {
+      at += 4 * place.size;
+      return { place, which, at: at - 4 * place.size };
+    }),
+  );
+  return [...weights, ...rest];
+}
+
+function requireFinite(view: DataView, { place, which, at }: Stored, source: string): void {
+  for (let i = 0; i < place.size; i++) {
+    const x = view.getFloat32(at + 4 * i, true);
+    if (Number.isFinite(x)) continue;
+    const name = which === 'weights' ? place.name : `${which} of ${place.name}`;
+    throw bad('MG_CKPT_NONFINITE', source, `${name} has ${x} at element ${count(i)}`);
+  }
 }
 
 function writeTensor(view: DataView, at: number, place: Place, from: Float64Array): void {

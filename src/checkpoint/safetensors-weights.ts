@@ -3,7 +3,7 @@
  * Refuses to know: metadata. Invariant: exactly the tensors of the configuration, each finite and of its shape.
  */
 import { type ErrorCode, MicrogptError } from '../base/errors.js';
-import type { Parameter, ParameterTable } from '../model/parameters.js';
+import type { ParameterTable } from '../model/parameters.js';
 import { areFloat32, LARGEST_F16, largest, numbersOf, readNumber, writeNumber } from './dtypes.js';
 import { bad, count } from './refusal.js';
 import type { Container, Dtype, NewTensor, TensorEntry } from './safetensors-container.js';
@@ -96,12 +96,7 @@ export function requireTensors({ tensors }: Container, table: ParameterTable, mo
 }
 
 /** All tensors of one kind, in the order of the table [total]. */
-export function readTensors(
-  { tensors, data }: Container,
-  table: ParameterTable,
-  prefix: string,
-  source: string,
-): Float64Array {
+export function readTensors({ tensors, data }: Container, table: ParameterTable, prefix: string): Float64Array {
   const view = new DataView(data.buffer, data.byteOffset, data.length);
   const out = new Float64Array(table.total);
   for (const p of table.list) {
@@ -109,7 +104,6 @@ export function readTensors(
     for (let i = 0; i < p.size; i++) out[p.offset + i] = readNumber(view, dtype, begin, i);
     const numbers = out.subarray(p.offset, p.offset + p.size);
     if (dtype === 'I8') applyScales(numbers, view, tensors.get(p.name + SCALE)!.begin, p.shape[0]);
-    requireFiniteNumbers(numbers, p, prefix, source);
   }
   return out;
 }
@@ -121,16 +115,22 @@ function applyScales(numbers: Float64Array, view: DataView, at: number, rows: nu
   }
 }
 
-function requireFiniteNumbers(numbers: Float64Array, p: Parameter, prefix: string, source: string): void {
-  let found = 0;
-  let first = -1;
-  for (let i = 0; i < numbers.length; i++) {
-    if (Number.isFinite(numbers[i])) continue;
-    if (found++ === 0) first = i;
+/** Looks at every number before memory is taken for any. @throws MG_CKPT_NONFINITE */
+export function requireFiniteTensors({ tensors, data }: Container, source: string): void {
+  const view = new DataView(data.buffer, data.byteOffset, data.length);
+  for (const { name, dtype, shape, begin } of tensors.values()) {
+    const size = shape.reduce((product, length) => product * length, 1);
+    const most = name.endsWith(SCALE) ? 128 : 1; // what a scale will be multiplied with
+    let found = 0;
+    let first = -1;
+    for (let i = 0; i < size; i++) {
+      const x = readNumber(view, dtype, begin, i);
+      if (Number.isFinite(most === 1 ? x : Math.fround(most * x))) continue;
+      if (found++ === 0) first = i;
+    }
+    if (found === 0) continue;
+    const place = shape.length === 2 ? `${Math.floor(first / shape[1])},${first % shape[1]}` : `${first}`;
+    const what = `${name} has ${count(found)} numbers that are not finite`;
+    throw bad('MG_CKPT_NONFINITE', source, `${what}, the first ${readNumber(view, dtype, begin, first)} at [${place}]`);
   }
-  if (found === 0) return;
-  const width = p.shape[1] ?? 1;
-  const place = p.shape.length === 2 ? `${Math.floor(first / width)},${first % width}` : `${first}`;
-  const what = `${prefix}${p.name} has ${count(found)} numbers that are not finite, the first ${numbers[first]} at [${place}]`;
-  throw bad('MG_CKPT_NONFINITE', source, what);
 }

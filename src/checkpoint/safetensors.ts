@@ -21,6 +21,7 @@ import {
   momentTensors,
   type Precision,
   readTensors,
+  requireFiniteTensors,
   requireTensors,
   weightTensors,
 } from './safetensors-weights.js';
@@ -75,8 +76,9 @@ export function decodeSafetensors(bytes: Uint8Array, source: string): Decoded {
   }
   requireTensors(container, table, optimizer?.hasMoments === true, source);
   const checked = verifySums(container, source);
+  requireFiniteTensors(container, source);
 
-  const read = (prefix: string) => readTensors(container, table, prefix, source);
+  const read = (prefix: string) => readTensors(container, table, prefix);
   const parameters = read('');
   const moments = optimizer?.hasMoments ? { m: read(MOMENTS.m), v: read(MOMENTS.v) } : null;
   return {
