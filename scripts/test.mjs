@@ -11,6 +11,7 @@ if (full) {
   run(process.execPath, [`${root}/node_modules/typescript/bin/tsc`, '-p', 'tsconfig.json']);
   install(`${root}/test/full`);
   install(`${root}/test/nodes`);
+  install(`${root}/test/onnx`);
   install(`${root}/kernels`);
   run(process.execPath, ['scripts/lint.mjs']);
 }

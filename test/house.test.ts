@@ -29,11 +29,12 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   train: ['base', 'data', 'model'],
   generate: ['base'],
   checkpoint: ['base', 'data', 'model', 'tokenizer'],
+  export: ['base', 'checkpoint', 'model', 'tokenizer'],
   engine: ['autograd', 'backend', 'base', 'checkpoint', 'data', 'generate', 'model', 'tensor', 'tokenizer', 'train'],
   report: ['base', 'model', 'train'],
   node: ['backend', 'base', 'checkpoint', 'data', 'tokenizer', 'train'],
   browser: ['backend'],
-  cli: ['base', 'checkpoint', 'data', 'engine', 'model', 'node', 'report', 'tokenizer', 'train'],
+  cli: ['base', 'checkpoint', 'data', 'engine', 'export', 'model', 'node', 'report', 'tokenizer', 'train'],
 };
 
 const imports = (file: string) =>
