@@ -253,7 +253,7 @@ test('an output that is a link: the file behind it is replaced, the link stays',
   expect(readFileSync(join(cwd, 'store/real.json'), 'utf8')).toMatch(/^\{"config"/);
 });
 
-test.each(['train', 'generate', 'info', 'data', 'data fetch', 'bench', 'report', 'compare', 'convert'])(
+test.each(['train', 'generate', 'info', 'data', 'data fetch', 'bench', 'report', 'compare', 'convert', 'export'])(
   '%s --help has a purpose, options and examples',
   async (command) => {
     const { code, stdout } = await microgpt([...command.split(' '), '--help'], { cwd: temporaryFolder() });

@@ -32,8 +32,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   export: ['base', 'checkpoint', 'model', 'tokenizer'],
   engine: ['autograd', 'backend', 'base', 'checkpoint', 'data', 'generate', 'model', 'tensor', 'tokenizer', 'train'],
   report: ['base', 'model', 'train'],
-  node: ['backend', 'base', 'checkpoint', 'data', 'tokenizer', 'train'],
-  browser: ['backend'],
+  node: ['backend', 'base', 'checkpoint', 'data', 'export', 'tokenizer', 'train'],
+  browser: ['backend', 'base', 'checkpoint', 'engine'],
   cli: ['base', 'checkpoint', 'data', 'engine', 'export', 'model', 'node', 'report', 'tokenizer', 'train'],
 };
 

@@ -7,6 +7,7 @@ import { EXIT, MicrogptError } from '../base/errors.js';
 import { addBench } from './bench.js';
 import { addConvert } from './convert.js';
 import { addData } from './data.js';
+import { addExport } from './export.js';
 import { addGenerate } from './generate.js';
 import { addInfo } from './info.js';
 import { complain, say } from './output.js';
@@ -58,6 +59,7 @@ function createProgram(exit: (code: number) => void): Command {
   addGenerate(program);
   addInfo(program);
   addConvert(program);
+  addExport(program);
   addData(program);
   addBench(program);
   addReport(program);
