@@ -15,6 +15,7 @@ export {
 } from './checkpoint/checkpoint.js';
 export { decodeModel } from './checkpoint/decode.js';
 export { encodeFlatJson } from './checkpoint/flat-json.js';
+export { type EncodeOptions, encodeModel, formatForPath, type ModelFile } from './checkpoint/formats.js';
 export { encodeNestedJson } from './checkpoint/nested-json.js';
 export { decodeSafetensors, encodeSafetensors, type SafetensorsOptions } from './checkpoint/safetensors.js';
 export { type Batch, type Batches, documentBatches, windowBatches } from './data/batches.js';
@@ -32,10 +33,18 @@ export {
 export { decodeUtf8, documentsFromLines } from './data/documents.js';
 export { fileOrder, keyedOrder, type Order, pythonOrder } from './data/order.js';
 export { type Validation, validationBatches } from './data/validation.js';
+export {
+  type ByteModelOptions,
+  type ByteStep,
+  type ByteTrainingOptions,
+  newByteModel,
+  trainBytes,
+} from './engine/byte-trainer.js';
 export { BACKENDS, type BackendName, type Threads } from './engine/engine.js';
 export { type TrainingMemory, trainingMemory } from './engine/memory.js';
 export { type GenerateOptions, generate } from './engine/text.js';
 export { createTraining, type Training, type TrainingOptions, trainModel } from './engine/training.js';
+export { encodeOnnx } from './export/onnx.js';
 export { type ModelConfig, modelConfig } from './model/config.js';
 export { type Parameter, type ParameterTable, parameterTable } from './model/parameters.js';
 export { createByteTokenizer } from './tokenizer/byte.js';
