@@ -15,6 +15,7 @@ export {
 } from './checkpoint/checkpoint.js';
 export { decodeModel } from './checkpoint/decode.js';
 export { encodeFlatJson } from './checkpoint/flat-json.js';
+export { type EncodeOptions, encodeModel, formatForPath, type ModelFile } from './checkpoint/formats.js';
 export { encodeNestedJson } from './checkpoint/nested-json.js';
 export { decodeSafetensors, encodeSafetensors, type SafetensorsOptions } from './checkpoint/safetensors.js';
 export { type Batch, type Batches, documentBatches, windowBatches } from './data/batches.js';
@@ -44,6 +45,14 @@ export {
 export { type Choice, choices } from './engine/choices.js';
 export { type Completer, type Continuation, createCompleter } from './engine/completer.js';
 export type { ReplyOptions } from './engine/conversation.js';
+
+  type ByteModelOptions,
+  type ByteStep,
+  type ByteTrainingOptions,
+  newByteModel,
+  trainBytes,
+} from './engine/byte-trainer.js';
+
 export { BACKENDS, type BackendName, type Threads } from './engine/engine.js';
 export type { Compat, ConstraintOptions, SamplingOptions } from './engine/generate-options.js';
 export { type Inspection, type InspectOptions, inspect } from './engine/inspect.js';
@@ -62,6 +71,7 @@ export { createService, type ModelService, type ServiceOptions } from './engine/
 export { inOrder, type SampleEvent, type StreamOptions, stream } from './engine/stream.js';
 export { type GenerateOptions, generate } from './engine/text.js';
 export { createTraining, type Training, type TrainingOptions, trainModel } from './engine/training.js';
+export { encodeOnnx } from './export/onnx.js';
 export { type ModelConfig, modelConfig } from './model/config.js';
 export { type Parameter, type ParameterTable, parameterTable } from './model/parameters.js';
 export type { Evaluation } from './score/evaluate.js';

@@ -15,7 +15,8 @@ import { bad, count, describe } from './refusal.js';
 const FORMAT = 'build-llm-using-cpp-checkpoint';
 const VERSION = 1;
 const MAGIC = 'BGPTCKPT';
-const FIXED = {
+/** What all its models have in common. */
+export const FIXED = {
   nHead: 1,
   norm: 'layernorm',
   activation: 'gelu',
@@ -137,7 +138,7 @@ export function encodePrefix(checkpoint: Checkpoint): { readonly json: string; r
 }
 
 /** Steps of the whole run: those before its moments were left out count as well. */
-function totalStep({ optimizer, run }: Checkpoint): number {
+export function totalStep({ optimizer, run }: Checkpoint): number {
   const step = run?.['step'];
   return typeof step === 'number' && Number.isSafeInteger(step) && step >= 0 ? step : (optimizer?.step ?? 0);
 }
@@ -159,7 +160,7 @@ export function requirePrefix({ config, tokenizer, parameters, optimizer }: Chec
 }
 
 /** A tensor of theirs: `columns` is its width when ours is the transpose of it, else 1. */
-interface Place {
+export interface Place {
   readonly name: string;
   readonly offset: number;
   readonly size: number;
@@ -167,7 +168,7 @@ interface Place {
 }
 
 /** Their tensors in their order, each with its place among our parameters. */
-function layoutOf(config: ModelConfig): readonly Place[] {
+export function layoutOf(config: ModelConfig): readonly Place[] {
   const { nEmbd: C, nLayer, vocabSize: V, blockSize: N } = config;
   const { byName } = parameterTable(config);
   const place = (name: string, ours: string, size: number, columns = 1): Place => {
@@ -193,7 +194,7 @@ function layoutOf(config: ModelConfig): readonly Place[] {
 }
 
 /** Their element [i,o] is ours [o,i]. */
-function forEachPlace({ offset, size, columns }: Place, visit: (theirs: number, ours: number) => void): void {
+export function forEachPlace({ offset, size, columns }: Place, visit: (theirs: number, ours: number) => void): void {
   const rows = size / columns;
   for (let i = 0, theirs = 0; i < rows; i++) {
     for (let o = 0; o < columns; o++) visit(theirs++, offset + o * rows + i);

@@ -3,6 +3,6 @@
  */
 export { cacheFolder, DOWNLOADS, type Download, fetchCorpus, readDocuments } from './corpora.js';
 export { type OpenCorpus, type OpenCorpusOptions, openCorpus } from './corpus.js';
-export { findNewestModel, loadModel, saveModel } from './models.js';
+export { findNewestModel, type Loaded, loadModel, type SaveModelOptions, saveModel, saveModelAs } from './models.js';
 export { type NewestCheckpoint, openRun, type Replace, type Run, type RunOptions } from './runs.js';
 export { type FoundScenario, loadScenario, loadScenarioFile, scenarioNames } from './scenarios.js';
