@@ -34,6 +34,13 @@ export { decodeUtf8, documentsFromLines } from './data/documents.js';
 export { fileOrder, keyedOrder, type Order, pythonOrder } from './data/order.js';
 export { type Validation, validationBatches } from './data/validation.js';
 export {
+  type ByteModelOptions,
+  type ByteStep,
+  type ByteTrainingOptions,
+  newByteModel,
+  trainBytes,
+} from './engine/byte-trainer.js';
+export {
   type Chat,
   type ChatOptions,
   type ChatPrompt,
@@ -45,14 +52,6 @@ export {
 export { type Choice, choices } from './engine/choices.js';
 export { type Completer, type Continuation, createCompleter } from './engine/completer.js';
 export type { ReplyOptions } from './engine/conversation.js';
-
-  type ByteModelOptions,
-  type ByteStep,
-  type ByteTrainingOptions,
-  newByteModel,
-  trainBytes,
-} from './engine/byte-trainer.js';
-
 export { BACKENDS, type BackendName, type Threads } from './engine/engine.js';
 export type { Compat, ConstraintOptions, SamplingOptions } from './engine/generate-options.js';
 export { type Inspection, type InspectOptions, inspect } from './engine/inspect.js';

@@ -12,7 +12,7 @@ import type { Evaluation } from '../score/evaluate.js';
 import { sanityNextAtOffset, sanityNextFromData } from '../score/sanity.js';
 import { addModelFlags, type ModelFlags, openModel } from './generate.js';
 import { count, note, result } from './output.js';
-import { alias, oneOf, path, seed, whole } from './values.js';
+import { oneOf, path, seed, whole } from './values.js';
 
 const FORMATS = ['lines', 'text', 'bytes'] as const;
 
