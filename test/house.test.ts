@@ -92,8 +92,7 @@ test('the core imports nothing from outside and asks nothing of the place it run
       // A surface: it has a clock, and libraries that run anywhere.
       expect(outside.filter((p) => p !== 'hono' && p !== 'zod')).toEqual([]);
       expect(code(file), file).not.toMatch(/\b(process|Buffer|require|window)\./);
-    }
-    else {
+    } else {
       expect(outside, file).toEqual([]);
       expect(code(file), file).not.toMatch(/\b(process|Buffer|require|window|document|performance|Date)\./);
     }

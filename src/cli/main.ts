@@ -17,6 +17,7 @@ import { addNovelty } from './novelty.js';
 import { complain, say } from './output.js';
 import { addReport } from './report.js';
 import { addScore } from './score.js';
+import { addServe } from './serve.js';
 import { addTrain } from './train.js';
 
 export async function main(argv: readonly string[]): Promise<number> {
@@ -64,6 +65,7 @@ function createProgram(exit: (code: number) => void): Command {
   addGenerate(program);
   addChat(program, exit);
   addScore(program, exit);
+  addServe(program, exit);
   addEval(program);
   addNovelty(program);
   addInspect(program);

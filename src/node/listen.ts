@@ -111,7 +111,9 @@ function answerGarbage(error: NodeJS.ErrnoException, socket: Socket): void {
   }
   const status = GARBAGE[error.code ?? ''] ?? 400;
   const message = STATUS_CODES[status] ?? '';
-  const body = JSON.stringify({ error: { message, type: 'invalid_request_error', param: null, code: 'invalid_request' } });
+  const body = JSON.stringify({
+    error: { message, type: 'invalid_request_error', param: null, code: 'invalid_request' },
+  });
   const head = [
     `HTTP/1.1 ${status} ${message}`,
     'Connection: close',

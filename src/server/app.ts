@@ -26,13 +26,18 @@ export interface AppParts {
   readonly guard: Guard;
   readonly faults: Faults;
   readonly metrics: Metrics;
-  /** Ends everything that is being answered, with this reason. */
-  readonly stop: AbortSignal;
+  readonly stop: Stop;
   readonly record: ((request: RecordedRequest) => void) | null;
   readonly log: ((line: LogLine) => void) | null;
 }
 
 export type App = (request: Request, peer?: Peer | null) => Promise<Response>;
+
+/** Ends everything that is being answered. A set, because an AbortSignal warns of more than ten who listen to it. */
+export interface Stop {
+  stopped: boolean;
+  readonly listeners: Set<() => void>;
+}
 
 /** A request on its way. */
 interface Trace {
@@ -115,7 +120,8 @@ export function createApp({ compute, admission, guard, faults, metrics, stop, re
     if (!planned.stream) {
       try {
         const value = await planned.json(turn.signal);
-        for (let i = 0; fault?.slow && i < planned.counter.completion; i++) await before({ delay: fault.slow }, turn.signal);
+        for (let i = 0; fault?.slow && i < planned.counter.completion; i++)
+          await before({ delay: fault.slow }, turn.signal);
         turn.check();
         return json(200, value, planned.notes, fault?.cut !== undefined);
       } finally {
@@ -169,13 +175,15 @@ export function createApp({ compute, admission, guard, faults, metrics, stop, re
     // Not AbortSignal.any: in Node 20 every one made with a signal that lives long stays in memory.
     const ended = new AbortController();
     const { signal } = ended;
-    const end = () => ended.abort(stop.aborted ? drainingRefusal() : undefined);
-    const sources = [trace.request.signal, stop];
-    for (const source of sources) source.addEventListener('abort', end);
+    const client = trace.request.signal;
+    const end = () => ended.abort(stop.stopped ? drainingRefusal() : undefined);
+    client.addEventListener('abort', end);
+    stop.listeners.add(end);
     const forget = () => {
-      for (const source of sources) source.removeEventListener('abort', end);
+      client.removeEventListener('abort', end);
+      stop.listeners.delete(end);
     };
-    if (sources.some((source) => source.aborted)) end();
+    if (client.aborted || stop.stopped) end();
     let ticket: Ticket;
     try {
       if (fault !== null) await before(fault, signal);
@@ -190,8 +198,8 @@ export function createApp({ compute, admission, guard, faults, metrics, stop, re
       signal,
       /** What was aborted did not come to its end. */
       check() {
-        if (stop.aborted) throw drainingRefusal();
-        if (trace.request.signal.aborted) throw new ClientGone();
+        if (stop.stopped) throw drainingRefusal();
+        if (client.aborted) throw new ClientGone();
       },
       end() {
         forget();
@@ -204,7 +212,14 @@ export function createApp({ compute, admission, guard, faults, metrics, stop, re
   function finish(trace: Trace, error: unknown = null): void {
     const ms = performance.now() - trace.since;
     const tokens = trace.tokens();
-    const cut = error === null ? null : error instanceof ClientGone ? 'client' : error instanceof CutShort ? 'asked' : refusalOf(error).code;
+    const cut =
+      error === null
+        ? null
+        : error instanceof ClientGone
+          ? 'client'
+          : error instanceof CutShort
+            ? 'asked'
+            : refusalOf(error).code;
     metrics.request(trace.route, trace.status, ms / 1000);
     if (trace.model !== null) metrics.tokens(trace.model, tokens);
     if (cut !== null) metrics.cut();
@@ -289,7 +304,9 @@ function routeOf(pathname: string): string {
 }
 
 const isBug = (error: unknown): boolean =>
-  error !== null && !(error instanceof EarlierRefusal || error instanceof ClientGone) && refusalOf(error).status === 500;
+  error !== null &&
+  !(error instanceof EarlierRefusal || error instanceof ClientGone) &&
+  refusalOf(error).status === 500;
 
 /** An error in the form of the API that was asked. */
 function refused(route: string, error: unknown): Response {
@@ -298,7 +315,8 @@ function refused(route: string, error: unknown): Response {
     if (typeof body !== 'string') return json(status, body);
     return body === '' ? new Response(null, { status }) : textResponse(status, body);
   }
-  const refusal = error instanceof ClientGone ? new Refusal(408, 'client_closed', 'the client went away') : refusalOf(error);
+  const refusal =
+    error instanceof ClientGone ? new Refusal(408, 'client_closed', 'the client went away') : refusalOf(error);
   const { status, headers, message } = refusal;
   if (route.startsWith('/microgpt/')) {
     if (status === 405) return new Response(null, { status, headers: { allow: 'POST', ...headers } });

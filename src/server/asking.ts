@@ -4,8 +4,8 @@
  */
 import { sha256 } from '../base/sha256.js';
 import type { Compute } from '../engine/compute.js';
-import type { Demands } from '../generate/constraints/acceptor.js';
 import type { Model } from '../engine/plan.js';
+import type { Demands } from '../generate/constraints/acceptor.js';
 import type { SamplingFields } from './fields.js';
 import { shown } from './fields.js';
 import { badValue, Refusal } from './refusal.js';
@@ -34,7 +34,9 @@ export function findModel({ models }: Pick<Compute, 'models'>, name: string | nu
   const found = name == null ? first : ([name, models.get(name)] as const);
   if (found?.[1] !== undefined) return { name: found[0], model: found[1] };
   const names = [...models.keys()].join(', ');
-  throw new Refusal(404, 'model_not_found', `there is no model ${shown(name)} here; there is ${names}`, { param: 'model' });
+  throw new Refusal(404, 'model_not_found', `there is no model ${shown(name)} here; there is ${names}`, {
+    param: 'model',
+  });
 }
 
 /** Says which field the engine would not take. @throws Refusal 400 */

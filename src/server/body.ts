@@ -19,7 +19,12 @@ export async function readJson(request: Request, most: number): Promise<Body> {
   const type = request.headers.get('content-type') ?? '';
   if (!/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(type)) {
     const found = type === '' ? 'none' : type.slice(0, 80);
-    throw new Refusal(415, 'unsupported_media_type', `the content type has to be application/json, got ${found}`, CLOSE);
+    throw new Refusal(
+      415,
+      'unsupported_media_type',
+      `the content type has to be application/json, got ${found}`,
+      CLOSE,
+    );
   }
   const text = await readText(request, most);
   return { text, value: parseStrictly(text) };

@@ -24,7 +24,8 @@ export function planChat({ value, text: bodyText }: Body, compute: Compute): Pla
   const sampling = samplingOf(fields, model);
   const maxTokens =
     maxTokensOf(fields.max_completion_tokens, 'max_completion_tokens', model.config.blockSize) ?? sampling.maxTokens;
-  if (maxTokens === 0) throw badValue('max_tokens', `max_tokens must be a whole number from 1 to ${model.config.blockSize}, got 0`);
+  if (maxTokens === 0)
+    throw badValue('max_tokens', `max_tokens must be a whole number from 1 to ${model.config.blockSize}, got 0`);
   const promptTokens = tokensOf(turns, model, maxTokens);
   const logprobs = fields.logprobs === true ? (fields.top_logprobs ?? 0) : undefined;
   if (logprobs === undefined && fields.top_logprobs != null) {
@@ -45,7 +46,10 @@ export function planChat({ value, text: bodyText }: Body, compute: Compute): Pla
     model: name,
     stream: fields.stream === true,
     notes: {
-      ...notesOf(model, turns.map((turn) => turn.content)),
+      ...notesOf(
+        model,
+        turns.map((turn) => turn.content),
+      ),
       ...(leftOut > 0 ? { 'x-microgpt-messages-left-out': String(leftOut) } : {}),
     },
     counter,
@@ -90,12 +94,16 @@ function turnsOf({ messages }: ChatFields): Turn[] {
   const turns: Turn[] = [];
   let length = 0;
   for (const { role, content } of messages) {
-    const text = content == null ? '' : typeof content === 'string' ? content : content.map((part) => part.text).join('');
+    const text =
+      content == null ? '' : typeof content === 'string' ? content : content.map((part) => part.text).join('');
     length += text.length;
     if (role === 'user' || role === 'assistant') turns.push({ role, content: text });
   }
   if (length > REQUEST_LIMITS.text) {
-    throw badValue('messages', `the messages have ${length} characters together, at most ${REQUEST_LIMITS.text} are taken`);
+    throw badValue(
+      'messages',
+      `the messages have ${length} characters together, at most ${REQUEST_LIMITS.text} are taken`,
+    );
   }
   if (turns.length === 0) throw badValue('messages', 'messages must have at least one of the user or the assistant');
   return turns;

@@ -7,7 +7,7 @@ import type { Model } from '../engine/plan.js';
 import type { PromptToken } from '../engine/prompt-logprobs.js';
 import { demandsOf, findModel, idOf, notesOf, type Planned, samplingOf, tooLong } from './asking.js';
 import type { Body } from './body.js';
-import { checkFields, type CompletionFields, completionFields } from './fields.js';
+import { type CompletionFields, checkFields, completionFields } from './fields.js';
 import { REQUEST_LIMITS } from './limits.js';
 import { badValue } from './refusal.js';
 import { type Counter, inTurns, pieces, type ScoredToken, usageOf, written } from './writing.js';
@@ -53,12 +53,20 @@ export function planCompletion({ value, text: bodyText }: Body, compute: Compute
       const scores = logprobs === undefined ? [] : await compute.promptLogprobs(name, prompt, logprobs, signal);
       const tokens = scores.map((token) => promptToken(token, model));
       for (let sample = 0; sample < samples; sample++) {
-        yield { index: at * samples + sample, text: prompt, finish: maxTokens === 0 ? 'length' : null, tokens, offset: 0 };
+        yield {
+          index: at * samples + sample,
+          text: prompt,
+          finish: maxTokens === 0 ? 'length' : null,
+          tokens,
+          offset: 0,
+        };
         offsets[sample] = [...prompt].length;
       }
     }
     if (maxTokens === 0) {
-      if (!echo) for (let i = 0; i < samples; i++) yield { index: at * samples + i, text: '', finish: 'length', tokens: [], offset: 0 };
+      if (!echo)
+        for (let i = 0; i < samples; i++)
+          yield { index: at * samples + i, text: '', finish: 'length', tokens: [], offset: 0 };
       return;
     }
     for await (const piece of inTurns(pieces(compute.ask(name, jobs[at], signal), model, counter), samples)) {
@@ -107,7 +115,10 @@ function promptsOf(fields: CompletionFields): readonly string[] {
   const prompts = prompt == null ? [''] : typeof prompt === 'string' ? [prompt] : prompt;
   const length = prompts.reduce((sum, one) => sum + one.length, 0);
   if (length > REQUEST_LIMITS.text) {
-    throw badValue('prompt', `the prompts have ${length} characters together, at most ${REQUEST_LIMITS.text} are taken`);
+    throw badValue(
+      'prompt',
+      `the prompts have ${length} characters together, at most ${REQUEST_LIMITS.text} are taken`,
+    );
   }
   if (stream === true && prompts.length > 1 && fields.echo === true && fields.max_tokens === 0) {
     throw badValue('stream', 'scores of several prompts are not streamed: leave stream out');
@@ -145,9 +156,7 @@ async function collect(source: AsyncIterable<Choice>, at: number, samples: numbe
 
 function promptToken({ token, text, logprob, likely }: PromptToken, model: Model): ScoredToken {
   const shown =
-    token === null
-      ? { text, bytes: [...new TextEncoder().encode(text)], logprob }
-      : written(model, token, logprob);
+    token === null ? { text, bytes: [...new TextEncoder().encode(text)], logprob } : written(model, token, logprob);
   return { ...shown, likely: likely.map((one) => written(model, one.token, one.logprob)) };
 }
 

@@ -7,7 +7,7 @@ import type { Compute, Job } from '../engine/compute.js';
 import type { Turn } from '../engine/conversation.js';
 import type { SampleEvent } from '../engine/samples.js';
 import { findModel } from './asking.js';
-import { parseStrictly, type Plain, readText } from './body.js';
+import { type Plain, parseStrictly, readText } from './body.js';
 import { REQUEST_LIMITS } from './limits.js';
 import { Refusal } from './refusal.js';
 import type { Counter } from './writing.js';
@@ -127,7 +127,8 @@ async function textsOf(events: AsyncIterable<SampleEvent>, samples: number, coun
 
 function drawing({ fields, text }: EarlierBody, check = true) {
   const temperature = fields['temperature'] === undefined ? 0.5 : fields['temperature'];
-  if (typeof temperature !== 'number') throw wrongType(`temperature: invalid type: ${kindOf(temperature)}, expected f64`);
+  if (typeof temperature !== 'number')
+    throw wrongType(`temperature: invalid type: ${kindOf(temperature)}, expected f64`);
   if (check) requireTemperature(temperature);
   return { temperature, seed: seedOf(fields, text) };
 }
@@ -164,7 +165,10 @@ function messagesOf(value: Plain | undefined): { readonly role: string; readonly
       throw wrongType(`messages[${i}]: invalid type: ${kindOf(message)}, expected struct Message`);
     }
     const { role, content } = message as { readonly [name: string]: Plain };
-    for (const [name, field] of [['role', role], ['content', content]] as const) {
+    for (const [name, field] of [
+      ['role', role],
+      ['content', content],
+    ] as const) {
       if (field === undefined) throw wrongType(`messages[${i}]: missing field \`${name}\``);
       if (typeof field !== 'string') {
         throw wrongType(`messages[${i}].${name}: invalid type: ${kindOf(field)}, expected a string`);
@@ -178,6 +182,7 @@ function kindOf(value: Plain | undefined): string {
   if (value === null || value === undefined) return 'null';
   if (Array.isArray(value)) return 'sequence';
   if (typeof value === 'string') return `string ${JSON.stringify(value.slice(0, 40))}`;
-  if (typeof value === 'number') return Number.isInteger(value) ? `integer \`${value}\`` : `floating point \`${value}\``;
+  if (typeof value === 'number')
+    return Number.isInteger(value) ? `integer \`${value}\`` : `floating point \`${value}\``;
   return typeof value === 'boolean' ? `boolean \`${value}\`` : 'map';
 }

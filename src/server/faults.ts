@@ -83,7 +83,8 @@ export function createFaults(rules: readonly Rule[], byHeader: boolean): Faults 
 }
 
 function fits({ path, model, contains }: Rule, asked: string, body: Plain): boolean {
-  const fields = typeof body === 'object' && body !== null && !Array.isArray(body) ? (body as Record<string, Plain>) : {};
+  const fields =
+    typeof body === 'object' && body !== null && !Array.isArray(body) ? (body as Record<string, Plain>) : {};
   if (path !== undefined && path !== asked) return false;
   if (model !== undefined && model !== fields['model']) return false;
   return contains === undefined || textOf(fields).includes(contains);

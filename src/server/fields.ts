@@ -28,9 +28,7 @@ const texts = (most: number, each: number) => {
 };
 
 const stops = `a text of at most ${L.stopLength} characters, or a list of at most ${L.stops}`;
-const stop = z
-  .union([text(L.stopLength), z.array(text(L.stopLength)).max(L.stops)], { error: stops })
-  .nullish();
+const stop = z.union([text(L.stopLength), z.array(text(L.stopLength)).max(L.stops)], { error: stops }).nullish();
 
 /** How tokens are drawn, and how much; the same for both. */
 const sampling = {
@@ -40,9 +38,7 @@ const sampling = {
   top_p: decimal(0, 1),
   n: whole(1, L.n),
   stream: flag,
-  stream_options: z
-    .object({ include_usage: flag }, { error: 'an object' })
-    .nullish(),
+  stream_options: z.object({ include_usage: flag }, { error: 'an object' }).nullish(),
   stop,
   seed: whole(0, 2 ** 32 - 1),
   presence_penalty: decimal(-2, 2),
@@ -67,9 +63,7 @@ const promptError = `a text, or a list of 1 to ${L.prompts} texts, of at most ${
 
 export const completionFields = z.object({
   ...sampling,
-  prompt: z
-    .union([text(L.text), z.array(text(L.text)).min(1).max(L.prompts)], { error: promptError })
-    .nullish(),
+  prompt: z.union([text(L.text), z.array(text(L.text)).min(1).max(L.prompts)], { error: promptError }).nullish(),
   echo: flag,
   logprobs: whole(0, L.logprobs),
   best_of: whole(1, L.n),
@@ -93,7 +87,10 @@ const messagesError = `a list of 1 to ${L.messages} messages`;
 
 export const chatFields = z.object({
   ...sampling,
-  messages: z.array(message, { error: messagesError }).min(1, { error: messagesError }).max(L.messages, { error: messagesError }),
+  messages: z
+    .array(message, { error: messagesError })
+    .min(1, { error: messagesError })
+    .max(L.messages, { error: messagesError }),
   max_completion_tokens: whole(1, L.maxTokens),
   logprobs: flag,
   top_logprobs: whole(0, L.logprobs),
@@ -111,7 +108,9 @@ export function checkFields<T>(schema: z.ZodType<T>, value: Plain): T {
   const checked = schema.safeParse(value);
   if (checked.success) return checked.data;
   const [issue] = checked.error.issues;
-  const param = issue.path.map((name, i) => (typeof name === 'number' ? `[${name}]` : `${i > 0 ? '.' : ''}${String(name)}`)).join('');
+  const param = issue.path
+    .map((name, i) => (typeof name === 'number' ? `[${name}]` : `${i > 0 ? '.' : ''}${String(name)}`))
+    .join('');
   throw badValue(param, `${param} must be ${issue.message}, got ${shown(at(value, issue.path))}`);
 }
 

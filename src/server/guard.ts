@@ -67,9 +67,14 @@ export function createGuard({ keys, origins }: GuardOptions): Guard {
         if (equal(known, found)) match = i;
       });
       if (match >= 0) return String(match);
-      throw new Refusal(401, 'invalid_api_key', 'the API key is missing or wrong: send it as Authorization: Bearer KEY', {
-        headers: { 'www-authenticate': 'Bearer' },
-      });
+      throw new Refusal(
+        401,
+        'invalid_api_key',
+        'the API key is missing or wrong: send it as Authorization: Bearer KEY',
+        {
+          headers: { 'www-authenticate': 'Bearer' },
+        },
+      );
     },
     allowedOrigin(request) {
       const origin = request.headers.get('origin');

@@ -52,7 +52,11 @@ export function openApiDocument() {
   });
   return {
     openapi: '3.1.0',
-    info: { title: 'microgpt', version: '1', description: 'Small models over HTTP. The same request gets the same bytes.' },
+    info: {
+      title: 'microgpt',
+      version: '1',
+      description: 'Small models over HTTP. The same request gets the same bytes.',
+    },
     components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
     security: [{}, { key: [] }],
     paths: {

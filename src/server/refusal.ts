@@ -45,7 +45,8 @@ export function errorBody({ status, code, message, param }: Refusal) {
 export const overloaded = (message: string, seconds = 1): Refusal =>
   new Refusal(503, 'overloaded', message, { headers: { 'retry-after': String(seconds) } });
 
-export const badValue = (param: string, message: string): Refusal => new Refusal(400, 'invalid_value', message, { param });
+export const badValue = (param: string, message: string): Refusal =>
+  new Refusal(400, 'invalid_value', message, { param });
 
 /** Errors of the engine that are the asker's to mend. */
 const ASKED_WRONG: Readonly<Record<string, string>> = {

@@ -4,8 +4,8 @@ import { randomChatModel, talkingModel, trainedChatModel } from '../../test/chat
 import { goldenText } from '../../test/golden.js';
 import { decodeModel } from '../checkpoint/decode.js';
 import { chatPrompt } from '../engine/conversation.js';
-import { generate } from '../engine/text.js';
 import { score } from '../engine/score.js';
+import { generate } from '../engine/text.js';
 import { createByteTokenizer } from '../tokenizer/byte.js';
 import { createServer, type Server, type ServerOptions } from './index.js';
 
@@ -50,21 +50,32 @@ const eventsOf = (text: string): Answer[] =>
 describe('completions', () => {
   test('text goes on, the same as in the library', async () => {
     const server = serverFor();
-    const answer = await ask(server, '/v1/completions', { model: 'names', prompt: 'ma', n: 3, seed: 7, temperature: 0.8 });
+    const answer = await ask(server, '/v1/completions', {
+      model: 'names',
+      prompt: 'ma',
+      n: 3,
+      seed: 7,
+      temperature: 0.8,
+    });
     const expected = generate(names, { prompt: 'ma', samples: 3, seed: 7, temperature: 0.8 });
     expect(answer.choices.map((choice: Answer) => `ma${choice.text}`)).toEqual(expected);
     expect(answer).toMatchObject({ object: 'text_completion', model: 'names', created: 0 });
     expect(answer.id).toMatch(/^cmpl-[0-9a-f]{24}$/);
     const drawn = answer.choices.reduce((sum: number, { text }: Answer) => sum + text.length, 0);
     expect(answer.usage).toEqual({ prompt_tokens: 3, completion_tokens: drawn, total_tokens: 3 + drawn });
-    for (const { text, finish_reason } of answer.choices) expect(finish_reason).toBe(text.length < 6 ? 'stop' : 'length');
+    for (const { text, finish_reason } of answer.choices)
+      expect(finish_reason).toBe(text.length < 6 ? 'stop' : 'length');
   });
 
   test('the chunks of a stream, put together, are the answer; byte by byte as the API says', async () => {
     const server = serverFor();
     const body = { model: 'names', prompt: 'jo', n: 3, seed: 3, logprobs: 2, echo: true };
     const whole = await ask(server, '/v1/completions', body);
-    const response = await post(server, '/v1/completions', { ...body, stream: true, stream_options: { include_usage: true } });
+    const response = await post(server, '/v1/completions', {
+      ...body,
+      stream: true,
+      stream_options: { include_usage: true },
+    });
     expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
     const text = await response.text();
     expect(text).toMatch(/^(data: \{[^\n]*\}\n\n)+data: \[DONE\]\n\n$/);
@@ -85,8 +96,15 @@ describe('completions', () => {
   test('echo with log-probabilities scores a prompt: the sum is that of the library', async () => {
     const server = serverFor();
     const prompts = ['anna', 'xqzk', 'an7'];
-    const { choices } = await ask(server, '/v1/completions', { prompt: prompts, max_tokens: 0, echo: true, logprobs: 1 });
-    const sums = choices.map(({ logprobs }: Answer) => logprobs.token_logprobs.reduce((a: number, b: number) => a + b, 0));
+    const { choices } = await ask(server, '/v1/completions', {
+      prompt: prompts,
+      max_tokens: 0,
+      echo: true,
+      logprobs: 1,
+    });
+    const sums = choices.map(({ logprobs }: Answer) =>
+      logprobs.token_logprobs.reduce((a: number, b: number) => a + b, 0),
+    );
     const scores = score(names, prompts).map(({ logProbability, endBits }) => logProbability + endBits * Math.LN2);
     sums.forEach((sum: number, i: number) => {
       expect(sum).toBeCloseTo(scores[i], 9);
@@ -98,7 +116,13 @@ describe('completions', () => {
 
   test('what is drawn has the log-probabilities that it has as a prompt', async () => {
     const server = serverFor();
-    const drawn = await ask(server, '/v1/completions', { prompt: 'k', logprobs: 3, seed: 9, temperature: 0.3, max_tokens: 5 });
+    const drawn = await ask(server, '/v1/completions', {
+      prompt: 'k',
+      logprobs: 3,
+      seed: 9,
+      temperature: 0.3,
+      max_tokens: 5,
+    });
     const [{ text, logprobs }] = drawn.choices;
     const read = await ask(server, '/v1/completions', { prompt: `k${text}`, max_tokens: 0, echo: true, logprobs: 3 });
     expect(read.choices[0].logprobs.token_logprobs.slice(1)).toEqual(logprobs.token_logprobs);
@@ -109,11 +133,22 @@ describe('completions', () => {
     const server = serverFor({ models: { talking: talkingModel(300) } });
     const plain = await ask(server, '/v1/completions', { prompt: 'ab', max_tokens: 200 });
     const stop = plain.choices[0].text.slice(20, 23);
-    const stopped = await ask(server, '/v1/completions', { prompt: 'ab', max_tokens: 200, stop: [stop, '!'], logprobs: 0 });
+    const stopped = await ask(server, '/v1/completions', {
+      prompt: 'ab',
+      max_tokens: 200,
+      stop: [stop, '!'],
+      logprobs: 0,
+    });
     const [{ text, logprobs, finish_reason }] = stopped.choices;
     expect(text).toBe(plain.choices[0].text.slice(0, plain.choices[0].text.indexOf(stop)));
     expect([logprobs.tokens.join(''), finish_reason]).toEqual([text, 'stop']);
-    const streamed = await post(server, '/v1/completions', { prompt: 'ab', max_tokens: 200, stop, logprobs: 0, stream: true });
+    const streamed = await post(server, '/v1/completions', {
+      prompt: 'ab',
+      max_tokens: 200,
+      stop,
+      logprobs: 0,
+      stream: true,
+    });
     const events = eventsOf(await streamed.text()).flatMap((event) => event.choices);
     expect(events.map((choice) => choice.text).join('')).toBe(text);
     expect(events.flatMap((choice) => choice.logprobs.tokens).join('')).toBe(text);
@@ -132,7 +167,13 @@ describe('completions', () => {
   test('bytes as tokens: characters come whole, bytes are shown as OpenAI shows them', async () => {
     const bytes = randomChatModel(createByteTokenizer('bos'), 64);
     const server = serverFor({ models: { bytes } });
-    const { choices } = await ask(server, '/v1/completions', { prompt: 'é!', echo: true, logprobs: 0, max_tokens: 12, seed: 2 });
+    const { choices } = await ask(server, '/v1/completions', {
+      prompt: 'é!',
+      echo: true,
+      logprobs: 0,
+      max_tokens: 12,
+      seed: 2,
+    });
     const [{ text, logprobs }] = choices;
     expect(logprobs.tokens.slice(0, 3)).toEqual(['bytes:\\xc3', 'bytes:\\xa9', '!']);
     expect(logprobs.text_offset.slice(0, 3)).toEqual([0, 1, 1]);
@@ -182,7 +223,10 @@ describe('chat', () => {
   test('system and developer messages are left out, and the answer says so', async () => {
     const server = serverFor();
     const plain = await ask(server, '/v1/chat/completions', { model: 'chat', messages });
-    const body = { model: 'chat', messages: [{ role: 'system', content: 'Be good.' }, { role: 'developer', content: 'x' }, ...messages] };
+    const body = {
+      model: 'chat',
+      messages: [{ role: 'system', content: 'Be good.' }, { role: 'developer', content: 'x' }, ...messages],
+    };
     const response = await post(server, '/v1/chat/completions', body);
     expect(response.headers.get('x-microgpt-messages-left-out')).toBe('2');
     expect(((await response.json()) as Answer).choices).toEqual(plain.choices);
@@ -190,7 +234,19 @@ describe('chat', () => {
 
   test('content may be parts of text; unknown characters are counted; several answers', async () => {
     const server = serverFor();
-    const body = { model: 'chat', n: 2, messages: [{ role: 'user', content: [{ type: 'text', text: 'hi' }, { type: 'text', text: '#' }] }] };
+    const body = {
+      model: 'chat',
+      n: 2,
+      messages: [
+        {
+          role: 'user',
+          content: [
+            { type: 'text', text: 'hi' },
+            { type: 'text', text: '#' },
+          ],
+        },
+      ],
+    };
     const response = await post(server, '/v1/chat/completions', body);
     expect(response.headers.get('x-microgpt-unknown-characters')).toBe('1');
     expect(((await response.json()) as Answer).choices.map((choice: Answer) => choice.index)).toEqual([0, 1]);
@@ -199,7 +255,13 @@ describe('chat', () => {
   test('choices are kept to, also by a model that would say something else', async () => {
     const server = serverFor();
     for (const choices of [['hello', 'so long'], ['cat'], ['hi', 'bye']]) {
-      const answer = await ask(server, '/v1/chat/completions', { model: 'chat', messages, choices, n: 4, temperature: 2 });
+      const answer = await ask(server, '/v1/chat/completions', {
+        model: 'chat',
+        messages,
+        choices,
+        n: 4,
+        temperature: 2,
+      });
       for (const choice of answer.choices) {
         expect(choices).toContain(choice.message.content);
         expect(choice.finish_reason).toBe('stop');
@@ -211,7 +273,10 @@ describe('chat', () => {
     const server = serverFor();
     const other = await post(server, '/v1/chat/completions', { model: 'names', messages });
     expect([other.status, ((await other.json()) as Answer).error.code]).toEqual([400, 'chat_not_supported']);
-    const long = await post(server, '/v1/chat/completions', { model: 'chat', messages: [{ role: 'user', content: 'hi'.repeat(40) }] });
+    const long = await post(server, '/v1/chat/completions', {
+      model: 'chat',
+      messages: [{ role: 'user', content: 'hi'.repeat(40) }],
+    });
     expect(long.status).toBe(400);
     expect(((await long.json()) as Answer).error).toMatchObject({
       code: 'context_length_exceeded',
@@ -225,14 +290,26 @@ describe('the rest', () => {
   test('models, health, readiness, metrics, document, page', async () => {
     const server = serverFor();
     const get = async (path: string) => await server.fetch(path);
-    expect(((await (await get('/v1/models')).json()) as Answer).data.map((model: Answer) => model.id)).toEqual(['names', 'chat']);
-    expect(await (await get('/v1/models/chat')).json()).toEqual({ id: 'chat', object: 'model', created: 0, owned_by: 'microgpt' });
+    expect(((await (await get('/v1/models')).json()) as Answer).data.map((model: Answer) => model.id)).toEqual([
+      'names',
+      'chat',
+    ]);
+    expect(await (await get('/v1/models/chat')).json()).toEqual({
+      id: 'chat',
+      object: 'model',
+      created: 0,
+      owned_by: 'microgpt',
+    });
     expect(await (await get('/health')).text()).toBe('Ok');
     expect((await get('/ready')).status).toBe(200);
-    expect(await (await get('/metrics')).text()).toContain('microgpt_requests_total{route="/v1/models",status="200"} 1\n');
+    expect(await (await get('/metrics')).text()).toContain(
+      'microgpt_requests_total{route="/v1/models",status="200"} 1\n',
+    );
     const document = (await (await get('/openapi.json')).json()) as Answer;
     expect(document.openapi).toBe('3.1.0');
-    expect(document.paths['/v1/completions'].post.requestBody.content['application/json'].schema.properties.n).toBeDefined();
+    expect(
+      document.paths['/v1/completions'].post.requestBody.content['application/json'].schema.properties.n,
+    ).toBeDefined();
     const page = await get('/');
     expect(await page.text()).toMatch(/^<!doctype html>/);
     expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
@@ -246,7 +323,8 @@ describe('the rest', () => {
     const text = async (on: Server) => await (await post(on, '/v1/completions', body)).text();
     const first = await text(server);
     const many = Array.from({ length: 1000 }, async (_, i) => {
-      if (i % 3 === 0) await post(server, '/v1/completions', { model: 'names', prompt: 'mar', seed: i }).then((r) => r.text());
+      if (i % 3 === 0)
+        await post(server, '/v1/completions', { model: 'names', prompt: 'mar', seed: i }).then((r) => r.text());
       return await text(server);
     });
     // As many as are admitted at once; the others are sent away.

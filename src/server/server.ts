@@ -5,7 +5,7 @@
 import { MicrogptError } from '../base/errors.js';
 import { type Compute, createLocalCompute } from '../engine/compute.js';
 import { createAdmission } from './admission.js';
-import { createApp } from './app.js';
+import { createApp, type Stop } from './app.js';
 import { createFaults, type RecordedRequest } from './faults.js';
 import { createGuard, type Peer } from './guard.js';
 import { LOAD_LIMITS } from './limits.js';
@@ -60,7 +60,7 @@ export function createServer(options: ServerOptions): Server {
   const limits = { ...LOAD_LIMITS, ...options.limits };
   const admission = createAdmission(limits);
   const guard = createGuard({ keys, origins });
-  const stop = new AbortController();
+  const stop: Stop = { stopped: false, listeners: new Set() };
   const requests: RecordedRequest[] = [];
   let listener: Listener | null = null;
   let closing: Promise<void> | null = null;
@@ -71,7 +71,7 @@ export function createServer(options: ServerOptions): Server {
     guard,
     faults: createFaults(rules, faults),
     metrics: createMetrics(),
-    stop: stop.signal,
+    stop,
     record: options.record === true ? record : null,
     log: log ?? null,
   });
@@ -81,9 +81,14 @@ export function createServer(options: ServerOptions): Server {
     if (requests.length > MOST_RECORDED) requests.shift();
   }
 
+  function stopAll(): void {
+    stop.stopped = true;
+    for (const end of [...stop.listeners]) end();
+  }
+
   async function close(): Promise<void> {
     admission.drain();
-    stop.abort();
+    stopAll();
     await listener?.close();
     await compute.close();
   }
@@ -93,7 +98,11 @@ export function createServer(options: ServerOptions): Server {
       app(request instanceof Request ? request : new Request(new URL(request, 'http://microgpt.local'), init)),
     async listen(port = 0, { host = '127.0.0.1', insecure = false } = {}) {
       if (listener !== null) {
-        throw new MicrogptError('MG_OPTION_VALUE', `this server listens at ${listener.url} already`, 'make another server');
+        throw new MicrogptError(
+          'MG_OPTION_VALUE',
+          `this server listens at ${listener.url} already`,
+          'make another server',
+        );
       }
       if (keys.length === 0 && !insecure) requireLoopback(host);
       const { listen } = await import('../node/listen.js');
@@ -116,7 +125,7 @@ export function createServer(options: ServerOptions): Server {
       clearTimeout(timer);
       const cut = admission.active();
       if (cut > 0) {
-        stop.abort();
+        stopAll();
         await admission.idle();
       }
       return cut;
@@ -131,7 +140,11 @@ export function createServer(options: ServerOptions): Server {
 function localCompute({ models = {} }: ServerOptions): Compute {
   const entries = Object.entries(models);
   if (entries.length === 0) {
-    throw new MicrogptError('MG_OPTION_VALUE', 'the server was given no models', 'give createServer({ models: { name: model } })');
+    throw new MicrogptError(
+      'MG_OPTION_VALUE',
+      'the server was given no models',
+      'give createServer({ models: { name: model } })',
+    );
   }
   return createLocalCompute(new Map(entries));
 }
