@@ -106,7 +106,11 @@ export function createServer(options: ServerOptions): Server {
       }
       if (keys.length === 0 && !insecure) requireLoopback(host);
       const { listen } = await import('../node/listen.js');
-      const started: Listener = await listen((request: Request, peer: Peer) => app(request, peer), { host, port });
+      const started: Listener = await listen((request: Request, peer: Peer) => app(request, peer), {
+        host,
+        port,
+        limits: options.connections,
+      });
       listener = started;
       guard.allowHosts([...namesOf(host).map((name) => `${name}:${started.port}`), ...hosts]);
       return { host, port: started.port, url: started.url };
