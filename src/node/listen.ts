@@ -92,19 +92,22 @@ export async function listen(
     host,
     port: own,
     url: `http://${shown}:${own}`,
-    closeIdle() {
-      server.close();
-      server.closeIdleConnections();
-    },
+    closeIdle: () => server.closeIdleConnections(),
     close() {
       return new Promise((resolve) => {
-        server.close(() => resolve());
-        // What has been written is on its way; give it the time of one turn.
-        setImmediate(() => server.closeAllConnections());
+        // What has been said last is on its way; whoever does not take it now is cut off.
+        const timer = setTimeout(() => server.closeAllConnections(), LAST_WORDS_MS);
+        server.close(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+        server.closeIdleConnections();
       });
     },
   };
 }
+
+const LAST_WORDS_MS = 250;
 
 /** No byte moved for a while: if some are waiting to be read, nobody reads them. Without any, the answer is being computed. */
 function endIdle(socket: Socket): void {

@@ -160,28 +160,35 @@ test('keys from the environment and from a file; 0.0.0.0 with a key', async () =
 });
 
 test('N30 SIGTERM: running answers end, those who wait and those who come are sent away; too long ones are told so', async () => {
-  const { url, child, exited, stderr } = await start([...SERVED, '--max-active', '4', '--drain', '1'], modelFolder());
-  const running = Array.from({ length: 4 }, async (_, i) => {
-    const body = { ...long, n: i < 2 ? 8 : 1, stream: true, max_tokens: i < 2 ? 3900 : 100 };
-    return await (await post(url, body)).text();
-  });
-  await until(() => true, 1);
-  await new Promise((resolve) => setTimeout(resolve, 150));
-  const waiting = Array.from({ length: 3 }, () => post(url, { ...long, max_tokens: 10 }));
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  const args = [...SERVED, '--max-active', '4', '--drain', '1'];
+  const { url, child, exited, stderr } = await start(args, modelFolder());
+  const gauge = async (name: string) =>
+    Number(new RegExp(`^microgpt_${name} (.*)$`, 'm').exec(await (await fetch(`${url}/metrics`)).text())?.[1]);
+  const endless = { ...long, n: 8, stream: true };
+  const running = [endless, endless, { ...long, stream: true, max_tokens: 2 }, { ...endless, model: 'talk' }].map(
+    async (body) => await (await post(url, body)).text(),
+  );
+  while ((await gauge('active')) < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+  const waiting = Array.from({ length: 3 }, () => post(url, { ...endless, stream: false }));
+  while ((await gauge('waiting')) < 2) await new Promise((resolve) => setTimeout(resolve, 5));
   child.kill('SIGTERM');
   await until(() => stderr().includes('draining'));
-  for (const response of await Promise.all(waiting)) {
-    expect([response.status === 503 || response.status === 200, response.headers.get('x-request-id') !== null]).toEqual(
-      [true, true],
-    );
-  }
+  const late = await post(url, { prompt: '' });
+  expect([late.status, late.headers.get('connection'), ((await late.json()) as Answer).error.code]).toEqual([
+    503,
+    'close',
+    'server_shutdown',
+  ]);
+  expect((await fetch(`${url}/ready`)).status).toBe(503);
+  expect((await fetch(`${url}/health`)).status).toBe(200);
+  const sentAway = await Promise.all(waiting);
+  expect(sentAway.filter(({ status }) => status === 503).length).toBeGreaterThanOrEqual(2);
   const texts = await Promise.all(running);
   const whole = texts.filter((text) => text.endsWith('data: [DONE]\n\n'));
   const cut = texts.filter((text) => text.includes('"code":"server_shutdown"') && !text.includes('[DONE]'));
-  expect([whole.length + cut.length, cut.length > 0]).toEqual([4, true]);
+  expect([whole.length, cut.length]).toEqual([1, 3]);
   expect(await exited).toBe(0);
-  expect(stderr()).toMatch(/done in \d+\.\d s, \d cut\n/);
+  expect(stderr()).toMatch(/done in [12]\.\d s, 3 cut\n/);
 });
 
 test('N31 a second signal ends it at once', async () => {
@@ -215,7 +222,8 @@ test('N14 the thread that computes dies: answers in the making are told so, and 
   expect(longest).toBeLessThan(2000);
 });
 
-test('from the start of the process to the first answer, the least of ten', async () => {
+// A time, which others' load makes longer: where it counts, nothing else runs.
+test.runIf(FULL)('from the start of the process to the first answer: at most 300 ms, the least of ten', async () => {
   const cwd = modelFolder();
   const times: number[] = [];
   for (let i = 0; i < 10; i++) {
