@@ -42,6 +42,12 @@ const SHOWN = 2;
 const WIDTH = 72;
 /** Steps of which the log keeps each; of longer runs it keeps every so many. */
 const LOG_ALL = 100_000;
+/** Who says what in a conversation stands on a line of its own; what else ends a line is shown as such. */
+function linesShown(text: string): string[] {
+  const parts = /^user: /.test(text) ? text.split(/\n(?=(?:user|assistant): )/) : [text];
+  return parts.map((part) => `    ${printable(part).slice(0, WIDTH)}`);
+}
+
 const CURVE = { width: 64, height: 9 };
 
 export function createRecorder(job: {
@@ -120,7 +126,7 @@ export function createRecorder(job: {
           if (samplesEvery > 0 && step % samplesEvery === 0 && step < training.steps) {
             const texts = training.peek(PEEK);
             log({ type: 'sample', step, texts });
-            for (const text of texts.slice(0, SHOWN)) progress.say(`    ${printable(text).slice(0, WIDTH)}`);
+            for (const line of texts.slice(0, SHOWN).flatMap(linesShown)) progress.say(line);
           }
           if (!evalFollows(step)) await saveIfDue(step);
           break;

@@ -16,7 +16,7 @@ import { count, note, result, say, size } from './output.js';
 import { preflightLines } from './preflight.js';
 import { createProgress, type Progress, spent } from './progress.js';
 import { listenForSignals, type Signals } from './signals.js';
-import type { TrainFlags } from './train-flags.js';
+import { sampleOptions, type TrainFlags } from './train-flags.js';
 import { type Best, createRecorder, type Recorder } from './train-recorder.js';
 
 export interface RunPlan {
@@ -28,6 +28,10 @@ export interface RunPlan {
   readonly resume: { readonly run: Run; readonly best: Best | null } | null;
   readonly flags: TrainFlags;
 }
+
+/** How many samples there are at the end, unless the user says otherwise. */
+const SAMPLES = 20;
+const CONVERSATIONS = 5;
 
 /** Trains to the end, to the first signal or to `--stop-after`; gives the exit code. Closes the training. */
 export async function runTraining(training: Training, plan: RunPlan): Promise<number> {
@@ -93,8 +97,9 @@ function notesOf(training: Training): string[] {
   const notes = [...corpus.facts.notes];
   if (leftOut.count > 0) {
     notes.push(
-      `${count(leftOut.count)} conversation${leftOut.count === 1 ? ' has' : 's have'} no word of the assistant within the context of ` +
-        `${training.config.blockSize} tokens and teach${leftOut.count === 1 ? 'es' : ''} nothing (the first: ${leftOut.first.join(', ')})`,
+      `${count(leftOut.count)} of ${count(leftOut.of)} conversations have no word of the assistant within the context of ` +
+        `${count(training.config.blockSize)} tokens and are left out (the first: ${leftOut.first.map(count).join(', ')}); ` +
+        'a larger --block-size keeps more',
     );
   }
   if (corpus.facts.leftOut > 0) notes.push(`${count(corpus.facts.leftOut)} examples hold nothing and were left out`);
@@ -178,8 +183,13 @@ async function finish(
   if (flags.json) return;
   if (best !== null && best.step !== step)
     training.engine.restore({ ...training.engine.moments(), parameters: best.model.parameters });
-  for (const text of training.samples(flags.samples)) result(text);
   const chats = training.corpus.tokenizer.roles !== null;
+  const usual = flags.prompt ? 1 : chats ? CONVERSATIONS : SAMPLES;
+  const texts = training.samples(flags.samples ?? usual, sampleOptions(flags));
+  for (const [i, text] of texts.entries()) {
+    if (chats && i > 0) result('');
+    for (const line of chats ? text.split('\n') : [text]) result(line);
+  }
   say(
     chats
       ? `talk to it: microgpt chat --model ${folder}`
