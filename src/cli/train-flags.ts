@@ -187,7 +187,11 @@ export function addTrainFlags(command: Command): void {
     )
     .option('--prompt <text>', 'what the samples at the end begin with; in a conversation, what the user says')
     .option('--gen <n>', 'most tokens to add to each, also beyond the context', whole('--gen', 0, 10_000_000))
-    .option('-t, --temperature <x>', '0 takes the likeliest, 1 is as the model thinks', decimal('--temperature', 0, 100))
+    .option(
+      '-t, --temperature <x>',
+      '0 takes the likeliest, 1 is as the model thinks',
+      decimal('--temperature', 0, 100),
+    )
     .option('--top-k <n>', 'only the k most likely tokens; 0 for all', whole('--top-k', 0));
   alias(command, '--data', '--input');
   alias(command, '--output', '--save');

@@ -7,7 +7,7 @@ import { EXIT, MicrogptError } from '../base/errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { encodeSafetensors } from '../checkpoint/safetensors.js';
 import type { Training } from '../engine/training.js';
-import { saveModel } from '../node/models.js';
+import { saveModelAs } from '../node/models.js';
 import { openRun, type Replace, type Run } from '../node/runs.js';
 import { nodeThreads } from '../node/threads.js';
 import type { RunRecord } from '../report/record.js';
@@ -22,6 +22,8 @@ import { type Best, createRecorder, type Recorder } from './train-recorder.js';
 export interface RunPlan {
   readonly name: string;
   readonly about: string;
+  /** What was assumed about the text. */
+  readonly notes: readonly string[];
   readonly dataPath: string;
   readonly folder: string;
   /** The open folder of a run that goes on, closed by whoever opened it; and its best model so far. */
@@ -41,7 +43,7 @@ export async function runTraining(training: Training, plan: RunPlan): Promise<nu
   const threads = training.engine.backend === 'wasm' ? nodeThreads(flags.threads).count : 1;
   const about = { ...plan, training, threads, output: flags.output, from: training.startStep };
   for (const line of preflightLines(about)) say(line);
-  for (const sentence of notesOf(training)) note(sentence);
+  for (const sentence of [...plan.notes, ...notesOf(training)]) note(sentence);
   const progress = createProgress(process.stderr, () => performance.now(), {
     eta: flags.eta,
     timing: flags.timing === true,
@@ -148,7 +150,7 @@ async function leave(
   await recorder.checkpoint(step);
   say(`saved step ${count(step)} of ${count(training.steps)} in ${run.folder}`);
   say(`  go on:  microgpt train --resume ${folder}`);
-  say(`  try it: microgpt generate --model ${folder}`);
+  say(`  try it: microgpt ${training.corpus.tokenizer.roles === null ? 'generate' : 'chat'} --model ${folder}`);
   return code;
 }
 
@@ -177,8 +179,9 @@ async function finish(
   }
   say(`saved ${folder}/model.safetensors (${size(bytes.length)}) after ${took}`);
   if (flags.output !== undefined) {
-    const saved = await saveModel(flags.output, model);
-    say(`saved ${flags.output} (${size(saved)})`);
+    const saved = await saveModelAs(flags.output, model);
+    say(`saved ${saved.paths.join(' and ')} (${size(saved.bytes)})`);
+    for (const phrase of saved.lost) note(`lost there: ${phrase}`);
   }
   if (flags.json) return;
   if (best !== null && best.step !== step)

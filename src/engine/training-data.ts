@@ -57,7 +57,11 @@ export function trainingBatches(
   return {
     batches: documentBatches(corpus, order, batchSize, blockSize),
     longest: Math.max(1, Math.min(blockSize, facts.longest - 1)),
-    leftOut: together(facts.documents, without, validation?.kind === 'documents' ? withinContext(validation, blockSize) : null),
+    leftOut: together(
+      facts.documents,
+      without,
+      validation?.kind === 'documents' ? withinContext(validation, blockSize) : null,
+    ),
   };
 }
 

@@ -45,7 +45,9 @@ export function trainingSamples(
         run.refill();
         while (scheduler.turn() && run.failure() === null);
         if (run.failure() !== null) throw run.failure();
-        return [...turns, { role: 'assistant', content: reply }].map((turn) => `${turn.role}: ${turn.content}`).join('\n');
+        return [...turns, { role: 'assistant', content: reply }]
+          .map((turn) => `${turn.role}: ${turn.content}`)
+          .join('\n');
       });
     }
   }
