@@ -44,15 +44,15 @@ async function interrupted(
     onStderr(text, kill) {
       if (sent !== 0 || !/step +\d+\/\d+/.test(text)) return;
       sent = -1;
-      signals.forEach((signal, i) =>
+      for (const [i, signal] of signals.entries()) {
         setTimeout(
           () => {
             if (i === 0) sent = performance.now();
             kill(signal);
           },
           after + 10 * i,
-        ),
-      );
+        );
+      }
     },
   });
   return { ...outcome, ms: performance.now() - sent };
