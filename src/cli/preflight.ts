@@ -27,7 +27,7 @@ export function preflightLines({ about, training, threads, folder, output, from 
     ],
     [
       'model',
-      `${count(parameters)} parameters: ${config.nLayer} layer${config.nLayer === 1 ? '' : 's'}, ${config.nEmbd} wide, ${config.nHead} heads, context ${config.blockSize}`,
+      `${count(parameters)} parameters: ${config.nLayer} layer${config.nLayer === 1 ? '' : 's'}, ${config.nEmbd} wide, ${config.nHead} head${config.nHead === 1 ? '' : 's'}, context ${config.blockSize}`,
     ],
     [
       'training',

@@ -6,6 +6,7 @@ import { LIMITS } from '../base/limits.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import type { CorpusOptions } from '../data/corpus.js';
 import { BACKENDS, type BackendName } from '../engine/engine.js';
+import type { SampleOptions } from '../engine/training-samples.js';
 import { ACTIVATIONS, type ModelConfig } from '../model/config.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
 import { DATA_FORMATS, type DataFormat, type DataSettings, type Overrides, type Settings } from '../train/settings.js';
@@ -22,6 +23,7 @@ export interface TrainFlags {
   readonly chunkOverlap?: number;
   readonly lossOn?: 'assistant' | 'all';
   readonly encoding?: 'strict' | 'lossy';
+  readonly unknown?: 'skip' | 'error';
   readonly validation?: number;
 
   readonly recipe?: RecipeName;
@@ -57,8 +59,12 @@ export interface TrainFlags {
   readonly saveEvery?: number;
   readonly keep: number;
   readonly overwrite?: true;
-  readonly samples: number;
+  readonly samples?: number;
   readonly sampleEvery?: number;
+  readonly prompt?: string;
+  readonly gen?: number;
+  readonly temperature?: number;
+  readonly topK?: number;
   readonly json?: true;
   readonly eta: boolean;
   readonly timing?: true;
@@ -96,6 +102,11 @@ export function addTrainFlags(command: Command): void {
       '--encoding <how>',
       'bytes that are not UTF-8: strict refuses, lossy replaces',
       oneOf('--encoding', ['strict', 'lossy']),
+    )
+    .option(
+      '--unknown <policy>',
+      'characters that the model of --init-from does not know: skip leaves them out, error ends',
+      oneOf('--unknown', ['skip', 'error']),
     )
     .option('--validation <share>', 'share of the text to hold out', decimal('--validation', 0, 0.9))
 
@@ -136,7 +147,7 @@ export function addTrainFlags(command: Command): void {
     .option('--patience <n>', 'end after n looks without a better result; 0 for never', whole('--patience', 0))
     .option('--seed <n>', 'same seed, same model (default: 42)', seed('--seed'))
     .option(
-      '--backend <name>',
+      '-b, --backend <name>',
       `what computes: ${[...BACKENDS, 'auto'].join(', ')}`,
       oneOf('--backend', [...BACKENDS, 'auto', 'python', 'numpy']),
     )
@@ -159,13 +170,46 @@ export function addTrainFlags(command: Command): void {
     .option('--save-every <steps>', 'save this often (default: every 30 seconds)', whole('--save-every', 1))
     .option('--keep <n>', 'how many saves to keep', whole('--keep', 1, 1000), 2)
     .option('--overwrite', 'start over in a folder that holds an unfinished run')
-    .option('--samples <n>', 'samples to print at the end', whole('--samples', 0, 10_000), 20)
-    .option('--sample-every <steps>', 'show a few samples this often while training', whole('--sample-every', 1))
-    .option('--json', 'print events as JSON lines on stdout instead')
+    .option('--json', 'print events as JSON lines on stdout instead of samples')
     .option('--no-eta', 'leave the time that is left out of the progress line')
-    .option('--timing', 'show the time per step too');
+    .option('--timing', 'show the time per step too')
+
+    .optionsGroup('Samples:')
+    .option(
+      '-n, --samples <n>',
+      'samples to print at the end (default: 20; 5 of conversations; 1 with --prompt)',
+      whole('--samples', 0, 10_000),
+    )
+    .option(
+      '--sample-every <steps>',
+      'show a few samples this often while training (default: at each look at the held-out text)',
+      whole('--sample-every', 1),
+    )
+    .option('--prompt <text>', 'what the samples at the end begin with; in a conversation, what the user says')
+    .option('--gen <n>', 'most tokens to add to each, also beyond the context', whole('--gen', 0, 10_000_000))
+    .option(
+      '-t, --temperature <x>',
+      '0 takes the likeliest, 1 is as the model thinks',
+      decimal('--temperature', 0, 100),
+    )
+    .option('--top-k <n>', 'only the k most likely tokens; 0 for all', whole('--top-k', 0));
   alias(command, '--data', '--input');
+  alias(command, '--output', '--save');
+  alias(command, '--init-from', '--load');
+  alias(command, '--gen', '--max-tokens');
+  alias(command, '--samples', '--num-samples');
+  alias(command, '--temperature', '--temp');
+  alias(command, '--top-k', '--topk');
+  for (const [name, other] of CPP_NAMES) alias(command, name, other);
 }
+
+/** What the byte-level trainer calls sizes. */
+const CPP_NAMES = [
+  ['--batch-size', '--batch'],
+  ['--block-size', '--seq'],
+  ['--n-embd', '--dmodel'],
+  ['--n-layer', '--layers'],
+] as const;
 
 /** What the flags change in the settings. */
 export function settingsOf(flags: TrainFlags): Overrides<Settings> {
@@ -195,11 +239,22 @@ export function settingsOf(flags: TrainFlags): Overrides<Settings> {
   };
 }
 
+/** How the samples are drawn. What is not said here, the settings say. */
+export function sampleOptions({ prompt, gen, temperature, topK }: TrainFlags): SampleOptions {
+  return {
+    ...(prompt === undefined ? {} : { prompt }),
+    ...(gen === undefined ? {} : { maxTokens: gen }),
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(topK === undefined ? {} : { topK }),
+  };
+}
+
 /** What a corpus is opened with. */
 export function corpusOptions(
   data: DataSettings,
   bosPlace: 'first' | 'last',
   start: Pick<Checkpoint, 'tokenizer'> | undefined,
+  unknown?: 'skip' | 'error',
 ): CorpusOptions {
   const column = data.column === null ? undefined : /^\d+$/.test(data.column) ? Number(data.column) : data.column;
   return {
@@ -207,6 +262,7 @@ export function corpusOptions(
     bosPlace,
     tokenizer: start?.tokenizer ?? (data.format === 'bytes' ? 'byte' : 'char'),
     encoding: data.encoding,
+    unknown,
     heldOut: data.validation,
     chunkSize: data.chunkSize,
     chunkOverlap: data.chunkOverlap,

@@ -36,12 +36,20 @@ export interface Recorder {
 }
 
 const SAVE_EVERY_MS = 30_000;
+/** Samples are shown no more often, unless the user says how often. */
+const SHOW_EVERY_MS = 2000;
 /** Samples that the log keeps on the way, how many of them are shown, and how much of each. */
 const PEEK = 3;
 const SHOWN = 2;
 const WIDTH = 72;
 /** Steps of which the log keeps each; of longer runs it keeps every so many. */
 const LOG_ALL = 100_000;
+/** Who says what in a conversation stands on a line of its own; what else ends a line is shown as such. */
+function linesShown(text: string): string[] {
+  const parts = /^user: /.test(text) ? text.split(/\n(?=(?:user|assistant): )/) : [text];
+  return parts.map((part) => `    ${printable(part).slice(0, WIDTH)}`);
+}
+
 const CURVE = { width: 64, height: 9 };
 
 export function createRecorder(job: {
@@ -59,6 +67,7 @@ export function createRecorder(job: {
   const shown: Metric[] = [];
   let lastSaved: number | null = training.startStep > 0 ? training.startStep : null;
   let savedAt = started;
+  let shownAt = started;
   let best = job.best;
   let stopped: StoppedEvent['reason'] | null = null;
 
@@ -120,7 +129,10 @@ export function createRecorder(job: {
           if (samplesEvery > 0 && step % samplesEvery === 0 && step < training.steps) {
             const texts = training.peek(PEEK);
             log({ type: 'sample', step, texts });
-            for (const text of texts.slice(0, SHOWN)) progress.say(`    ${printable(text).slice(0, WIDTH)}`);
+            if (flags.sampleEvery !== undefined || performance.now() - shownAt >= SHOW_EVERY_MS) {
+              shownAt = performance.now();
+              for (const line of texts.slice(0, SHOWN).flatMap(linesShown)) progress.say(line);
+            }
           }
           if (!evalFollows(step)) await saveIfDue(step);
           break;

@@ -8,7 +8,6 @@ import { decodeModel } from '../checkpoint/decode.js';
 import type { BackendName } from '../engine/engine.js';
 import { resumedFrom } from '../engine/run-state.js';
 import { createTraining } from '../engine/training.js';
-import { openCorpus } from '../node/corpus.js';
 import { loadModel } from '../node/models.js';
 import { openRun, type Run } from '../node/runs.js';
 import { nodeThreads } from '../node/threads.js';
@@ -19,6 +18,7 @@ import { note } from './output.js';
 import { backendCalled, corpusOptions, settingsOf, type TrainFlags } from './train-flags.js';
 import type { Best } from './train-recorder.js';
 import { runTraining } from './train-run.js';
+import { openText } from './train-text.js';
 
 export async function resumeTraining(folder: string, scenario: string | undefined, flags: TrainFlags): Promise<number> {
   const run = await openRun(folder, { resume: true, keep: flags.keep });
@@ -38,7 +38,7 @@ export async function resumeTraining(folder: string, scenario: string | undefine
       saved?.checkpoint ?? (record.initFrom === null ? undefined : (await loadModel(record.initFrom)).checkpoint);
     const ownsAlphabet = record.initFrom === null && flags.allowChanged === undefined;
     const options = corpusOptions(settings.data, settings.bosPlace, ownsAlphabet ? undefined : start);
-    const corpus = await openCorpus(path, options);
+    const corpus = await openText(path, options);
     try {
       const training = createTraining({
         corpus,
@@ -50,6 +50,7 @@ export async function resumeTraining(folder: string, scenario: string | undefine
       return await runTraining(training, {
         name: record.name,
         about: `going on with ${folder} ${step === 0 ? 'from its beginning (nothing was saved yet)' : `after step ${step.toLocaleString('en')}`}, on ${basename(path)}`,
+        notes: [],
         dataPath: path,
         folder,
         resume: { run, best: await bestSoFar(folder, step) },

@@ -8,7 +8,6 @@ import { MicrogptError } from '../base/errors.js';
 import type { Checkpoint, FormatName } from '../checkpoint/checkpoint.js';
 import { encodeModel, formatForPath } from '../checkpoint/formats.js';
 import { createTraining, type Training, type TrainingOptions } from '../engine/training.js';
-import { guessFileFormat, openCorpus } from '../node/corpus.js';
 import { requireWritable } from '../node/files.js';
 import { loadModel } from '../node/models.js';
 import { type FoundScenario, findScenarioText, loadScenario, loadScenarioFile } from '../node/scenarios.js';
@@ -19,6 +18,7 @@ import { note } from './output.js';
 import { addTrainFlags, backendCalled, corpusOptions, settingsOf, type TrainFlags } from './train-flags.js';
 import { resumeTraining } from './train-resume.js';
 import { runTraining } from './train-run.js';
+import { formatOf, openText } from './train-text.js';
 import { stepsThatFit } from './train-time.js';
 
 export function addTrain(program: Command, exit: (code: number) => void): void {
@@ -56,14 +56,15 @@ async function train(scenarioName: string | undefined, flags: TrainFlags): Promi
   const asked = withOverrides<Overrides<Settings>>(scenario?.settings ?? {}, settingsOf(flags));
   const name = scenario?.name ?? basename(path, extname(path));
   if (flags.output !== undefined) {
-    await outputFormat(flags.output);
-    if (!/[\\/]$/.test(flags.output)) await requireWritable(flags.output);
+    const isFolder = (await outputFormat(flags.output)) === 'weights.json + meta.json';
+    await requireWritable(isFolder ? join(flags.output, 'meta.json') : flags.output);
   }
 
   const base = RECIPES[recipe];
-  const format = asked.data?.format ?? (scenario === null ? formatOf(path) : base.data.format);
+  const given = asked.data?.format ?? (scenario === null ? undefined : base.data.format);
+  const { format, notes } = given === undefined ? formatOf(path, initFrom?.tokenizer) : { format: given, notes: [] };
   const data: DataSettings = { ...withOverrides(base.data, asked.data), format };
-  const corpus = await openCorpus(path, corpusOptions(data, base.bosPlace, initFrom));
+  const corpus = await openText(path, corpusOptions(data, base.bosPlace, initFrom, flags.unknown));
   try {
     const options: TrainingOptions = {
       corpus,
@@ -80,7 +81,8 @@ async function train(scenarioName: string | undefined, flags: TrainFlags): Promi
     if (flags.output !== undefined) encodeModel(training.checkpoint(), await outputFormat(flags.output), flags.output);
     return await runTraining(training, {
       name,
-      about: scenario?.description || `${basename(path)}, read as ${format}`,
+      about: aboutRun(scenario, flags, path, format),
+      notes,
       dataPath: path,
       folder: flags.run ?? join('models', name),
       resume: null,
@@ -89,6 +91,13 @@ async function train(scenarioName: string | undefined, flags: TrainFlags): Promi
   } finally {
     await corpus.close();
   }
+}
+
+/** The first line: what is trained on. A scenario's own words are about its own text. */
+function aboutRun(scenario: FoundScenario | null, { data }: TrainFlags, path: string, format: string): string {
+  if (scenario === null) return `${basename(path)}, read as ${format}`;
+  if (data === undefined && scenario.description !== '') return scenario.description;
+  return `${basename(path)}, by the settings of scenario ${scenario.name}`;
 }
 
 async function startTraining(options: TrainingOptions, flags: TrainFlags): Promise<Training> {
@@ -120,12 +129,6 @@ function recipeOf(scenario: FoundScenario | null, flags: TrainFlags): RecipeName
   if (flags.recipe !== undefined) return flags.recipe;
   if (scenario === null || (flags.time !== undefined && scenario.recipe === 'canonical')) return 'standard';
   return scenario.recipe;
-}
-
-function formatOf(path: string): DataSettings['format'] {
-  const { format, because } = guessFileFormat(path);
-  note(`read as ${format}: ${because}; choose another with --format`);
-  return format;
 }
 
 async function outputFormat(path: string): Promise<FormatName> {
