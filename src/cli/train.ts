@@ -8,6 +8,7 @@ import { MicrogptError } from '../base/errors.js';
 import type { Checkpoint, FormatName } from '../checkpoint/checkpoint.js';
 import { encodeModel, formatForPath } from '../checkpoint/formats.js';
 import { createTraining, type Training, type TrainingOptions } from '../engine/training.js';
+import { findModel } from '../node/bundled-models.js';
 import { requireWritable } from '../node/files.js';
 import { loadModel } from '../node/models.js';
 import { type FoundScenario, findScenarioText, loadScenario, loadScenarioFile } from '../node/scenarios.js';
@@ -47,8 +48,10 @@ Ctrl-C finishes the step, saves and says how to go on; a second one leaves at on
     );
 }
 
-async function train(scenarioName: string | undefined, flags: TrainFlags): Promise<number> {
-  if (flags.resume !== undefined) return resumeTraining(flags.resume, scenarioName, flags);
+async function train(scenarioName: string | undefined, given: TrainFlags): Promise<number> {
+  if (given.resume !== undefined) return resumeTraining(given.resume, scenarioName, given);
+  // The run's record says which file it was, not what it was called.
+  const flags = given.initFrom === undefined ? given : { ...given, initFrom: (await findModel(given.initFrom)).path };
   const scenario = await scenarioOf(scenarioName, flags);
   const path = flags.data ?? (await findScenarioText(scenario as FoundScenario));
   const initFrom = flags.initFrom === undefined ? undefined : await openStart(flags.initFrom);
