@@ -84,6 +84,8 @@ export interface Training {
   samples(count: number): string[];
   /** Samples on the way, which change nothing about the run. */
   peek(count: number): string[];
+  /** What the next step goes by: its loss, and the gradient of every parameter [total] before clipping. Changes nothing about the run. */
+  gradients(): { readonly loss: number; readonly gradients: Float64Array };
   /** Bits per character of held-out text at a loss in nats per token. */
   bitsPerCharacter(loss: number): number;
   close(): void;
@@ -178,6 +180,7 @@ export function createTraining(options: TrainingOptions): Training {
     },
     samples: (count) => sample(count, settings.data.order === 'python'),
     peek: (count) => sample(count, false),
+    gradients: () => engine.gradients(examples.batches(step)),
     bitsPerCharacter: (loss) =>
       heldOut === null ? Number.NaN : (loss / Math.LN2) * (heldOut.tokens / heldOut.characters),
     close: engine.close,
