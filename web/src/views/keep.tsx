@@ -1,0 +1,4 @@
+/** Keep */
+export function Keep() {
+  return <h1>Keep</h1>;
+}

@@ -1,0 +1,4 @@
+/** Learn */
+export function Learn() {
+  return <h1>Learn</h1>;
+}

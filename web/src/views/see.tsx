@@ -1,0 +1,4 @@
+/** See */
+export function See() {
+  return <h1>See</h1>;
+}

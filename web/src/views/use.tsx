@@ -1,0 +1,4 @@
+/** Use */
+export function Use() {
+  return <h1>Use</h1>;
+}
