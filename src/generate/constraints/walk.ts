@@ -66,7 +66,7 @@ export function createWalk(
         continue;
       }
       const next = acceptor.next(state, token);
-      out[token] = next >= 0 && viable(next, node?.children.get(symbols[token]) ?? null, left) ? 1 : 0;
+      out[token] = next >= 0 && viable(next, node?.children.get(symbols[token]) ?? null, left - 1) ? 1 : 0;
     }
     return out;
   }
