@@ -19,14 +19,16 @@ export function see(model: Checkpoint, text: string): Seen {
   };
 }
 
-/** Hidden unit `unit` of the first layer: as many of its inputs as are shown, and the rest as one number. */
-export function neuron(model: Checkpoint, text: string, unit: number, shown: number): Neuron {
+/** As many inputs of the strongest hidden unit as are shown, the rest as one number. */
+export function neuron(model: Checkpoint, text: string, shown: number): Neuron {
   const { look } = inspect(model, text, { top: 1 });
   const { config, parameters } = model;
   const table = parameterTable(config);
   const weights = table.byName.get('layer0.mlp_fc1');
   const widened = look.stages.findIndex(({ name }) => name === 'widened');
-  const [input, output] = [look.stages[widened - 1], look.stages[widened]];
+  const [input, output, bent] = look.stages.slice(widened - 1, widened + 2);
+  const answers = bent.values.subarray((look.length - 1) * bent.width, look.length * bent.width);
+  const unit = answers.indexOf(answers.reduce((a, b) => Math.max(a, b)));
   const last = (look.length - 1) * input.width;
   const inputs = [...input.values.subarray(last, last + input.width)];
   const from = (weights?.offset ?? 0) + unit * input.width;
@@ -36,11 +38,12 @@ export function neuron(model: Checkpoint, text: string, unit: number, shown: num
   const sum = output.values[(look.length - 1) * output.width + unit];
   const seen = chosen.reduce((total, i) => total + inputs[i] * row[i], 0);
   return {
+    unit,
     inputs: chosen.map((i) => inputs[i]),
     weights: chosen.map((i) => row[i]),
     activation: config.activation,
     rest: sum - seen,
-    output: look.stages[widened + 1].values[(look.length - 1) * output.width + unit],
+    output: answers[unit],
   };
 }
 

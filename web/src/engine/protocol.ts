@@ -137,8 +137,9 @@ export interface WeightNames {
   readonly moments: readonly number[];
 }
 
-/** The first weights of one hidden unit, and what it reads at the last token of a text. */
+/** The hidden unit of the first layer that answers most strongly to the last token of a text: weights, and what it reads. */
 export interface Neuron {
+  readonly unit: number;
   readonly inputs: readonly number[];
   readonly weights: readonly number[];
   readonly activation: ModelConfig['activation'];
@@ -183,13 +184,15 @@ export interface Calls {
   see: [{ readonly model: ModelId; readonly text: string }, Seen];
   weightNames: [null, WeightNames | null];
   weights: [{ readonly tensor: string; readonly moment: number; readonly gradient: boolean }, WeightMap];
-  neuron: [{ readonly model: ModelId; readonly text: string; readonly unit: number; readonly shown: number }, Neuron];
+  neuron: [{ readonly model: ModelId; readonly text: string; readonly shown: number }, Neuron];
   generate: [{ readonly stream: number; readonly model: ModelId; readonly options: Sampling }, null];
   reply: [
     { readonly stream: number; readonly model: ModelId; readonly turns: readonly Turn[]; readonly options: Sampling },
     null,
   ];
   stop: [{ readonly stream: number }, null];
+  /** How each token is written; null for special ones. */
+  pieces: [{ readonly model: ModelId }, readonly (string | null)[]];
   score: [{ readonly model: ModelId; readonly texts: readonly string[] }, readonly TextScore[]];
   /** A run that the browser kept, put back as it was; null when there is none. */
   recover: [null, Recovered | null];

@@ -92,13 +92,14 @@ const calls: { [N in CallName]: (argument: Asked<N>) => Answered<N> | Promise<An
     const [rows, columns] = found.shape[1] === undefined ? [1, found.shape[0]] : [found.shape[0], found.shape[1]];
     return session.weightsAt(found.offset, rows, columns, moment, gradient);
   },
-  neuron: ({ model, text, unit, shown }) => neuron(modelOf(model), text, unit, shown),
+  neuron: ({ model, text, shown }) => neuron(modelOf(model), text, shown),
   generate: ({ stream, model, options }) => streamed(stream, model, options, 'generate'),
   reply: ({ stream, model, turns, options }) => streamed(stream, model, options, { turns }),
   stop({ stream }) {
     streams.get(stream)?.abort();
     return null;
   },
+  pieces: ({ model }) => modelOf(model).tokenizer.pieces,
   score({ model, texts }) {
     const scorer = createScorer(modelOf(model));
     try {

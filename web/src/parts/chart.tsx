@@ -29,7 +29,7 @@ function dataOf({ losses, seen, from, evals, steps, guessing }: Curve): UPlot.Al
   const width = Math.max(1, Math.ceil(seen / POINTS));
   const points = new Map<number, { raw: number | null; smooth: number | null; validation: number | null }>();
   let smooth: number | null = null;
-  const weight = 1 - 1 / Math.max(1, Math.min(50, steps / 20) / width); // forgets over about a twentieth of the run
+  const weight = 1 - 1 / Math.max(1, Math.min(50, steps / 50) / width); // forgets over about a fiftieth of the run
   for (let i = 0; i < seen; i += width) {
     const end = Math.min(seen, i + width);
     let sum = 0;
@@ -71,8 +71,8 @@ function optionsFor(width: number, curve: Curve): UPlot.Options {
     cursor: { points: { size: 6 }, drag: { x: false, y: false } },
     series: [
       { label: t.train.chart.step, value: (_, step) => (step === null ? '–' : count(step)) },
-      { label: t.train.chart.raw, stroke: colour('--faint'), width: 1, points: { show: false }, value },
-      { label: t.train.chart.smooth, stroke: colour('--accent'), width: 2.5, points: { show: false }, value },
+      { label: t.train.chart.raw, stroke: colour('--faint'), width: 1, points: { show: false }, spanGaps: true, value },
+      { label: t.train.chart.smooth, stroke: colour('--accent'), width: 2.5, points: { show: false }, spanGaps: true, value },
       { label: t.train.chart.validation, stroke: colour('--second'), width: 2, spanGaps: true, points: { show: true, size: 6, fill: colour('--second') }, value },
       { label: t.train.chart.guessing(count(curve.tokens), fixed(curve.guessing, 2)), stroke: colour('--muted'), width: 1.5, dash: [6, 5], points: { show: false }, value: () => '' },
     ],

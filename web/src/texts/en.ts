@@ -23,7 +23,7 @@ export const en = {
     train: 'Train a model',
     open: 'Open a file',
   },
-  model: { label: 'Model', live: (name: string) => `${name}, in training`, step: (step: string) => `step ${step}`, none: 'none' },
+  model: { label: 'Model', live: (name: string) => `${name}, trained here`, step: (step: string) => `step ${step}`, none: 'none' },
 
   train: {
     heading: 'Watch a GPT learn',
@@ -97,8 +97,11 @@ export const en = {
     pause: 'Pause',
     step: 'One step',
     reset: 'Reset',
+    again: 'Train again',
+    next: { see: 'Look inside', use: 'Use it', keep: 'Keep it' },
     preparing: 'Preparing…',
-    facts: (parameters: string, steps: string, documents: string) => `${parameters} parameters · ${steps} steps · ${documents}`,
+    parameters: (n: string) => `${n} parameters`,
+    steps: (n: string) => `${n} steps`,
     examples: (n: string) => `${n} examples`,
     tokens: (n: string) => `${n} tokens`,
     heldOut: (n: string) => `${n} held out`,
@@ -204,8 +207,8 @@ export const en = {
       lead: 'The whole of training on single numbers: calculate forwards, then carry the gradient backwards.',
       expression: 'Calculation',
       expressions: { product: 'y = (a·b + c)²', tanh: 'y = tanh(a·b + c)', neuron: 'A neuron of the model' },
-      neuronLead: (shown: string, activation: string) =>
-        `Hidden unit 1 of layer 1 at the last token of the text: its ${shown} strongest inputs with their weights, the rest as one number, then ${activation}.`,
+      neuronLead: (unit: string, shown: string, activation: string) =>
+        `Hidden unit ${unit} of layer 1, the one that answers most strongly to the last token of the text: its ${shown} strongest inputs with their weights, the rest as one number, then ${activation}.`,
       step: 'One step',
       back: 'Back',
       all: 'To the end',

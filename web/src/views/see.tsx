@@ -49,7 +49,7 @@ export function See() {
   const cut = seen !== null && seen.tokens.length >= model.config.blockSize && [...text].length >= model.config.blockSize;
   return (
     <Frame part={part}>
-      <div class="panel asked">
+      {part !== 'weights' && <div class="panel asked">
         <label class="field grow">
           {S.text}
           <input
@@ -72,7 +72,7 @@ export function See() {
             {cut && <p class="note">{S.cut}</p>}
           </div>
         )}
-      </div>
+      </div>}
       {part === 'next' && seen !== null && <NextToken seen={seen} at={chosen} />}
       {part === 'attention' && seen !== null && <Attention seen={seen} at={chosen} />}
       {part === 'path' && seen !== null && <Path seen={seen} at={chosen} />}

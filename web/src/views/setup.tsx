@@ -80,8 +80,10 @@ function Facts() {
   const text = documents > 1 ? T.examples(count(documents)) : T.tokens(count(tokens));
   return (
     <>
-      <p class="facts">{T.facts(count(parameters), count(settings.steps), text)}</p>
-      {heldOut > 1 && <p class="facts">{T.heldOut(count(heldOut))}</p>}
+      <p class="facts">
+        <span>{T.parameters(count(parameters))}</span> <span>{T.steps(count(settings.steps))}</span> <span>{text}</span>{' '}
+        {heldOut > 1 && <span>{T.heldOut(count(heldOut))}</span>}
+      </p>
       {notes.map((note) => (
         <p class="note" key={note}>
           {note}

@@ -62,8 +62,13 @@ function Controls() {
             {T.pause}
           </button>
         ) : (
-          <button type="button" class="primary" disabled={!ready || state === 'done'} onClick={() => attempt(() => train(null))}>
-            {state === 'paused' ? T.resume : T.start}
+          <button
+            type="button"
+            class="primary"
+            disabled={!ready}
+            onClick={() => attempt(() => (state === 'done' ? reset().then(() => train(null)) : train(null)))}
+          >
+            {state === 'paused' ? T.resume : state === 'done' ? T.again : T.start}
           </button>
         )}
         <button type="button" disabled={!ready || state === 'running' || state === 'done'} onClick={() => attempt(() => train(1))}>
@@ -72,6 +77,15 @@ function Controls() {
         <button type="button" disabled={!ready || state === 'ready'} onClick={() => attempt(state === 'running' ? () => pause().then(reset) : reset)}>
           {T.reset}
         </button>
+        {state === 'done' && (
+          <span class="onwards">
+            {(['see', 'use', 'keep'] as const).map((view) => (
+              <a key={view} href={`#${view}`}>
+                {T.next[view]}
+              </a>
+            ))}
+          </span>
+        )}
       </div>
       <progress max={Math.max(1, steps)} value={step} aria-label={T.progress(count(step), count(steps))} />
       <p class="status">

@@ -22,9 +22,9 @@ export function Scalar({ model, text }: { model: string; text: string }) {
     setStep(0);
     setLead('');
     if (kind !== 'neuron') return setCalculation(expression(kind));
-    ask('neuron', { model, text, unit: 0, shown: SHOWN }).then((neuron) => {
+    ask('neuron', { model, text, shown: SHOWN }).then((neuron) => {
       setCalculation(neuronOf(neuron));
-      setLead(S.neuronLead(count(SHOWN), neuron.activation));
+      setLead(S.neuronLead(count(neuron.unit + 1), count(SHOWN), neuron.activation));
     }, fail);
   }, [kind, model, text]);
 
@@ -76,13 +76,15 @@ const WIDE = 112;
 const HIGH = 62;
 const [ACROSS, DOWN] = [150, 76];
 
-/** Places: a column for each depth; within it in the order of the inputs. */
+/** Places: each node right before the first that needs it; within a column in the order of the inputs. */
 function placesOf({ nodes }: Calculation) {
-  const columns: number[][] = [];
-  for (const { id, depth } of nodes) {
-    columns[depth] ??= [];
-    columns[depth].push(id);
+  const depths = nodes.map(({ depth }) => depth);
+  for (const { id } of [...nodes].reverse()) {
+    const needed = nodes.filter(({ inputs }) => inputs.includes(id)).map((node) => depths[node.id] - 1);
+    if (needed.length > 0) depths[id] = Math.min(...needed);
   }
+  const columns: number[][] = Array.from({ length: Math.max(...depths) + 1 }, () => []);
+  for (const { id } of nodes) columns[depths[id]].push(id);
   const tallest = Math.max(...columns.map((column) => column.length));
   const place = new Map<number, { readonly x: number; readonly y: number }>();
   for (const [depth, column] of columns.entries()) {

@@ -74,7 +74,7 @@ export function Weights() {
         </label>
       </div>
       {map !== null && map.rows > 0 && (
-        <figure class="weights">
+        <figure class="weights" style={{ '--columns': map.columns }}>
           <Matrix
             values={map.values}
             rows={map.rows}
