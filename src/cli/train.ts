@@ -64,8 +64,8 @@ async function train(scenarioName: string | undefined, given: TrainFlags): Promi
   }
 
   const base = RECIPES[recipe];
-  const given = asked.data?.format ?? (scenario === null ? undefined : base.data.format);
-  const { format, notes } = given === undefined ? formatOf(path, initFrom?.tokenizer) : { format: given, notes: [] };
+  const stated = asked.data?.format ?? (scenario === null ? undefined : base.data.format);
+  const { format, notes } = stated === undefined ? formatOf(path, initFrom?.tokenizer) : { format: stated, notes: [] };
   const data: DataSettings = { ...withOverrides(base.data, asked.data), format };
   const corpus = await openText(path, corpusOptions(data, base.bosPlace, initFrom, flags.unknown));
   try {

@@ -87,6 +87,8 @@ export interface Training {
   samples(count: number, options?: SampleOptions): string[];
   /** Samples on the way, which change nothing about the run. */
   peek(count: number, options?: SampleOptions): string[];
+  /** What the next step goes by: its loss, and the gradient of every parameter [total] before clipping. Changes nothing about the run. */
+  gradients(): { readonly loss: number; readonly gradients: Float64Array };
   /** Bits per character of held-out text at a loss in nats per token. */
   bitsPerCharacter(loss: number): number;
   close(): void;
@@ -182,6 +184,7 @@ export function createTraining(options: TrainingOptions): Training {
     },
     samples: (count, options = {}) => sample(count, settings.data.order === 'python', options),
     peek: (count, options = {}) => sample(count, false, options),
+    gradients: () => engine.gradients(examples.batches(step)),
     bitsPerCharacter: (loss) =>
       heldOut === null ? Number.NaN : (loss / Math.LN2) * (heldOut.tokens / heldOut.characters),
     close: engine.close,
