@@ -15,6 +15,7 @@ import { type FoundScenario, findScenarioText, loadScenario, loadScenarioFile } 
 import { nodeThreads } from '../node/threads.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
 import { type DataSettings, type Overrides, type Settings, withOverrides } from '../train/settings.js';
+import { openProducts } from './accelerate.js';
 import { note } from './output.js';
 import { addTrainFlags, backendCalled, corpusOptions, settingsOf, type TrainFlags } from './train-flags.js';
 import { resumeTraining } from './train-resume.js';
@@ -69,14 +70,17 @@ async function train(scenarioName: string | undefined, given: TrainFlags): Promi
   const data: DataSettings = { ...withOverrides(base.data, asked.data), format };
   const corpus = await openText(path, corpusOptions(data, base.bosPlace, initFrom, flags.unknown));
   try {
+    const backend = backendCalled(flags.backend ?? scenario?.backend);
+    const threads = nodeThreads(flags.threads);
     const options: TrainingOptions = {
       corpus,
       recipe,
       settings: withOverrides<Overrides<Settings>>(asked, { data: { format } }),
       seconds: flags.time,
       seed: flags.seed,
-      backend: backendCalled(flags.backend ?? scenario?.backend),
-      threads: nodeThreads(flags.threads),
+      backend,
+      threads,
+      products: await openProducts(flags.accelerate, backend, threads.count),
       initFrom,
     };
     const training = await startTraining(options, flags);
