@@ -14,7 +14,7 @@ import { type FoundScenario, findScenarioText, loadScenario, loadScenarioFile } 
 import { nodeThreads } from '../node/threads.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
 import { type DataSettings, type Overrides, type Settings, withOverrides } from '../train/settings.js';
-import { note } from './output.js';
+import { count, note } from './output.js';
 import { addTrainFlags, backendCalled, corpusOptions, settingsOf, type TrainFlags } from './train-flags.js';
 import { resumeTraining } from './train-resume.js';
 import { runTraining } from './train-run.js';
@@ -62,7 +62,8 @@ async function train(scenarioName: string | undefined, flags: TrainFlags): Promi
 
   const base = RECIPES[recipe];
   const given = asked.data?.format ?? (scenario === null ? undefined : base.data.format);
-  const { format, notes } = given === undefined ? formatOf(path, initFrom?.tokenizer) : { format: given, notes: [] };
+  const { format, notes } =
+    given === undefined ? formatOf(path, initFrom?.tokenizer) : { format: given, notes: [] as string[] };
   const data: DataSettings = { ...withOverrides(base.data, asked.data), format };
   const corpus = await openText(path, corpusOptions(data, base.bosPlace, initFrom, flags.unknown));
   try {
@@ -77,11 +78,13 @@ async function train(scenarioName: string | undefined, flags: TrainFlags): Promi
       initFrom,
     };
     const training = await startTraining(options, flags);
+    if (flags.time !== undefined && flags.steps === undefined) notes.push(repeatNote(flags.time, training.steps));
+    notes.push(...unusedNotes(training, flags, initFrom));
     // Rather now than after hours: some formats hold only some models.
     if (flags.output !== undefined) encodeModel(training.checkpoint(), await outputFormat(flags.output), flags.output);
     return await runTraining(training, {
       name,
-      about: aboutRun(scenario, flags, path, format),
+      about: aboutRun(scenario, recipe, flags, path, format),
       notes,
       dataPath: path,
       folder: flags.run ?? join('models', name),
@@ -94,8 +97,15 @@ async function train(scenarioName: string | undefined, flags: TrainFlags): Promi
 }
 
 /** The first line: what is trained on. A scenario's own words are about its own text. */
-function aboutRun(scenario: FoundScenario | null, { data }: TrainFlags, path: string, format: string): string {
+function aboutRun(
+  scenario: FoundScenario | null,
+  recipe: RecipeName,
+  { data }: TrainFlags,
+  path: string,
+  format: string,
+): string {
   if (scenario === null) return `${basename(path)}, read as ${format}`;
+  if (recipe !== scenario.recipe) return `${basename(path)}, by the ${recipe} recipe`;
   if (data === undefined && scenario.description !== '') return scenario.description;
   return `${basename(path)}, by the settings of scenario ${scenario.name}`;
 }
@@ -105,6 +115,41 @@ async function startTraining(options: TrainingOptions, flags: TrainFlags): Promi
   const steps = await stepsThatFit(options, flags.time);
   return createTraining({ ...options, steps });
 }
+
+const repeatNote = (time: number, steps: number): string =>
+  `${count(steps)} steps fit into ${time} s on this machine; --steps ${steps} beside --time gives the same run again, to the bit`;
+
+/** Flags that change nothing, since something else decides. @throws MG_CLI_USAGE for looks at held-out text where none is held out */
+function unusedNotes({ settings, config }: Training, flags: TrainFlags, initFrom: Checkpoint | undefined): string[] {
+  const looks = flags.patience ? '--patience' : flags.evalEvery ? '--eval-every' : null;
+  if (looks !== null && settings.data.validation === 0) {
+    throw new MicrogptError(
+      'MG_CLI_USAGE',
+      `${looks} looks at held-out text, and the ${settings.recipe} recipe holds none out`,
+      'add --validation 0.1, or leave it out',
+    );
+  }
+  const notes: string[] = [];
+  if (initFrom !== undefined) {
+    for (const [flag, name] of SIZES) {
+      if (flags[name] !== undefined && flags[name] !== config[name])
+        notes.push(`${flag} ${flags[name]} is not used: the model that training starts from has ${config[name]}`);
+    }
+  }
+  if (settings.warmup > settings.steps)
+    notes.push(`the warm-up takes ${count(settings.warmup)} steps, and the run has only ${count(settings.steps)}`);
+  if (settings.accumulate > settings.batchSize)
+    notes.push(`a batch of ${settings.batchSize} cannot be computed in ${settings.accumulate} parts: one example each`);
+  return notes;
+}
+
+const SIZES = [
+  ['--n-embd', 'nEmbd'],
+  ['--n-head', 'nHead'],
+  ['--n-layer', 'nLayer'],
+  ['--block-size', 'blockSize'],
+  ['--activation', 'activation'],
+] as const;
 
 async function scenarioOf(name: string | undefined, flags: TrainFlags): Promise<FoundScenario | null> {
   if (flags.config !== undefined && name !== undefined) {
