@@ -8,12 +8,14 @@ import { MicrogptError } from '../base/errors.js';
 import type { Checkpoint, FormatName } from '../checkpoint/checkpoint.js';
 import { encodeModel, formatForPath } from '../checkpoint/formats.js';
 import { createTraining, type Training, type TrainingOptions } from '../engine/training.js';
+import { findModel } from '../node/bundled-models.js';
 import { requireWritable } from '../node/files.js';
 import { loadModel } from '../node/models.js';
 import { type FoundScenario, findScenarioText, loadScenario, loadScenarioFile } from '../node/scenarios.js';
 import { nodeThreads } from '../node/threads.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
 import { type DataSettings, type Overrides, type Settings, withOverrides } from '../train/settings.js';
+import { openProducts } from './accelerate.js';
 import { count, note } from './output.js';
 import { addTrainFlags, backendCalled, corpusOptions, settingsOf, type TrainFlags } from './train-flags.js';
 import { resumeTraining } from './train-resume.js';
@@ -47,8 +49,10 @@ Ctrl-C finishes the step, saves and says how to go on; a second one leaves at on
     );
 }
 
-async function train(scenarioName: string | undefined, flags: TrainFlags): Promise<number> {
-  if (flags.resume !== undefined) return resumeTraining(flags.resume, scenarioName, flags);
+async function train(scenarioName: string | undefined, given: TrainFlags): Promise<number> {
+  if (given.resume !== undefined) return resumeTraining(given.resume, scenarioName, given);
+  // The run's record says which file it was, not what it was called.
+  const flags = given.initFrom === undefined ? given : { ...given, initFrom: (await findModel(given.initFrom)).path };
   const scenario = await scenarioOf(scenarioName, flags);
   const path = flags.data ?? (await findScenarioText(scenario as FoundScenario));
   const initFrom = flags.initFrom === undefined ? undefined : await openStart(flags.initFrom);
@@ -61,27 +65,36 @@ async function train(scenarioName: string | undefined, flags: TrainFlags): Promi
   }
 
   const base = RECIPES[recipe];
-  const given = asked.data?.format ?? (scenario === null ? undefined : base.data.format);
+  const stated = asked.data?.format ?? (scenario === null ? undefined : base.data.format);
   const { format, notes } =
-    given === undefined ? formatOf(path, initFrom?.tokenizer) : { format: given, notes: [] as string[] };
+    stated === undefined ? formatOf(path, initFrom?.tokenizer) : { format: stated, notes: [] as string[] };
   const data: DataSettings = { ...withOverrides(base.data, asked.data), format };
   const corpus = await openText(path, corpusOptions(data, base.bosPlace, initFrom, flags.unknown));
   try {
+    const backend = backendCalled(flags.backend ?? scenario?.backend);
+    const threads = nodeThreads(flags.threads);
     const options: TrainingOptions = {
       corpus,
       recipe,
       settings: withOverrides<Overrides<Settings>>(asked, { data: { format } }),
       seconds: flags.time,
       seed: flags.seed,
-      backend: backendCalled(flags.backend ?? scenario?.backend),
-      threads: nodeThreads(flags.threads),
+      backend,
+      threads,
+      products: await openProducts(flags.accelerate, backend, threads.count),
       initFrom,
     };
     const training = await startTraining(options, flags);
-    if (flags.time !== undefined && flags.steps === undefined) notes.push(repeatNote(flags.time, training.steps));
-    notes.push(...unusedNotes(training, flags, initFrom));
-    // Rather now than after hours: some formats hold only some models.
-    if (flags.output !== undefined) encodeModel(training.checkpoint(), await outputFormat(flags.output), flags.output);
+    try {
+      if (flags.time !== undefined && flags.steps === undefined) notes.push(repeatNote(flags.time, training.steps));
+      notes.push(...unusedNotes(training, flags, initFrom));
+      // Rather now than after hours: some formats hold only some models.
+      if (flags.output !== undefined)
+        encodeModel(training.checkpoint(), await outputFormat(flags.output), flags.output);
+    } catch (error) {
+      training.close();
+      throw error;
+    }
     return await runTraining(training, {
       name,
       about: aboutRun(scenario, recipe, flags, path, format),
