@@ -15,6 +15,7 @@ import { nodeThreads } from '../node/threads.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
 import { type DataSettings, type Overrides, type Settings, withOverrides } from '../train/settings.js';
 import { note } from './output.js';
+import { refuseCppFlags, trainAsCpp } from './train-cpp.js';
 import { addTrainFlags, backendCalled, corpusOptions, settingsOf, type TrainFlags } from './train-flags.js';
 import { resumeTraining } from './train-resume.js';
 import { runTraining } from './train-run.js';
@@ -48,6 +49,8 @@ Ctrl-C finishes the step, saves and says how to go on; a second one leaves at on
 }
 
 async function train(scenarioName: string | undefined, flags: TrainFlags): Promise<number> {
+  if (flags.compat === 'cpp') return trainAsCpp(scenarioName, flags);
+  refuseCppFlags(flags);
   if (flags.resume !== undefined) return resumeTraining(flags.resume, scenarioName, flags);
   const scenario = await scenarioOf(scenarioName, flags);
   const path = flags.data ?? (await findScenarioText(scenario as FoundScenario));
