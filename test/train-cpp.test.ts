@@ -63,6 +63,34 @@ corpusTest('goes on from step 20: the printed losses, and weights within 1e-5', 
   expect(other.stdout).not.toContain('loss=4.18971');
 });
 
+corpusTest('its default run of 200 steps, and what it then says', 'the-verdict.txt', async (data) => {
+  const cwd = temporaryFolder();
+  const sizes = ['--steps', '200', '--batch', '4', '--seq', '64', '--dmodel', '64', '--layers', '1', '--seed', '1'];
+  const run = await train(['--data', data, ...sizes, '--save', 'ckpt_default_step200'], cwd);
+  expectSameLines(
+    timeless(run.stdout),
+    recorded(`--data the-verdict.txt ${sizes.join(' ')} --save ckpt_default_step200`),
+  );
+  const says = async (command: string, args: string[]) => {
+    const { stdout } = await microgpt([...args, '--load', 'ckpt_default_step200'], { cwd });
+    expectSameLines(stdout, recorded(command).replace(/^loaded checkpoint .*\n/, ''));
+  };
+  const generate = ['generate', '--compat', 'cpp', '--prompt', 'I HAD ', '--gen'];
+  const load = '--load ckpt_default_step200';
+  await says(`${load} --steps 0 --prompt I HAD  --gen 40 --topk 1 --escape-bytes 1`, [
+    ...generate,
+    ...['40', '--topk', '1', '--escape-bytes', '1'],
+  ]);
+  await says(`${load} --steps 0 --prompt I HAD  --gen 3 --print-next-top 5 --print-next-top-each-step 1`, [
+    ...generate,
+    ...['3', '--print-next-top', '5', '--print-next-top-each-step', '1'],
+  ]);
+  const random = '--sanity-next-from-data 5 --sanity-ctx 64 --sanity-top 10';
+  await says(`--data the-verdict.txt --steps 0 ${load} ${random}`, ['eval', data, ...random.split(' ')]);
+  const offset = '--sanity-offset 0 --sanity-ctx 64 --sanity-preview 120 --sanity-top 10 --escape-bytes 0';
+  await says(`--data the-verdict.txt --steps 0 ${load} ${offset}`, ['eval', data, ...offset.split(' ')]);
+});
+
 test('without steps: saves with or without the optimizer, byte for byte, and generates', async () => {
   const cwd = temporaryFolder();
   const saved = await train(['--load', STEP20, '--steps', '0', '--save-opt', '0', '--save', 'noopt'], cwd);
