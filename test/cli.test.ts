@@ -171,7 +171,7 @@ describe('bad input: a code, a sentence, a way out, an exit code, and nothing wr
     [4, 'MG_SAVE_UNWRITABLE', ['train', '--data', 'good.txt', '--output', 'good.txt/model.json']],
     [4, 'MG_SAVE_UNWRITABLE', ['train', '--data', 'good.txt', '--output', '/dev/null']],
     [4, 'MG_SAVE_UNWRITABLE', ['train', '--data', 'good.txt', '--output', `${'x'.repeat(300)}.json`]],
-    [3, 'MG_FILE_MISSING', ['generate']],
+    [3, 'MG_FILE_MISSING', ['generate', '--model', 'nowhere']],
     [3, 'MG_FILE_MISSING', ['generate', '--model', 'nowhere.json']],
     [3, 'MG_FILE_MISSING', ['info', '--model', 'good.txt/model.json']],
     [3, 'MG_CKPT_JSON', ['generate', '--model', 'cut.json']],

@@ -15,6 +15,7 @@ import { type FoundScenario, findScenarioText, loadScenario } from '../node/scen
 import { nodeThreads } from '../node/threads.js';
 import { RECIPES } from '../train/recipes.js';
 import { type Settings, withOverrides } from '../train/settings.js';
+import { ACCELERATE, ACCELERATE_HELP, type Accelerate, openProducts } from './accelerate.js';
 import { benchTable, roughly, stepsLines } from './bench-table.js';
 import { count, result, say } from './output.js';
 import { backendCalled, corpusOptions } from './train-flags.js';
@@ -26,6 +27,7 @@ interface BenchFlags {
   readonly data?: string;
   readonly backend?: readonly (BackendName | 'python' | 'numpy')[];
   readonly threads?: readonly number[];
+  readonly accelerate?: Accelerate;
   readonly steps?: number;
   readonly nEmbd?: number;
   readonly nHead?: number;
@@ -73,6 +75,7 @@ export function addBench(program: Command): void {
       'thread counts of the wasm backend, separated by commas (default: 1 and all cores; with --steps, all cores)',
       list('--threads', (flag) => whole(flag, 1, 256)),
     )
+    .option('--accelerate <how>', ACCELERATE_HELP, oneOf('--accelerate', ACCELERATE))
     .option(
       '--runs <n>',
       'runs of each measurement, of which the best and the median count',
@@ -131,6 +134,7 @@ async function runBench(scenarioName: string | undefined, flags: BenchFlags): Pr
       now: () => performance.now(),
       runs: flags.runs,
       threads: threads > 1 ? nodeThreads(threads) : undefined,
+      products: backend === 'wasm' ? await openProducts(flags.accelerate, backend, threads) : undefined,
     });
     rows.push(row);
   }

@@ -59,7 +59,7 @@ export const COMMANDS: Readonly<Record<string, string>> = {
 };
 
 async function run(flags: ChatFlags): Promise<number> {
-  const { checkpoint } = await openModel(flags);
+  const { checkpoint } = await openModel(flags, 'chat');
   const chat = createChat(checkpoint, {
     ...flags,
     bias: flags.bias && biasOf(flags.bias, checkpoint.tokenizer),

@@ -8,8 +8,9 @@ import type { Decoded } from '../checkpoint/checkpoint.js';
 import type { StreamOptions } from '../engine/stream.js';
 import { inOrder, stream } from '../engine/stream.js';
 import { ACTIVATIONS, type ModelConfig } from '../model/config.js';
+import { type BundledModel, findModel } from '../node/bundled-models.js';
 import { readDocuments } from '../node/corpora.js';
-import { findNewestModel, loadModel } from '../node/models.js';
+import { loadModel } from '../node/models.js';
 import { findScenarioText, loadScenario } from '../node/scenarios.js';
 import { addGenerateFlags, biasOf, type GenerateFlags } from './generate-flags.js';
 import { trainingLines } from './held-out.js';
@@ -51,7 +52,7 @@ export function addModelFlags(command: Command): Command {
   command
     .option(
       '-m, --model <path>',
-      'model file, or its folder (default: the newest in ./models, or ./model.json)',
+      'a model file, its folder, or a name: of a model in ./models, or names or chat, which come with microgpt (default: the newest in ./models or ./model.json, else a bundled one)',
       path('--model'),
     )
     .option('-s, --scenario <name>', 'the model that this scenario was trained to, in ./models', path('--scenario'))
@@ -65,13 +66,23 @@ export function addModelFlags(command: Command): Command {
   return command;
 }
 
-/** Opens the model that the flags name, or the newest; says on stderr what it had to find or assume. */
-export async function openModel(flags: ModelFlags): Promise<Decoded & { readonly path: string }> {
-  const path = flags.model ?? (await scenarioModel(flags.scenario)) ?? (await findNewestModel());
-  if (flags.model === undefined) note(`using ${path}`);
-  const decoded = await loadModel(path, { activation: flags.activation });
+/** Opens the model that the flags name, or the one found without (see `findModel`); says on stderr what it had to find or assume. */
+export async function openModel(
+  { model, scenario, activation }: ModelFlags,
+  usual: BundledModel['name'] = 'names',
+): Promise<Decoded & { readonly path: string }> {
+  const asked = model ?? (await scenarioModel(scenario));
+  const { path, bundled } = await findModel(asked, { usual });
+  if (bundled !== null) note(usesBundled(bundled));
+  else if (path !== model) note(`using ${path}`);
+  const decoded = await loadModel(path, { activation });
   for (const sentence of decoded.notes) note(sentence);
   return { ...decoded, path };
+}
+
+/** What is used and how to have one's own, for every command that falls back on a model of the package. */
+export function usesBundled({ name, about, ownModel }: BundledModel): string {
+  return `using ${name}, ${about} that comes with microgpt; train your own: ${ownModel}`;
 }
 
 /** Where `train NAME` saves. @throws MG_CLI_SCENARIO */

@@ -15,6 +15,7 @@ import { addInfo } from './info.js';
 import { addInspect } from './inspect.js';
 import { addNovelty } from './novelty.js';
 import { complain, say } from './output.js';
+import { addPlayground } from './playground.js';
 import { addReport } from './report.js';
 import { addScore } from './score.js';
 import { addTrain } from './train.js';
@@ -73,6 +74,7 @@ function createProgram(exit: (code: number) => void): Command {
   addData(program);
   addBench(program);
   addReport(program);
+  addPlayground(program, exit);
   return program;
 }
 

@@ -25,7 +25,7 @@ const FOREIGN = [
   ...(['config', 'format', 'chat', 'column', 'chunkSize', 'chunkOverlap', 'lossOn', 'encoding', 'unknown'] as const),
   ...(['validation', 'recipe', 'nHead', 'activation', 'time', 'gradAccum', 'minLr', 'schedule', 'warmup'] as const),
   ...(['weightDecay', 'clip', 'dropout', 'evalEvery', 'patience', 'run', 'resume', 'allowChanged'] as const),
-  ...(['stopAfter', 'saveEvery', 'overwrite', 'samples', 'sampleEvery', 'json', 'timing'] as const),
+  ...(['stopAfter', 'saveEvery', 'overwrite', 'samples', 'sampleEvery', 'json', 'timing', 'accelerate'] as const),
 ] as const satisfies readonly (keyof TrainFlags)[];
 
 /** The flags that nothing else reads. */

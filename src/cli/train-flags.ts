@@ -10,6 +10,7 @@ import type { SampleOptions } from '../engine/training-samples.js';
 import { ACTIVATIONS, type ModelConfig } from '../model/config.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
 import { DATA_FORMATS, type DataFormat, type DataSettings, type Overrides, type Settings } from '../train/settings.js';
+import { ACCELERATE, ACCELERATE_HELP, type Accelerate } from './accelerate.js';
 import { onOff } from './generate-flags.js';
 import { alias, decimal, oneOf, path, seconds, seed, whole } from './values.js';
 
@@ -50,6 +51,7 @@ export interface TrainFlags {
   readonly seed?: bigint;
   readonly backend?: BackendName | 'auto' | 'python' | 'numpy';
   readonly threads?: number;
+  readonly accelerate?: Accelerate;
 
   readonly run?: string;
   readonly output?: string;
@@ -163,6 +165,7 @@ export function addTrainFlags(command: Command): void {
       'threads for large models; any number gives the same model (default: all cores)',
       whole('--threads', 1, 256),
     )
+    .option('--accelerate <how>', ACCELERATE_HELP, oneOf('--accelerate', ACCELERATE))
 
     .optionsGroup('The run:')
     .option('--run <folder>', 'where the run is kept (default: models/<name>)', path('--run'))

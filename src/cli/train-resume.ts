@@ -14,6 +14,7 @@ import { nodeThreads } from '../node/threads.js';
 import { type RunRecord, recordOf } from '../report/record.js';
 import type { RecipeName } from '../train/recipes.js';
 import { differences, withOverrides } from '../train/settings.js';
+import { openProducts } from './accelerate.js';
 import { note } from './output.js';
 import { backendCalled, corpusOptions, settingsOf, type TrainFlags } from './train-flags.js';
 import type { Best } from './train-recorder.js';
@@ -40,9 +41,11 @@ export async function resumeTraining(folder: string, scenario: string | undefine
     const options = corpusOptions(settings.data, settings.bosPlace, ownsAlphabet ? undefined : start);
     const corpus = await openText(path, options);
     try {
+      const threads = nodeThreads(flags.threads);
       const training = createTraining({
         corpus,
-        threads: nodeThreads(flags.threads),
+        threads,
+        products: await openProducts(flags.accelerate, settings.backend as BackendName, threads.count),
         ...(saved === null ? fromTheBeginning(record, corpus.facts.sha256, start) : { resume: saved.checkpoint }),
         allowChanged: flags.allowChanged,
       });

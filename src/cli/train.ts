@@ -8,12 +8,14 @@ import { MicrogptError } from '../base/errors.js';
 import type { Checkpoint, FormatName } from '../checkpoint/checkpoint.js';
 import { encodeModel, formatForPath } from '../checkpoint/formats.js';
 import { createTraining, type Training, type TrainingOptions } from '../engine/training.js';
+import { findModel } from '../node/bundled-models.js';
 import { requireWritable } from '../node/files.js';
 import { loadModel } from '../node/models.js';
 import { type FoundScenario, findScenarioText, loadScenario, loadScenarioFile } from '../node/scenarios.js';
 import { nodeThreads } from '../node/threads.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
 import { type DataSettings, type Overrides, type Settings, withOverrides } from '../train/settings.js';
+import { openProducts } from './accelerate.js';
 import { note } from './output.js';
 import { refuseCppFlags, trainAsCpp } from './train-cpp.js';
 import { addTrainFlags, backendCalled, corpusOptions, settingsOf, type TrainFlags } from './train-flags.js';
@@ -48,10 +50,12 @@ Ctrl-C finishes the step, saves and says how to go on; a second one leaves at on
     );
 }
 
-async function train(scenarioName: string | undefined, flags: TrainFlags): Promise<number> {
-  if (flags.compat === 'cpp') return trainAsCpp(scenarioName, flags);
-  refuseCppFlags(flags);
-  if (flags.resume !== undefined) return resumeTraining(flags.resume, scenarioName, flags);
+async function train(scenarioName: string | undefined, given: TrainFlags): Promise<number> {
+  if (given.compat === 'cpp') return trainAsCpp(scenarioName, given);
+  refuseCppFlags(given);
+  if (given.resume !== undefined) return resumeTraining(given.resume, scenarioName, given);
+  // The run's record says which file it was, not what it was called.
+  const flags = given.initFrom === undefined ? given : { ...given, initFrom: (await findModel(given.initFrom)).path };
   const scenario = await scenarioOf(scenarioName, flags);
   const path = flags.data ?? (await findScenarioText(scenario as FoundScenario));
   const initFrom = flags.initFrom === undefined ? undefined : await openStart(flags.initFrom);
@@ -64,19 +68,22 @@ async function train(scenarioName: string | undefined, flags: TrainFlags): Promi
   }
 
   const base = RECIPES[recipe];
-  const given = asked.data?.format ?? (scenario === null ? undefined : base.data.format);
-  const { format, notes } = given === undefined ? formatOf(path, initFrom?.tokenizer) : { format: given, notes: [] };
+  const stated = asked.data?.format ?? (scenario === null ? undefined : base.data.format);
+  const { format, notes } = stated === undefined ? formatOf(path, initFrom?.tokenizer) : { format: stated, notes: [] };
   const data: DataSettings = { ...withOverrides(base.data, asked.data), format };
   const corpus = await openText(path, corpusOptions(data, base.bosPlace, initFrom, flags.unknown));
   try {
+    const backend = backendCalled(flags.backend ?? scenario?.backend);
+    const threads = nodeThreads(flags.threads);
     const options: TrainingOptions = {
       corpus,
       recipe,
       settings: withOverrides<Overrides<Settings>>(asked, { data: { format } }),
       seconds: flags.time,
       seed: flags.seed,
-      backend: backendCalled(flags.backend ?? scenario?.backend),
-      threads: nodeThreads(flags.threads),
+      backend,
+      threads,
+      products: await openProducts(flags.accelerate, backend, threads.count),
       initFrom,
     };
     const training = await startTraining(options, flags);

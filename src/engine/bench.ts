@@ -5,6 +5,7 @@
  */
 import { createReferenceBackend } from '../backend/reference/reference.js';
 import { createWasmBackend, type Threads } from '../backend/wasm/index.js';
+import type { Products } from '../backend/wasm/products.js';
 import { MicrogptError } from '../base/errors.js';
 import { generateSamples } from '../generate/generate.js';
 import { counterDraw } from '../generate/sampler.js';
@@ -31,7 +32,12 @@ export interface BenchEngine {
   sharedRuns(): number;
 }
 
-export type OpenBackend = (job: BenchJob, backend: BackendName, threads: Threads | undefined) => BenchEngine;
+export type OpenBackend = (
+  job: BenchJob,
+  backend: BackendName,
+  threads: Threads | undefined,
+  products?: Products | undefined,
+) => BenchEngine;
 
 export interface Rate {
   readonly best: number;
@@ -63,11 +69,16 @@ export function bench(
   name: BackendName,
   {
     threads,
+    products,
     open = openBackend,
     ...timing
-  }: MeasureOptions & { readonly threads?: Threads | undefined; readonly open?: OpenBackend | undefined },
+  }: MeasureOptions & {
+    readonly threads?: Threads | undefined;
+    readonly products?: Products | undefined;
+    readonly open?: OpenBackend | undefined;
+  },
 ): BenchRow {
-  const { engine, product, sharedRuns } = open(job, name, threads);
+  const { engine, product, sharedRuns } = open(job, name, threads, products);
   try {
     const check = checkLoss(name, engine, expected);
     const before = product && peak(product, timing);
@@ -101,12 +112,12 @@ export function bench(
   }
 }
 
-export const openBackend: OpenBackend = (job, name, threads) => {
+export const openBackend: OpenBackend = (job, name, threads, products) => {
   if (name === 'value') {
     return { engine: createValueEngine(job.config, job.parameters), product: null, sharedRuns: () => 0 };
   }
   if (name === 'reference') return openTensors(job, name, createReferenceBackend(), () => 0);
-  const backend = createWasmBackend(threads ? { threads } : {});
+  const backend = createWasmBackend({ products, ...(threads ? { threads } : {}) });
   return openTensors(job, name, backend, backend.sharedRuns);
 };
 

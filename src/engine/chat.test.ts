@@ -106,6 +106,16 @@ describe('what the model reads', () => {
   test('characters that the model does not know', () => {
     expect(chatPrompt(tokenizer, turns('aXbXé'), 100).unknown).toEqual(['X', 'é']);
   });
+
+  test('capital letters are read as small ones where the model knows only those', () => {
+    const small = chatPrompt(tokenizer, turns('bad ibis', 'c', 'bad'), 100);
+    expect(chatPrompt(tokenizer, turns('Bad IBIs', 'C', 'bAD'), 100)).toEqual(small);
+    expect(chatPrompt(tokenizer, turns('Bad'), 100, { compat: 'rust' }).unknown).toEqual(['B']);
+    const both = charTokenizerFrom(['aAb'], 'chat');
+    expect(both.decode(chatPrompt(both, turns('AaB'), 100).tokens)).toBe('Aab');
+    const capitals = charTokenizerFrom(['AB'], 'chat');
+    expect(chatPrompt(capitals, turns('Ab'), 100)).toMatchObject({ unknown: ['b'] });
+  });
 });
 
 test('a model that has learned conversations answers as it has learned, turn after turn', async () => {

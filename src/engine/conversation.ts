@@ -5,6 +5,7 @@
  * read always leaves room for a reply.
  */
 import { MicrogptError } from '../base/errors.js';
+import type { Demands } from '../generate/constraints/acceptor.js';
 import { type Choose, createChoose } from '../generate/filters.js';
 import { endTokens } from '../generate/generate.js';
 import { counterDraw, rustDraw } from '../generate/sampler.js';
@@ -17,7 +18,10 @@ export interface Turn {
   readonly content: string;
 }
 
-export interface ReplyOptions extends SamplingOptions, Pick<GenerateOptions, 'maxTokens' | 'stop' | 'top'> {
+export interface ReplyOptions
+  extends SamplingOptions,
+    Demands,
+    Pick<GenerateOptions, 'samples' | 'maxTokens' | 'stop' | 'top' | 'logprobs'> {
   /** `rust`: as the Rust system chats: no BOS, the oldest tokens cut off wherever that is, reply t drawn from the stream of seed + t. */
   readonly compat?: 'rust' | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -39,7 +43,7 @@ export function requireRoles(tokenizer: Tokenizer): RoleTokens {
   throw new MicrogptError(
     'MG_CHAT_MODEL',
     'this model was not trained on conversations: it has no tokens for who speaks',
-    'train one on conversations: microgpt train --format chat --data FILE.jsonl; or use microgpt generate',
+    'train one on conversations: microgpt train --format chat --data FILE.jsonl; or take the one that comes with microgpt: --model chat',
   );
 }
 
@@ -54,6 +58,18 @@ export function turnTokens(tokenizer: Tokenizer, roles: RoleTokens, { role, cont
   return [roles[role], ...tokenizer.encode(content).ids, roles.end];
 }
 
+/** A letter that the model knows only as a small one is read as that: a model of "hello" understands "Hello". */
+function inSmallLetters(tokenizer: Tokenizer, turn: Turn): Turn {
+  const { unknown } = tokenizer.encode(turn.content);
+  if (unknown.length === 0) return turn;
+  const small = new Map(unknown.map((c): [string, string] => [c, c.toLowerCase()]));
+  const read = (c: string) => {
+    const other = small.get(c);
+    return other === undefined || tokenizer.encode(other).unknown.length > 0 ? c : other;
+  };
+  return { ...turn, content: [...turn.content].map(read).join('') };
+}
+
 /** Room that is kept for a reply: what was asked for, at most half the context; a quarter if nothing was. */
 function replyRoom(blockSize: number, maxTokens: number | undefined): number {
   return Math.max(1, Math.min(maxTokens ?? Math.floor(blockSize / 4), Math.floor(blockSize / 2)));
@@ -65,11 +81,12 @@ function replyRoom(blockSize: number, maxTokens: number | undefined): number {
  */
 export function chatPrompt(
   tokenizer: Tokenizer,
-  turns: readonly Turn[],
+  said: readonly Turn[],
   blockSize: number,
   { maxTokens, compat }: Pick<ReplyOptions, 'maxTokens' | 'compat'> = {},
 ): ChatPrompt {
   const roles = requireRoles(tokenizer);
+  const turns = compat === 'rust' ? said : said.map((turn) => inSmallLetters(tokenizer, turn));
   const unknown = [...new Set(turns.slice(-1).flatMap((turn) => tokenizer.encode(turn.content).unknown))];
   const all = turns.map((turn) => turnTokens(tokenizer, roles, turn));
   if (compat === 'rust') {

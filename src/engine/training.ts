@@ -17,7 +17,7 @@ import type { TrainEvent } from '../train/events.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
 import type { DataFacts, Overrides, RunSettings, Settings } from '../train/settings.js';
 import { type LoopState, newLoopState, trainLoop } from '../train/trainer.js';
-import { type BackendName, createEngine, type Engine, type Threads } from './engine.js';
+import { type BackendName, createEngine, type Engine, type Products, type Threads } from './engine.js';
 import { requireMemory } from './memory.js';
 import { requireDocuments } from './options.js';
 import { resumedFrom, runOf } from './run-state.js';
@@ -52,6 +52,8 @@ export interface TrainingOptions {
   readonly backend?: BackendName | 'auto' | undefined;
   /** Threads that the wasm backend may share large work among, from the host: `nodeThreads()` in 'microgpt/node'. One thread if left out. */
   readonly threads?: Threads | undefined;
+  /** Has the wasm backend's large matrix products computed by the host's BLAS, whose bits are its own. Not if left out. */
+  readonly products?: Products | undefined;
   /** Goes on where the run was that this checkpoint is of: settings come from it, and the text must be the same. */
   readonly resume?: Checkpoint | undefined;
   /** Goes on although the text is another one. */
@@ -87,6 +89,8 @@ export interface Training {
   samples(count: number, options?: SampleOptions): string[];
   /** Samples on the way, which change nothing about the run. */
   peek(count: number, options?: SampleOptions): string[];
+  /** What the next step goes by: its loss, and the gradient of every parameter [total] before clipping. Changes nothing about the run. */
+  gradients(): { readonly loss: number; readonly gradients: Float64Array };
   /** Bits per character of held-out text at a loss in nats per token. */
   bitsPerCharacter(loss: number): number;
   close(): void;
@@ -123,7 +127,10 @@ export function createTraining(options: TrainingOptions): Training {
           tokens: VALIDATION_TOKENS,
         })
       : null;
-  const engine = createEngine(settings.backend as BackendName, config, initial, { threads: options.threads });
+  const engine = createEngine(settings.backend as BackendName, config, initial, {
+    threads: options.threads,
+    products: options.products,
+  });
   if (resumed) engine.restore({ parameters: initial, ...resumed.moments });
 
   const startStep = resumed?.step ?? 0;
@@ -182,6 +189,7 @@ export function createTraining(options: TrainingOptions): Training {
     },
     samples: (count, options = {}) => sample(count, settings.data.order === 'python', options),
     peek: (count, options = {}) => sample(count, false, options),
+    gradients: () => engine.gradients(examples.batches(step)),
     bitsPerCharacter: (loss) =>
       heldOut === null ? Number.NaN : (loss / Math.LN2) * (heldOut.tokens / heldOut.characters),
     close: engine.close,
