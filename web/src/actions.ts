@@ -4,15 +4,7 @@
  */
 import { ask, EngineProblem, listen } from './engine/client';
 import { fetchCorpus } from './engine/corpora-fetch';
-import {
-  type EngineEvent,
-  type Job,
-  LIVE,
-  type ModelInfo,
-  type NamedFile,
-  type Problem,
-  type Source,
-} from './engine/protocol';
+import { type EngineEvent, type Job, LIVE, type ModelInfo, type NamedFile, type Problem, type Source } from './engine/protocol';
 import { placeOf } from './links';
 import { type Choice, type Corpus, current, DIAL, emptyRun, IDLE, update, updateRun } from './state';
 import { t } from './texts';
@@ -128,9 +120,7 @@ async function heard(event: EngineEvent): Promise<void> {
       if (!ended) return;
       const last = run.losses.at(-1);
       const state = progress.state === 'done' ? t.views.train : t.train.paused;
-      update({
-        said: `${state}: ${t.train.progress(count(progress.step), count(run.prepared?.settings.steps ?? 0))}, ${t.train.loss} ${last?.toFixed(3) ?? ''}`,
-      });
+      update({ said: `${state}: ${t.train.progress(count(progress.step), count(run.prepared?.settings.steps ?? 0))}, ${t.train.loss} ${last?.toFixed(3) ?? ''}` });
       updateRun({ hash: await ask('hash', null) });
       return;
     }
@@ -179,11 +169,7 @@ const isText = (name: string) => !/\.(safetensors|json|bin)$/i.test(name);
 /** Trains on a text of one's own from now on. */
 export async function useText(file: NamedFile): Promise<void> {
   const { format, because } = await ask('guess', file);
-  update({
-    own: { ...file, format, column: null },
-    ownBecause: because,
-    choice: { ...current().choice, corpus: 'own' },
-  });
+  update({ own: { ...file, format, column: null }, ownBecause: because, choice: { ...current().choice, corpus: 'own' } });
   go('train');
   await prepare();
 }
@@ -256,12 +242,8 @@ export async function begin(): Promise<void> {
   const recovered = choice === null ? await ask('recover', null) : null;
   if (recovered === null) return prepare();
   const { prepared, job, step, savedAt, losses, evals } = recovered;
-  const corpus =
-    (Object.keys(FILES) as (keyof typeof FILES)[]).find((name) => FILES[name].name === job.source.name) ?? 'own';
-  const dial = Math.max(
-    0,
-    DIAL.findIndex(({ recipe, seconds }) => recipe === job.recipe && seconds === job.seconds),
-  );
+  const corpus = (Object.keys(FILES) as (keyof typeof FILES)[]).find((name) => FILES[name].name === job.source.name) ?? 'own';
+  const dial = Math.max(0, DIAL.findIndex(({ recipe, seconds }) => recipe === job.recipe && seconds === job.seconds));
   const { source, recipe: _, seconds: __, ...rest } = job;
   update({
     choice: { ...rest, corpus, dial },

@@ -89,12 +89,7 @@ export function Chat({ model }: { model: ModelInfo }) {
         </button>
       </form>
       <div class="row">
-        <SamplingFields
-          id="c"
-          drawing={drawing}
-          change={(part) => setDrawing({ ...drawing, ...part })}
-          fields={['temperature', 'seed']}
-        />
+        <SamplingFields id="c" drawing={drawing} change={(part) => setDrawing({ ...drawing, ...part })} fields={['temperature', 'seed']} />
       </div>
     </section>
   );
