@@ -17,6 +17,7 @@ import { RECIPES, type RecipeName } from '../train/recipes.js';
 import { type DataSettings, type Overrides, type Settings, withOverrides } from '../train/settings.js';
 import { openProducts } from './accelerate.js';
 import { count, note } from './output.js';
+import { refuseCppFlags, trainAsCpp } from './train-cpp.js';
 import { addTrainFlags, backendCalled, corpusOptions, settingsOf, type TrainFlags } from './train-flags.js';
 import { resumeTraining } from './train-resume.js';
 import { runTraining } from './train-run.js';
@@ -50,6 +51,8 @@ Ctrl-C finishes the step, saves and says how to go on; a second one leaves at on
 }
 
 async function train(scenarioName: string | undefined, given: TrainFlags): Promise<number> {
+  if (given.compat === 'cpp') return trainAsCpp(scenarioName, given);
+  refuseCppFlags(given);
   if (given.resume !== undefined) return resumeTraining(given.resume, scenarioName, given);
   // The run's record says which file it was, not what it was called.
   const flags = given.initFrom === undefined ? given : { ...given, initFrom: (await findModel(given.initFrom)).path };
