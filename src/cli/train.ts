@@ -20,6 +20,7 @@ import { addTrainFlags, backendCalled, corpusOptions, settingsOf, type TrainFlag
 import { resumeTraining } from './train-resume.js';
 import { runTraining } from './train-run.js';
 import { stepsThatFit } from './train-time.js';
+import { unpackRun } from './train-unpack.js';
 
 export function addTrain(program: Command, exit: (code: number) => void): void {
   const command = program
@@ -48,7 +49,7 @@ Ctrl-C finishes the step, saves and says how to go on; a second one leaves at on
 }
 
 async function train(scenarioName: string | undefined, flags: TrainFlags): Promise<number> {
-  if (flags.resume !== undefined) return resumeTraining(flags.resume, scenarioName, flags);
+  if (flags.resume !== undefined) return resumeTraining(await unpackRun(flags.resume, flags), scenarioName, flags);
   const scenario = await scenarioOf(scenarioName, flags);
   const path = flags.data ?? (await findScenarioText(scenario as FoundScenario));
   const initFrom = flags.initFrom === undefined ? undefined : await openStart(flags.initFrom);

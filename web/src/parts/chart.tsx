@@ -29,7 +29,7 @@ function dataOf({ losses, seen, from, evals, steps, guessing }: Curve): UPlot.Al
   const width = Math.max(1, Math.ceil(seen / POINTS));
   const points = new Map<number, { raw: number | null; smooth: number | null; validation: number | null }>();
   let smooth: number | null = null;
-  const weight = 1 - 1 / Math.max(1, Math.min(50, steps / 50) / width); // forgets over about a fiftieth of the run
+  const weight = 1 - 1 / Math.max(1, Math.min(50, steps / 30) / width); // forgets over about a thirtieth of the run
   for (let i = 0; i < seen; i += width) {
     const end = Math.min(seen, i + width);
     let sum = 0;
@@ -58,12 +58,25 @@ function dataOf({ losses, seen, from, evals, steps, guessing }: Curve): UPlot.Al
 const colour = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 function optionsFor(width: number, curve: Curve): UPlot.Options {
-  const axis = { stroke: colour('--muted'), grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false }, font: '12px system-ui, sans-serif' };
+  const axis = {
+    stroke: colour('--muted'),
+    grid: { stroke: colour('--line'), width: 1 },
+    ticks: { show: false },
+    font: '12px system-ui, sans-serif',
+  };
   const value = (_: UPlot, y: number | null) => (y === null ? '–' : fixed(y));
   return {
     width,
     height: HEIGHT,
-    scales: { x: { time: false, range: [0, curve.steps] }, y: { range: (_, low, high) => [Math.max(0, Math.min(low, curve.guessing) - 0.15), Math.max(high, curve.guessing) + 0.15] } },
+    scales: {
+      x: { time: false, range: [0, curve.steps] },
+      y: {
+        range: (_, low, high) => [
+          Math.max(0, Math.min(low, curve.guessing) - 0.15),
+          Math.max(high, curve.guessing) + 0.15,
+        ],
+      },
+    },
     axes: [
       { ...axis, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? count(tick) : '')) },
       { ...axis, size: 44 },
@@ -72,9 +85,30 @@ function optionsFor(width: number, curve: Curve): UPlot.Options {
     series: [
       { label: t.train.chart.step, value: (_, step) => (step === null ? '–' : count(step)) },
       { label: t.train.chart.raw, stroke: colour('--faint'), width: 1, points: { show: false }, spanGaps: true, value },
-      { label: t.train.chart.smooth, stroke: colour('--accent'), width: 2.5, points: { show: false }, spanGaps: true, value },
-      { label: t.train.chart.validation, stroke: colour('--second'), width: 2, spanGaps: true, points: { show: true, size: 6, fill: colour('--second') }, value },
-      { label: t.train.chart.guessing(count(curve.tokens), fixed(curve.guessing, 2)), stroke: colour('--muted'), width: 1.5, dash: [6, 5], points: { show: false }, value: () => '' },
+      {
+        label: t.train.chart.smooth,
+        stroke: colour('--accent'),
+        width: 2.5,
+        points: { show: false },
+        spanGaps: true,
+        value,
+      },
+      {
+        label: t.train.chart.validation,
+        stroke: colour('--second'),
+        width: 2,
+        spanGaps: true,
+        points: { show: true, size: 6, fill: colour('--second') },
+        value,
+      },
+      {
+        label: t.train.chart.guessing(count(curve.tokens), fixed(curve.guessing, 2)),
+        stroke: colour('--muted'),
+        width: 1.5,
+        dash: [6, 5],
+        points: { show: false },
+        value: () => '',
+      },
     ],
     legend: { live: false },
   };

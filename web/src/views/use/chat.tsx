@@ -89,7 +89,12 @@ export function Chat({ model }: { model: ModelInfo }) {
         </button>
       </form>
       <div class="row">
-        <SamplingFields id="c" drawing={drawing} change={(part) => setDrawing({ ...drawing, ...part })} fields={['temperature', 'seed']} />
+        <SamplingFields
+          id="c"
+          drawing={drawing}
+          change={(part) => setDrawing({ ...drawing, ...part })}
+          fields={['temperature', 'seed']}
+        />
       </div>
     </section>
   );
