@@ -1,5 +1,6 @@
 // The playground in Chromium, used as a person would, every number compared with the library's or the terminal's own.
 // With MICROGPT_SCREENSHOTS=1 it also renews the pictures in docs/playground/. Without a browser it is skipped and says so.
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -129,6 +130,22 @@ describe.runIf(FULL)('the playground', () => {
     return lines.map((line) => line.replace(/the end$/, ''));
   }
 
+  test('microgpt playground serves it until Ctrl-C, and says when a port is in use', async () => {
+    const cwd = temporaryFolder();
+    const child = spawn(process.execPath, [join(ROOT, 'bin/microgpt.js'), 'playground', '--port', '0'], { cwd });
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    const address = await new Promise<string>((resolve) =>
+      child.stdout.setEncoding('utf8').on('data', (text: string) => resolve(text.trim())),
+    );
+    const page = await fetch(address);
+    expect([page.status, page.headers.get('cross-origin-embedder-policy')]).toEqual([200, 'require-corp']);
+    const second = await microgpt(['playground', '--port', new URL(address).port], { cwd });
+    expect(second.code).toBe(2);
+    expect(second.stderr).toContain('is in use');
+    child.kill('SIGINT');
+    expect(await ended).toBe(0);
+  });
+
   test('the classic names: under 2 s to the weights of the terminal, and its names', async () => {
     const { model, peek } = await trained({ seed: 42 }, 0);
     expect(hash(model)).toBe(CLASSIC);
@@ -213,6 +230,10 @@ describe.runIf(FULL)('the playground', () => {
       await page.getByRole('textbox', { name: /Column/ }).fill('sound');
       await page.keyboard.press('Tab');
       await page.getByText('6 examples').waitFor();
+
+      await page.evaluate(dropText, 'hexagon\nheptagon\noctagon\npentagon\n');
+      await page.getByText('dropped.txt').waitFor();
+      await page.getByText('4 examples').waitFor();
 
       await upload(page, 'Choose a file', payload('talk.jsonl', readFileSync(join(ROOT, 'datasets/chat.jsonl'))));
       await page.getByText(/a conversation in JSON/).waitFor();
@@ -446,6 +467,31 @@ describe.runIf(FULL)('the playground', () => {
   /** Every view as it looks with something in it. */
   const VIEWS: readonly (readonly [name: string, place: string, fill: (page: Page) => Promise<unknown>])[] = [
     ['train', 'train', async () => {}],
+    [
+      'train-more',
+      'train',
+      async (page) => {
+        await page.getByText('More').first().click();
+        await press(page, 'Loss');
+        await page.getByRole('dialog', { name: 'Loss' }).waitFor();
+      },
+    ],
+    [
+      'train-own',
+      'train',
+      async (page) => {
+        await press(page, 'Close');
+        await page.locator('input[name=corpus]').nth(3).check();
+        await page
+          .getByRole('textbox', { name: 'Your text' })
+          .fill('rex\nbella\nmilo\nluna\nrocky\nbruno\nnala\nsimba\n');
+        await press(page, 'Use this text');
+        await page.getByText('pasted.txt').waitFor();
+        await page.locator('input[name=corpus]').nth(0).check();
+        await hashOf(page);
+        await trainToTheEnd(page);
+      },
+    ],
     ['see-next', 'see/next', (page) => page.locator('.bars li').first().waitFor()],
     ['see-attention', 'see/attention', (page) => page.locator('.map').first().waitFor()],
     ['see-path', 'see/path', (page) => page.locator('.stage').first().waitFor()],
@@ -554,6 +600,20 @@ describe.runIf(FULL)('the playground', () => {
     });
   });
 });
+
+/** What a browser does when a file is dropped on the page; runs there. */
+function dropText(text: string): void {
+  const { DataTransfer, DragEvent, document } = globalThis as unknown as {
+    DataTransfer: new () => { items: { add(file: File): void } };
+    DragEvent: new (type: string, options: object) => Event;
+    document: { body: EventTarget };
+  };
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([text], 'dropped.txt'));
+  for (const type of ['dragover', 'drop']) {
+    document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
+  }
+}
 
 const DARK = ['train', 'see-attention'];
 const PHONE = ['train', 'see-attention', 'use-generate'];

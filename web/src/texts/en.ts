@@ -166,7 +166,7 @@ export const en = {
     },
     attention: {
       heading: 'Who looks at whom',
-      lead: 'Each row is a token, each column a token it may look at. Dark means much attention. Choose a map to make it large.',
+      lead: 'Each row is a token, each column a token it may look at. The stronger the colour, the more attention. Choose a map to make it large.',
       layer: (n: string) => `Layer ${n}`,
       head: (n: string) => `Head ${n}`,
       map: (layer: string, head: string) => `Attention of layer ${layer}, head ${head}`,
