@@ -5,8 +5,8 @@
  * read always leaves room for a reply.
  */
 import { MicrogptError } from '../base/errors.js';
-import type { Demands } from '../generate/constraints/acceptor.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import type { Demands } from '../generate/constraints/acceptor.js';
 import { type Choose, createChoose } from '../generate/filters.js';
 import { endTokens } from '../generate/generate.js';
 import { counterDraw, rustDraw } from '../generate/sampler.js';
