@@ -99,6 +99,27 @@ test('the core imports nothing from outside and asks nothing of the place it run
   }
 });
 
+test('the playground uses the library as anybody would: by its public names alone', () => {
+  const allowed = ['microgpt', 'microgpt/browser', 'preact', 'preact/hooks', 'uplot', 'virtual:datasets'];
+  const folder = join(ROOT, 'web/src');
+  const pages = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => /\.tsx?$/.test(file));
+  expect(pages.length).toBeGreaterThan(20);
+  for (const file of pages.map((name) => join(folder, name))) {
+    const outside = imports(file).filter((path) => !path.startsWith('.') && !allowed.includes(path));
+    expect(outside, file).toEqual([]);
+    const beyond = imports(file).filter(
+      (path) => path.startsWith('.') && !resolve(dirname(file), path).startsWith(folder),
+    );
+    // The code that one view shows is that of the lesson itself.
+    expect(
+      beyond.filter((path) => !path.endsWith('/autograd/value.ts?raw')),
+      file,
+    ).toEqual([]);
+    expect(text(file), file).toMatch(/^\/\*\*/);
+    expect(text(file).split('\n').length, file).toBeLessThanOrEqual(400);
+  }
+});
+
 test('numbers that reach weights or text use our own functions', () => {
   const engineSpecific = /Math\.(exp|log|sin|cos|tan|tanh|pow|log2|log10|log1p|expm1|hypot|cbrt)\b/;
   for (const file of sources) if (room(file) !== 'cli') expect(code(file), file).not.toMatch(engineSpecific);
