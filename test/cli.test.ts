@@ -161,7 +161,7 @@ describe('bad input: a code, a sentence, a way out, an exit code, and nothing wr
     [3, 'MG_DATA_EMPTY', ['train', '--data', 'empty.txt']],
     [3, 'MG_DATA_EMPTY', ['train', '--data', 'blank.txt']],
     [3, 'MG_DATA_TOO_SMALL', ['train', '--data', 'one.txt']],
-    [3, 'MG_DATA_UTF8', ['train', '--data', 'bad.txt']],
+    [3, 'MG_DATA_UTF8', ['train', '--data', 'bad.txt', '--format', 'lines']],
     [2, 'MG_CKPT_FORMAT', ['train', 'names', '--output', 'model.onnx']],
     [2, 'MG_CKPT_FORMAT', ['train', 'names', '--output', 'prefix']],
     [3, 'MG_FILE_MISSING', ['train', '--resume', 'nowhere']],

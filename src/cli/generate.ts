@@ -13,6 +13,7 @@ import { readDocuments } from '../node/corpora.js';
 import { loadModel } from '../node/models.js';
 import { findScenarioText, loadScenario } from '../node/scenarios.js';
 import { addGenerateFlags, biasOf, type GenerateFlags } from './generate-flags.js';
+import { trainingLines } from './held-out.js';
 import { note } from './output.js';
 import { createSamplePrinter } from './sample-printer.js';
 import { alias, oneOf, path } from './values.js';
@@ -92,9 +93,9 @@ async function scenarioModel(name: string | undefined): Promise<string | undefin
 }
 
 async function printSamples(flags: GenerateFlags & ModelFlags): Promise<void> {
-  const { checkpoint, format } = await openModel(flags);
-  const { tokenizer, config } = checkpoint;
-  const options = await optionsOf(flags, checkpoint, format);
+  const opened = await openModel(flags);
+  const { tokenizer, config } = opened.checkpoint;
+  const options = await optionsOf(flags, opened);
   saysOfPrompt(options, tokenizer.encode(flags.prompt), config.blockSize, tokenizer.bos !== null);
   const printer = createSamplePrinter(process.stdout, tokenizer, {
     escape: flags.escapeBytes === true,
@@ -103,15 +104,16 @@ async function printSamples(flags: GenerateFlags & ModelFlags): Promise<void> {
     everyStep: flags.printNextTopEachStep === true,
   });
   try {
-    for await (const event of inOrder(stream(checkpoint, options))) await printer.print(event);
+    for await (const event of inOrder(stream(opened.checkpoint, options))) await printer.print(event);
   } finally {
     await printer.flush();
   }
 }
 
-type Checkpoint = Decoded['checkpoint'];
-
-async function optionsOf(flags: GenerateFlags & ModelFlags, model: Checkpoint, format: string): Promise<StreamOptions> {
+async function optionsOf(
+  flags: GenerateFlags & ModelFlags,
+  { checkpoint: model, format, path }: Decoded & { readonly path: string },
+): Promise<StreamOptions> {
   const { compat } = flags;
   const cpp = compat === 'cpp';
   const { printNextTop, printNextTopEachStep } = flags;
@@ -140,18 +142,24 @@ async function optionsOf(flags: GenerateFlags & ModelFlags, model: Checkpoint, f
     matches: flags.matches,
     unique: flags.unique,
     exclude: flags.exclude === undefined ? undefined : await readDocuments(flags.exclude),
-    notInTraining: flags.notInTraining && (await trainingTexts(flags)),
+    notInTraining: flags.notInTraining && (await trainingTexts(flags, model, path)),
     top: printNextTop || (printNextTopEachStep ? 10 : 0),
   };
 }
 
-/** The texts that the model has learned from. */
-async function trainingTexts({ notInTraining, scenario }: GenerateFlags & ModelFlags): Promise<string[] | undefined> {
+/** The texts that the model has learned from: those that are named, those of its run, or those of its scenario. */
+async function trainingTexts(
+  { notInTraining, scenario }: GenerateFlags & ModelFlags,
+  model: Decoded['checkpoint'],
+  path: string,
+): Promise<readonly string[]> {
   if (typeof notInTraining === 'string') return await readDocuments(notInTraining);
+  const found = await trainingLines(model, path);
+  if ('lines' in found) return found.lines;
   if (scenario !== undefined) return await readDocuments(await findScenarioText(await loadScenario(scenario)));
   throw new MicrogptError(
     'MG_CLI_USAGE',
-    '--not-in-training does not know what the model was trained on',
+    `--not-in-training does not know what the model was trained on: ${found.why}`,
     'name the text: --not-in-training FILE, or the scenario: --scenario NAME',
   );
 }

@@ -6,6 +6,7 @@
  */
 import { MicrogptError } from '../base/errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import type { Demands } from '../generate/constraints/acceptor.js';
 import { type Choose, createChoose } from '../generate/filters.js';
 import { endTokens } from '../generate/generate.js';
 import { counterDraw, rustDraw } from '../generate/sampler.js';
@@ -20,7 +21,10 @@ export interface Turn {
   readonly content: string;
 }
 
-export interface ReplyOptions extends SamplingOptions, Pick<GenerateOptions, 'maxTokens' | 'stop' | 'top'> {
+export interface ReplyOptions
+  extends SamplingOptions,
+    Demands,
+    Pick<GenerateOptions, 'samples' | 'maxTokens' | 'stop' | 'top' | 'logprobs'> {
   /** `rust`: as the Rust system chats: no BOS, the oldest tokens cut off wherever that is, reply t drawn from the stream of seed + t. */
   readonly compat?: 'rust' | undefined;
   readonly signal?: AbortSignal | undefined;
