@@ -77,7 +77,7 @@ function habits({ settings, heldOut }: Training): string {
     ...(accumulate > 1 ? [`batches in ${accumulate} parts`] : []),
     heldOut === null
       ? 'nothing held out'
-      : `validated every ${count(evalEvery)} steps${patience > 0 ? `, until ${patience} in a row are no better` : ''}`,
+      : `validated every ${evalEvery === 1 ? 'step' : `${count(evalEvery)} steps`}${patience > 0 ? `, until ${patience} in a row are no better` : ''}`,
   ].join(', ');
 }
 

@@ -203,6 +203,11 @@ async function finish(
   if (best !== null && best.step !== step)
     training.engine.restore({ ...training.engine.moments(), parameters: best.model.parameters });
   const chats = training.corpus.tokenizer.roles !== null;
+  const { unknown } = training.corpus.tokenizer.encode(flags.prompt ?? '');
+  if (unknown.length > 0) {
+    const which = unknown.map((piece) => JSON.stringify(piece)).join(', ');
+    note(`the model does not know ${which}: left out of what it reads, kept in what is printed`);
+  }
   const usual = flags.prompt ? 1 : chats ? CONVERSATIONS : SAMPLES;
   const texts = training.samples(flags.samples ?? usual, sampleOptions(flags));
   if (flags.json) {
