@@ -145,7 +145,7 @@ test(`C6: ${TRIALS} first signals, and ${TRIALS} times a second one`, { timeout:
   console.log(
     `second signals: ended after ${middle.toFixed(0)} ms (middle), ${times.at(-1)?.toFixed(0)} ms at the most`,
   );
-  expect(middle).toBeLessThan(500);
+  expect(middle).toBeLessThan(1000); // at once, on a busy machine too
 });
 
 test('the control: a process that is killed saves nothing more and says nothing', async () => {
