@@ -53,7 +53,7 @@ test('bench --scenario names --steps 5, as the earlier scripts are asked: five s
   expect(code, stderr).toBe(0);
   expect(stdout).toMatch(/^Benchmark: 5 steps in \d+\.\d\d s \([\d.,]+ steps\/s; value\)\n/);
   expect(stdout).toMatch(
-    /\nFull run \(1,000 steps\): the remaining 995 would take ~[\d.smh ]+, at [\d.]+ m?s a step\n$/,
+    /\nFull run \(1,000 steps\): the remaining 995 would take ~[\dhms. ]+, at [\dhms. ]+ a step\n$/,
   );
   const report = JSON.parse((await microgpt([...flags, '-b', 'numpy', '--json'], { cwd })).stdout);
   const [row] = report.rows;

@@ -93,7 +93,10 @@ export default defineConfig(({ mode }) => {
         'microgpt/browser': at('../dist/browser/index.js'),
         microgpt: at('../dist/index.js'),
         ...(file
-          ? { './start': at('src/engine/start-inline.ts'), './corpora-fetch': at('src/engine/corpora-inline.ts') }
+          ? {
+              './start': at('src/engine/start-inline.ts'),
+              './engine/corpora-fetch': at('src/engine/corpora-inline.ts'),
+            }
           : {}),
       },
     },

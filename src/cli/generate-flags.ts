@@ -140,7 +140,7 @@ function severalBiases(value: string, before: readonly Bias[] = []): readonly Bi
 }
 
 /** A switch that earlier programs give as 0 or 1. */
-function onOff(flag: string): (value: string | undefined) => boolean {
+export function onOff(flag: string): (value: string | undefined) => boolean {
   return (value) => {
     if (value === undefined || value === '1') return true;
     if (value === '0') return false;

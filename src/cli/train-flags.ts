@@ -11,6 +11,7 @@ import { ACTIVATIONS, type ModelConfig } from '../model/config.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
 import { DATA_FORMATS, type DataFormat, type DataSettings, type Overrides, type Settings } from '../train/settings.js';
 import { ACCELERATE, ACCELERATE_HELP, type Accelerate } from './accelerate.js';
+import { onOff } from './generate-flags.js';
 import { alias, decimal, oneOf, path, seconds, seed, whole } from './values.js';
 
 export interface TrainFlags {
@@ -70,6 +71,12 @@ export interface TrainFlags {
   readonly json?: true;
   readonly eta: boolean;
   readonly timing?: true;
+  readonly compat?: 'cpp';
+  readonly saveOpt?: boolean;
+  readonly asciiOnly?: boolean;
+  readonly escapeBytes?: boolean;
+  readonly printNextTop?: number;
+  readonly printNextTopEachStep?: boolean;
 }
 
 /** What the backends were called in the earlier system. */
@@ -130,7 +137,7 @@ export function addTrainFlags(command: Command): void {
     )
 
     .optionsGroup('Training:')
-    .option('--steps <n>', 'training steps', whole('--steps', 1))
+    .option('--steps <n>', 'training steps', whole('--steps', 0))
     .option(
       '--time <duration>',
       'instead of steps: 60s, 10m, 2h; the steps that fit are measured first, then fixed',
@@ -167,7 +174,7 @@ export function addTrainFlags(command: Command): void {
       'save the finished model here too, in the format that the name says',
       path('--output'),
     )
-    .option('--resume <folder>', 'go on with a run that was stopped', path('--resume'))
+    .option('--resume <path>', 'go on with a run that was stopped, or with one in a file', path('--resume'))
     .option('--allow-changed <what>', 'go on although this changed: data', oneOf('--allow-changed', ['data']))
     .option('--stop-after <n>', 'save after n steps and end; --resume goes on', whole('--stop-after', 1))
     .option('--save-every <steps>', 'save this often (default: every 30 seconds)', whole('--save-every', 1))
@@ -196,6 +203,7 @@ export function addTrainFlags(command: Command): void {
       decimal('--temperature', 0, 100),
     )
     .option('--top-k <n>', 'only the k most likely tokens; 0 for all', whole('--top-k', 0));
+  addCppFlags(command);
   alias(command, '--data', '--input');
   alias(command, '--output', '--save');
   alias(command, '--init-from', '--load');
@@ -205,6 +213,30 @@ export function addTrainFlags(command: Command): void {
   alias(command, '--top-k', '--topk');
   for (const [name, other] of CPP_NAMES) alias(command, name, other);
 }
+
+/** The way of the byte-level trainer, and what only it has. */
+function addCppFlags(command: Command): void {
+  command
+    .optionsGroup('As the byte-level C++ trainer:')
+    .option(
+      '--compat <program>',
+      'cpp: its windows of bytes, its steps, its output; goes on from --load, saves to --save, keeps no run folder',
+      oneOf('--compat', ['cpp'] as const),
+    );
+  for (const [flags, about] of CPP_SWITCHES) command.option(flags, about, onOff(flags.slice(0, flags.indexOf(' '))));
+  command.option(
+    '--print-next-top <n>',
+    'before the first token, print the likeliest ones',
+    whole('--print-next-top', 0),
+  );
+}
+
+const CPP_SWITCHES = [
+  ['--save-opt [0|1]', 'save the optimizer too (default: 1)'],
+  ['--ascii-only [0|1]', 'after --prompt only printable ASCII, tab and line ends'],
+  ['--escape-bytes [0|1]', 'print bytes beyond printable ASCII as \\xHH'],
+  ['--print-next-top-each-step [0|1]', 'before every token'],
+] as const;
 
 /** What the byte-level trainer calls sizes. */
 const CPP_NAMES = [

@@ -17,11 +17,13 @@ import { RECIPES, type RecipeName } from '../train/recipes.js';
 import { type DataSettings, type Overrides, type Settings, withOverrides } from '../train/settings.js';
 import { openProducts } from './accelerate.js';
 import { count, note } from './output.js';
+import { refuseCppFlags, trainAsCpp } from './train-cpp.js';
 import { addTrainFlags, backendCalled, corpusOptions, settingsOf, type TrainFlags } from './train-flags.js';
 import { resumeTraining } from './train-resume.js';
 import { runTraining } from './train-run.js';
 import { formatOf, openText } from './train-text.js';
 import { stepsThatFit } from './train-time.js';
+import { unpackRun } from './train-unpack.js';
 
 export function addTrain(program: Command, exit: (code: number) => void): void {
   const command = program
@@ -50,7 +52,9 @@ Ctrl-C finishes the step, saves and says how to go on; a second one leaves at on
 }
 
 async function train(scenarioName: string | undefined, given: TrainFlags): Promise<number> {
-  if (given.resume !== undefined) return resumeTraining(given.resume, scenarioName, given);
+  if (given.compat === 'cpp') return trainAsCpp(scenarioName, given);
+  refuseCppFlags(given);
+  if (given.resume !== undefined) return resumeTraining(await unpackRun(given.resume, given), scenarioName, given);
   // The run's record says which file it was, not what it was called.
   const flags = given.initFrom === undefined ? given : { ...given, initFrom: (await findModel(given.initFrom)).path };
   const scenario = await scenarioOf(scenarioName, flags);

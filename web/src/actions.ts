@@ -79,7 +79,7 @@ export async function prepare(): Promise<void> {
 export function choose(part: Partial<Choice>): void {
   update({ choice: { ...current().choice, ...part } });
   preparing++;
-  updateRun({ preparing: true });
+  updateRun({ preparing: true, hash: null });
   clearTimeout(timer);
   timer = setTimeout(() => attempt(prepare), 250);
 }
@@ -252,7 +252,10 @@ export async function begin(): Promise<void> {
     ({ isolated, whyOneThread }) => update({ isolated, whyOneThread }),
     () => {},
   );
-  if (choice !== null) update({ choice: { ...current().choice, ...choice } });
+  if (choice !== null) {
+    update({ choice: { ...current().choice, ...choice } });
+    forgetSettings(place);
+  }
   const recovered = choice === null ? await ask('recover', null) : null;
   if (recovered === null) return prepare();
   const { prepared, job, step, savedAt, losses, evals } = recovered;
@@ -278,5 +281,12 @@ export async function begin(): Promise<void> {
 function followAddress(): void {
   const { place, choice } = placeOf(location.hash);
   update({ place });
-  if (choice !== null) choose(choice);
+  if (choice === null) return;
+  choose(choice);
+  forgetSettings(place);
+}
+
+/** Settings in the address count once: after a reload the run that was kept comes back. */
+function forgetSettings(place: string): void {
+  history.replaceState(null, '', `#${place}`);
 }

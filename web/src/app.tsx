@@ -35,16 +35,9 @@ export function App() {
   const Chosen = VIEWS[view];
   return (
     <>
-      <a
-        class="skip"
-        href="#main"
-        onClick={(event) => {
-          event.preventDefault();
-          main.current?.focus();
-        }}
-      >
+      <button type="button" class="skip" onClick={() => main.current?.focus()}>
         {t.skip}
-      </a>
+      </button>
       <header class="top">
         <a class="brand" href="#train">
           <svg viewBox="0 0 64 64" width="28" height="28" aria-hidden="true">

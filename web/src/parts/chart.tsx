@@ -28,15 +28,18 @@ interface Curve {
 function dataOf({ losses, seen, from, evals, steps, guessing }: Curve): UPlot.AlignedData {
   const width = Math.max(1, Math.ceil(seen / POINTS));
   const points = new Map<number, { raw: number | null; smooth: number | null; validation: number | null }>();
-  let smooth: number | null = null;
-  const weight = 1 - 1 / Math.max(1, Math.min(50, steps / 50) / width); // forgets over about a fiftieth of the run
+  const sums = new Float64Array(seen + 1); // sums[i] is that of the first i losses
+  for (let i = 0; i < seen; i++) sums[i + 1] = sums[i] + losses[i];
+  const mean = (i: number, end: number) => (sums[end] - sums[i]) / (end - i);
   for (let i = 0; i < seen; i += width) {
     const end = Math.min(seen, i + width);
-    let sum = 0;
-    for (let k = i; k < end; k++) sum += losses[k];
-    const raw = sum / (end - i);
-    smooth = smooth === null ? raw : Math.max(0, weight) * smooth + (1 - Math.max(0, weight)) * raw;
-    points.set(from + end, { raw, smooth, validation: null });
+    // As far back as ahead, so that the line does not trail behind where the loss falls fast.
+    const reach = Math.min(Math.ceil(steps / 40), i);
+    points.set(from + end, {
+      raw: mean(i, end),
+      smooth: mean(i - reach, Math.min(seen, end + reach)),
+      validation: null,
+    });
   }
   for (const { step, loss } of evals) {
     const point = points.get(step) ?? { raw: null, smooth: null, validation: null };
@@ -78,7 +81,7 @@ function optionsFor(width: number, curve: Curve): UPlot.Options {
       },
     },
     axes: [
-      { ...axis, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? count(tick) : '')) },
+      { ...axis, size: 32, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? count(tick) : '')) },
       { ...axis, size: 44 },
     ],
     cursor: { points: { size: 6 }, drag: { x: false, y: false } },

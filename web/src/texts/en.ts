@@ -135,14 +135,11 @@ export const en = {
     samplesLead: 'The same dice each time: only the model changes.',
     beforeTraining: 'before training',
     atStep: (step: string) => `step ${step}`,
-    hash: 'Weights',
-    hashCopy: 'Copy the whole hash',
     copied: 'Copied',
     recovered: (name: string, step: string, time: string) =>
       `Your run on ${name} from ${time} is back, at step ${step}.`,
     startNew: 'Start anew',
     notKept: 'This browser keeps nothing of the run: save it under Keep before you close the page.',
-    notes: 'Notes',
   },
 
   see: {
@@ -169,7 +166,7 @@ export const en = {
     },
     attention: {
       heading: 'Who looks at whom',
-      lead: 'Each row is a token, each column a token it may look at. Dark means much attention. Choose a map to make it large.',
+      lead: 'Each row is a token, each column a token it may look at. The stronger the colour, the more attention. Choose a map to make it large.',
       layer: (n: string) => `Layer ${n}`,
       head: (n: string) => `Head ${n}`,
       map: (layer: string, head: string) => `Attention of layer ${layer}, head ${head}`,

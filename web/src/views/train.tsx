@@ -183,7 +183,8 @@ function Samples() {
       {samples.length === 0 ? (
         <p class="empty">{T.preparing}</p>
       ) : (
-        <ol reversed>
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
+        <ol reversed tabIndex={0} aria-label={T.samples}>
           {[...samples].reverse().map(({ step, texts }) => (
             <li key={step}>
               <span class="when">{step === 0 ? T.beforeTraining : T.atStep(count(step))}</span>

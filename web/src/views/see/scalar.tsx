@@ -104,7 +104,7 @@ function Graph({ calculation, moment }: { calculation: Calculation; moment: Mome
   const at = (id: number) => place.get(id) ?? { x: 0, y: 0 };
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
-    <div class="graph" tabIndex={0} role="group" aria-label={S.graph}>
+    <section class="graph" tabIndex={0} aria-label={S.graph}>
       <svg
         viewBox={`0 0 ${width} ${height}`}
         width={width}
@@ -130,7 +130,7 @@ function Graph({ calculation, moment }: { calculation: Calculation; moment: Mome
           <Box key={node.id} node={node} moment={moment} {...at(node.id)} />
         ))}
       </svg>
-    </div>
+    </section>
   );
 }
 
