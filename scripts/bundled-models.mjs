@@ -7,7 +7,6 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { createPythonRandom } from '../dist/base/python-random.js';
 import { encodeSafetensors } from '../dist/checkpoint/safetensors.js';
 import { corpusFromText } from '../dist/data/build.js';
 import { createTraining } from '../dist/engine/training.js';
@@ -38,48 +37,28 @@ const MODELS = {
     text: 'chat.jsonl',
     settings: {
       data: { format: 'chat', validation: 0, lossOn: 'assistant' },
-      model: { nEmbd: 128, nHead: 4, nLayer: 2, blockSize: 160, finalNorm: false },
-      adam: { learningRate: 0.003, weightDecay: 0.1 },
-      schedule: 'linear',
-      floor: 0,
-      steps: 5000,
-      batchSize: 8,
+      model: { nEmbd: 112, nHead: 4, nLayer: 2, blockSize: 128, finalNorm: false },
+      adam: { learningRate: 0.002, weightDecay: 0.1 },
+      steps: 6500,
+      batchSize: 16,
       evalEvery: 0,
     },
-    lines: joinedConversations,
+    lines: exchanges,
+    reads: { exchanges: 1 },
   },
 };
 
 /**
- * Conversations one after the other, as many as the context holds, in a new order each time round: somebody who chats goes from one thing
- * to the next, and the model must answer what was said last. A conversation that does not fit goes on in the next line.
+ * Each thing that was said with its answer as a conversation of its own. A model of this size that learns whole conversations answers a
+ * known question only where it knows what came before; people go from one thing to the next.
  */
-function joinedConversations(text, { steps, batchSize, model }) {
+function exchanges(text) {
   const talks = text
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line));
-  const random = createPythonRandom(SEED);
-  const lines = [];
-  let turns = [];
-  let room = model.blockSize - 1; // after BOS
-  while (lines.length < steps * batchSize) {
-    random.shuffle(talks);
-    for (const talk of talks) {
-      for (let i = 0; i < talk.length; i += 2) {
-        const [asked, answered] = [talk[i], talk[i + 1]];
-        const tokens = asked.content.length + answered.content.length + 4; // each between a role and its end
-        if (tokens > room) {
-          lines.push(JSON.stringify(turns));
-          turns = [];
-          room = model.blockSize - 1;
-        }
-        turns.push(asked, answered);
-        room -= tokens;
-      }
-    }
-  }
-  return lines.slice(0, steps * batchSize).join('\n');
+  const pairs = talks.flatMap((talk) => talk.flatMap((_, i) => (i % 2 === 0 ? [talk.slice(i, i + 2)] : [])));
+  return [...new Set(pairs.map((pair) => JSON.stringify(pair)))].join('\n');
 }
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { out: { type: 'string' } } });
@@ -88,10 +67,10 @@ mkdirSync(folder, { recursive: true });
 for (const name of positionals.length > 0 ? positionals : Object.keys(MODELS)) await make(name);
 
 async function make(name) {
-  const { about, text: file, settings, lines } = MODELS[name];
+  const { about, text: file, settings, lines, reads } = MODELS[name];
   const bytes = readFileSync(join(DATASETS, file));
   const { format, validation, lossOn: loss } = settings.data;
-  const corpus = corpusFromText(lines(bytes.toString(), settings), { format, heldOut: validation, loss, source: file });
+  const corpus = corpusFromText(lines(bytes.toString()), { format, heldOut: validation, loss, source: file });
   const training = createTraining({ corpus, recipe: 'standard', settings, seed: SEED, backend: 'wasm' });
   const started = process.cpuUsage();
   const seconds = () => Math.round((process.cpuUsage(started).user + process.cpuUsage(started).system) / 1e6);
@@ -110,7 +89,7 @@ async function make(name) {
     bytes: bytes.length,
     sha256: createHash('sha256').update(bytes).digest('hex'),
   };
-  const provenance = { name, about, madeBy: 'scripts/bundled-models.mjs', ...run, data };
+  const provenance = { name, about, madeBy: 'scripts/bundled-models.mjs', ...reads, ...run, data };
   const saved = encodeSafetensors({ ...model, run: provenance }, { precision: 'int8' });
   writeFileSync(join(folder, `${name}.safetensors`), saved);
   console.error(`${name}: ${training.parameters} parameters, ${saved.length} bytes, ${seconds()} s of one core`);

@@ -52,7 +52,9 @@ test('bench --scenario names --steps 5, as the earlier scripts are asked: five s
   const { code, stdout, stderr } = await microgpt([...flags, '--backend', 'python'], { cwd });
   expect(code, stderr).toBe(0);
   expect(stdout).toMatch(/^Benchmark: 5 steps in \d+\.\d\d s \([\d.,]+ steps\/s; value\)\n/);
-  expect(stdout).toMatch(/\nFull run \(1,000 steps\): the remaining 995 would take ~[\d.]+ s, at [\d.]+ m?s a step\n$/);
+  expect(stdout).toMatch(
+    /\nFull run \(1,000 steps\): the remaining 995 would take ~[\dhms. ]+, at [\dhms. ]+ a step\n$/,
+  );
   const report = JSON.parse((await microgpt([...flags, '-b', 'numpy', '--json'], { cwd })).stdout);
   const [row] = report.rows;
   expect(row).toMatchObject({ backend: 'wasm', steps: 5, remaining: 995 });

@@ -17,7 +17,9 @@ self.addEventListener('activate', (event) => {
     caches
       .keys()
       .then((names) =>
-        Promise.all(names.filter((name) => name.startsWith('microgpt-') && name !== CACHE).map((name) => caches.delete(name))),
+        Promise.all(
+          names.filter((name) => name.startsWith('microgpt-') && name !== CACHE).map((name) => caches.delete(name)),
+        ),
       )
       .then(() => self.clients.claim()),
   );
@@ -29,7 +31,9 @@ self.addEventListener('fetch', (event) => {
   if (request.method !== 'GET' || new URL(request.url).origin !== location.origin) return;
   const kept = () => caches.match(request, { ignoreSearch: true });
   if (request.mode === 'navigate') {
-    event.respondWith(fetch(request).catch(async () => (await kept()) ?? (await caches.match('./')) ?? Response.error()));
+    event.respondWith(
+      fetch(request).catch(async () => (await kept()) ?? (await caches.match('./')) ?? Response.error()),
+    );
     return;
   }
   event.respondWith(kept().then((found) => found ?? fetch(request)));

@@ -64,9 +64,15 @@ const oneFile: Plugin = {
     for (const [name, file] of Object.entries(bundle)) {
       if (file.type === 'chunk') {
         const code = file.code.replaceAll('</script', '<\\/script');
-        text = text.replace(new RegExp(`<script type="module"[^>]*src="[^"]*${name}"[^>]*></script>`), () => `<script type="module">${code}</script>`);
+        text = text.replace(
+          new RegExp(`<script type="module"[^>]*src="[^"]*${name}"[^>]*></script>`),
+          () => `<script type="module">${code}</script>`,
+        );
       } else if (name.endsWith('.css')) {
-        text = text.replace(new RegExp(`<link rel="stylesheet"[^>]*href="[^"]*${name}"[^>]*>`), () => `<style>${file.source}</style>`);
+        text = text.replace(
+          new RegExp(`<link rel="stylesheet"[^>]*href="[^"]*${name}"[^>]*>`),
+          () => `<style>${file.source}</style>`,
+        );
       } else continue;
       delete bundle[name];
     }
@@ -86,7 +92,12 @@ export default defineConfig(({ mode }) => {
       alias: {
         'microgpt/browser': at('../dist/browser/index.js'),
         microgpt: at('../dist/index.js'),
-        ...(file ? { './start': at('src/engine/start-inline.ts'), './corpora-fetch': at('src/engine/corpora-inline.ts') } : {}),
+        ...(file
+          ? {
+              './start': at('src/engine/start-inline.ts'),
+              './engine/corpora-fetch': at('src/engine/corpora-inline.ts'),
+            }
+          : {}),
       },
     },
     worker: { format: file ? 'iife' : 'es' },
@@ -99,7 +110,9 @@ export default defineConfig(({ mode }) => {
       cssCodeSplit: false,
       chunkSizeWarningLimit: 2000,
     },
-    server: { headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' } },
+    server: {
+      headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' },
+    },
     plugins: file ? [policy(POLICY.file), oneFile] : [policy(POLICY.folder), folder],
   };
 });

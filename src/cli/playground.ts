@@ -34,7 +34,11 @@ async function playground(port: number): Promise<number> {
   const server = await serveFiles(await playgroundFiles(), { port }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EADDRINUSE' && error.code !== 'EACCES') throw error;
     const why = error.code === 'EACCES' ? 'may not be used' : 'is in use';
-    throw new MicrogptError('MG_CLI_VALUE', `port ${port} ${why}`, 'give another one, or --port 0 for any that is free');
+    throw new MicrogptError(
+      'MG_CLI_VALUE',
+      `port ${port} ${why}`,
+      'give another one, or --port 0 for any that is free',
+    );
   });
   const signals = listenForSignals(() => {});
   result(`http://localhost:${server.port}/`);

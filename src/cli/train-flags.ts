@@ -174,7 +174,7 @@ export function addTrainFlags(command: Command): void {
       'save the finished model here too, in the format that the name says',
       path('--output'),
     )
-    .option('--resume <folder>', 'go on with a run that was stopped', path('--resume'))
+    .option('--resume <path>', 'go on with a run that was stopped, or with one in a file', path('--resume'))
     .option('--allow-changed <what>', 'go on although this changed: data', oneOf('--allow-changed', ['data']))
     .option('--stop-after <n>', 'save after n steps and end; --resume goes on', whole('--stop-after', 1))
     .option('--save-every <steps>', 'save this often (default: every 30 seconds)', whole('--save-every', 1))

@@ -113,6 +113,8 @@ async function bestSoFar(folder: string, step: number): Promise<Best | null> {
   return at > step ? null : { step: at, loss, model: loaded.checkpoint };
 }
 
+const FLAG = { config: '--config', initFrom: '--init-from', time: '--time', run: '--run' } as const;
+
 /** A run goes on as it was begun; another seed or learning rate would be another run. @throws MG_RESUME_CHANGED */
 function refuseOthers(
   settings: ReturnType<typeof recordOf>['settings'],
@@ -120,11 +122,16 @@ function refuseOthers(
   folder: string,
   flags: TrainFlags,
 ): void {
-  if (scenario !== undefined) {
+  const twice =
+    scenario ??
+    (['config', 'initFrom', 'time', 'run'] as const)
+      .filter((name) => flags[name] !== undefined)
+      .map((name) => FLAG[name])[0];
+  if (twice !== undefined) {
     throw new MicrogptError(
       'MG_CLI_USAGE',
-      `--resume ${folder} already says what to train on, and so does "${scenario}"`,
-      `leave out "${scenario}"`,
+      `--resume ${folder} goes on with a run as it was begun; ${twice} is for a new one`,
+      `leave out ${twice}`,
     );
   }
   const asked = {

@@ -183,12 +183,22 @@ async function finish(
     say(`saved ${saved.paths.join(' and ')} (${size(saved.bytes)})`);
     for (const phrase of saved.lost) note(`lost there: ${phrase}`);
   }
-  if (flags.json) return;
+  const nothing = Math.log(training.config.vocabSize);
+  if (recorder.recentLoss() > nothing + 0.1) {
+    note(
+      `the loss ended at ${Number(recorder.recentLoss().toPrecision(4))}, and ${nothing.toFixed(2)} is to know nothing: ` +
+        `try a lower --lr (now ${training.settings.adam.learningRate})${training.settings.clip > 0 ? '' : ' or --clip 1'}, or more steps`,
+    );
+  }
   if (best !== null && best.step !== step)
     training.engine.restore({ ...training.engine.moments(), parameters: best.model.parameters });
   const chats = training.corpus.tokenizer.roles !== null;
   const usual = flags.prompt ? 1 : chats ? CONVERSATIONS : SAMPLES;
   const texts = training.samples(flags.samples ?? usual, sampleOptions(flags));
+  if (flags.json) {
+    recorder.said({ type: 'sample', step, texts });
+    return;
+  }
   for (const [i, text] of texts.entries()) {
     if (chats && i > 0) result('');
     for (const line of chats ? text.split('\n') : [text]) result(line);

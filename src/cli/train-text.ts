@@ -18,7 +18,7 @@ const REDRAW_MS = 100;
 export function formatOf(
   path: string,
   start: Tokenizer | undefined,
-): { readonly format: DataFormat; readonly notes: readonly string[] } {
+): { readonly format: DataFormat; readonly notes: string[] } {
   if (start !== undefined && start.roles !== null) return { format: 'chat', notes: [] };
   if (start !== undefined && start.bos === null) return { format: 'bytes', notes: [] };
   const { format, because } = guessFileFormat(path);

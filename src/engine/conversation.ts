@@ -5,6 +5,7 @@
  * read always leaves room for a reply.
  */
 import { MicrogptError } from '../base/errors.js';
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import type { Demands } from '../generate/constraints/acceptor.js';
 import { type Choose, createChoose } from '../generate/filters.js';
 import { endTokens } from '../generate/generate.js';
@@ -12,6 +13,8 @@ import { counterDraw, rustDraw } from '../generate/sampler.js';
 import type { RoleTokens, Tokenizer } from '../tokenizer/tokenizer.js';
 import { type GenerateOptions, requireGenerate, type SamplingOptions } from './generate-options.js';
 import { type Model, type SamplePlan, samplingOf } from './plan.js';
+
+export type ChatModel = Model & Pick<Checkpoint, 'run'>;
 
 export interface Turn {
   readonly role: 'user' | 'assistant';
@@ -83,10 +86,11 @@ export function chatPrompt(
   tokenizer: Tokenizer,
   said: readonly Turn[],
   blockSize: number,
-  { maxTokens, compat }: Pick<ReplyOptions, 'maxTokens' | 'compat'> = {},
+  { maxTokens, compat, exchanges }: Pick<ReplyOptions, 'maxTokens' | 'compat'> & { readonly exchanges?: number } = {},
 ): ChatPrompt {
   const roles = requireRoles(tokenizer);
-  const turns = compat === 'rust' ? said : said.map((turn) => inSmallLetters(tokenizer, turn));
+  const read = exchanges === undefined ? said : said.slice(beginOfLast(said, exchanges));
+  const turns = compat === 'rust' ? said : read.map((turn) => inSmallLetters(tokenizer, turn));
   const unknown = [...new Set(turns.slice(-1).flatMap((turn) => tokenizer.encode(turn.content).unknown))];
   const all = turns.map((turn) => turnTokens(tokenizer, roles, turn));
   if (compat === 'rust') {
@@ -111,11 +115,36 @@ export function chatPrompt(
   return { tokens, turnsLeftOut: all.length - 1, tokensCut, unknown };
 }
 
+/** Where the last so many things that the user said begin. */
+function beginOfLast(turns: readonly Turn[], exchanges: number): number {
+  let left = exchanges;
+  let first = turns.length;
+  while (first > 0 && left > 0) if (turns[--first].role === 'user') left--;
+  return first;
+}
+
+/**
+ * How many exchanges, the last included, a model can make sense of: the file of one that learned from short conversations says so.
+ * Undefined for any number.
+ */
+export function exchangesOf({ run }: Pick<Checkpoint, 'run'>): number | undefined {
+  const exchanges = run?.['exchanges'];
+  return typeof exchanges === 'number' && Number.isSafeInteger(exchanges) && exchanges >= 1 ? exchanges : undefined;
+}
+
+/** What a model is given to read of these turns. @throws MG_CHAT_MODEL */
+export function promptOf(model: ChatModel, turns: readonly Turn[], options: ReplyOptions): ChatPrompt {
+  const exchanges = exchangesOf(model);
+  const limit = exchanges === undefined ? {} : { exchanges };
+  return chatPrompt(model.tokenizer, turns, model.config.blockSize, { ...options, ...limit });
+}
+
 /** The reply to these turns as a sample to be drawn. Its draws are numbered by the turns of the user before it. @throws MG_CHAT_MODEL */
-export function planReply({ config, tokenizer }: Model, turns: readonly Turn[], options: ReplyOptions): SamplePlan {
+export function planReply(model: ChatModel, turns: readonly Turn[], options: ReplyOptions): SamplePlan {
+  const { config, tokenizer } = model;
   const { blockSize, vocabSize } = config;
   const roles = requireRoles(tokenizer);
-  const { tokens } = chatPrompt(tokenizer, turns, blockSize, options);
+  const { tokens } = promptOf(model, turns, options);
   const number = Math.max(0, turns.filter((turn) => turn.role === 'user').length - 1);
   const { seed = 42, compat, maxTokens } = options;
   const silent = [tokenizer.bos, roles.user, roles.assistant];

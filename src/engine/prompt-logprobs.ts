@@ -5,7 +5,7 @@
  */
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { likeliest, logSumExp, surprise } from '../score/surprise.js';
-import { WHICH_CHARACTER, encodeText } from '../score/text.js';
+import { encodeText, WHICH_CHARACTER } from '../score/text.js';
 import type { Decoder } from './engine.js';
 import { createPauses } from './pause.js';
 

@@ -4,7 +4,15 @@
  */
 import { ask, EngineProblem, listen } from './engine/client';
 import { fetchCorpus } from './engine/corpora-fetch';
-import { type EngineEvent, type Job, LIVE, type ModelInfo, type NamedFile, type Problem, type Source } from './engine/protocol';
+import {
+  type EngineEvent,
+  type Job,
+  LIVE,
+  type ModelInfo,
+  type NamedFile,
+  type Problem,
+  type Source,
+} from './engine/protocol';
 import { placeOf } from './links';
 import { type Choice, type Corpus, current, DIAL, emptyRun, IDLE, update, updateRun } from './state';
 import { t } from './texts';
@@ -71,7 +79,7 @@ export async function prepare(): Promise<void> {
 export function choose(part: Partial<Choice>): void {
   update({ choice: { ...current().choice, ...part } });
   preparing++;
-  updateRun({ preparing: true });
+  updateRun({ preparing: true, hash: null });
   clearTimeout(timer);
   timer = setTimeout(() => attempt(prepare), 250);
 }
@@ -120,7 +128,9 @@ async function heard(event: EngineEvent): Promise<void> {
       if (!ended) return;
       const last = run.losses.at(-1);
       const state = progress.state === 'done' ? t.views.train : t.train.paused;
-      update({ said: `${state}: ${t.train.progress(count(progress.step), count(run.prepared?.settings.steps ?? 0))}, ${t.train.loss} ${last?.toFixed(3) ?? ''}` });
+      update({
+        said: `${state}: ${t.train.progress(count(progress.step), count(run.prepared?.settings.steps ?? 0))}, ${t.train.loss} ${last?.toFixed(3) ?? ''}`,
+      });
       updateRun({ hash: await ask('hash', null) });
       return;
     }
@@ -169,7 +179,11 @@ const isText = (name: string) => !/\.(safetensors|json|bin)$/i.test(name);
 /** Trains on a text of one's own from now on. */
 export async function useText(file: NamedFile): Promise<void> {
   const { format, because } = await ask('guess', file);
-  update({ own: { ...file, format, column: null }, ownBecause: because, choice: { ...current().choice, corpus: 'own' } });
+  update({
+    own: { ...file, format, column: null },
+    ownBecause: because,
+    choice: { ...current().choice, corpus: 'own' },
+  });
   go('train');
   await prepare();
 }
@@ -238,12 +252,19 @@ export async function begin(): Promise<void> {
     ({ isolated, whyOneThread }) => update({ isolated, whyOneThread }),
     () => {},
   );
-  if (choice !== null) update({ choice: { ...current().choice, ...choice } });
+  if (choice !== null) {
+    update({ choice: { ...current().choice, ...choice } });
+    forgetSettings(place);
+  }
   const recovered = choice === null ? await ask('recover', null) : null;
   if (recovered === null) return prepare();
   const { prepared, job, step, savedAt, losses, evals } = recovered;
-  const corpus = (Object.keys(FILES) as (keyof typeof FILES)[]).find((name) => FILES[name].name === job.source.name) ?? 'own';
-  const dial = Math.max(0, DIAL.findIndex(({ recipe, seconds }) => recipe === job.recipe && seconds === job.seconds));
+  const corpus =
+    (Object.keys(FILES) as (keyof typeof FILES)[]).find((name) => FILES[name].name === job.source.name) ?? 'own';
+  const dial = Math.max(
+    0,
+    DIAL.findIndex(({ recipe, seconds }) => recipe === job.recipe && seconds === job.seconds),
+  );
   const { source, recipe: _, seconds: __, ...rest } = job;
   update({
     choice: { ...rest, corpus, dial },
@@ -260,5 +281,12 @@ export async function begin(): Promise<void> {
 function followAddress(): void {
   const { place, choice } = placeOf(location.hash);
   update({ place });
-  if (choice !== null) choose(choice);
+  if (choice === null) return;
+  choose(choice);
+  forgetSettings(place);
+}
+
+/** Settings in the address count once: after a reload the run that was kept comes back. */
+function forgetSettings(place: string): void {
+  history.replaceState(null, '', `#${place}`);
 }

@@ -3,8 +3,8 @@
  */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { attempt, openFiles, setTheme } from './actions';
-import { Explanation } from './parts/term';
 import { Problem } from './parts/problem';
+import { Explanation } from './parts/term';
 import { type App as State, update, useApp } from './state';
 import { t } from './texts';
 import { count } from './texts/numbers';
@@ -16,7 +16,8 @@ import { Use } from './views/use';
 
 const VIEWS = { train: Train, see: See, use: Use, keep: Keep, learn: Learn };
 type View = keyof typeof VIEWS;
-const viewOf = (place: string): View => (Object.hasOwn(VIEWS, place.split('/')[0]) ? (place.split('/')[0] as View) : 'train');
+const viewOf = (place: string): View =>
+  Object.hasOwn(VIEWS, place.split('/')[0]) ? (place.split('/')[0] as View) : 'train';
 
 export function App() {
   const view = useApp((app) => viewOf(app.place));
@@ -34,16 +35,19 @@ export function App() {
   const Chosen = VIEWS[view];
   return (
     <>
-      <a class="skip" href="#main" onClick={(event) => {
-        event.preventDefault();
-        main.current?.focus();
-      }}>
+      <button type="button" class="skip" onClick={() => main.current?.focus()}>
         {t.skip}
-      </a>
+      </button>
       <header class="top">
         <a class="brand" href="#train">
           <svg viewBox="0 0 64 64" width="28" height="28" aria-hidden="true">
-            <path d="M8 14c12 0 12 34 26 36 9 1 12-3 22-3" fill="none" stroke="currentColor" stroke-width="6" stroke-linecap="round" />
+            <path
+              d="M8 14c12 0 12 34 26 36 9 1 12-3 22-3"
+              fill="none"
+              stroke="currentColor"
+              stroke-width="6"
+              stroke-linecap="round"
+            />
             <circle cx="55" cy="47" r="7" class="brand-dot" />
           </svg>
           {t.name}
@@ -78,7 +82,11 @@ function Footer() {
     <footer>
       <p>{t.footer.private}</p>
       <p title={isolated === false ? t.footer.notIsolated : undefined} class="threads">
-        {isolated === null ? '' : threads ? t.footer.threads(count(navigator.hardwareConcurrency)) : t.footer.notIsolated}
+        {isolated === null
+          ? ''
+          : threads
+            ? t.footer.threads(count(navigator.hardwareConcurrency))
+            : t.footer.notIsolated}
       </p>
       <label>
         {t.theme.label}
@@ -130,4 +138,3 @@ function Dropping() {
   }, []);
   return over ? <div class="dropping">{t.keep.open}</div> : null;
 }
-

@@ -1,5 +1,5 @@
 /** Settings as the part of an address after #, to share them. Invariant: whatever an address says, what comes out is in range. */
-import { CORPORA, type Choice, type Corpus, DIAL, FIRST_CHOICE, NUMBERS } from './state';
+import { type Choice, CORPORA, type Corpus, DIAL, FIRST_CHOICE, NUMBERS } from './state';
 
 /** #view/part?settings */
 export function placeOf(hash: string): { readonly place: string; readonly choice: Partial<Choice> | null } {

@@ -11,7 +11,7 @@ import {
   MicrogptError,
   parameterTable,
 } from 'microgpt';
-import { LIVE, type ModelId, type ModelInfo, type NamedFile, type SaveKind, type Saved } from './protocol';
+import { LIVE, type ModelId, type ModelInfo, type NamedFile, type Saved, type SaveKind } from './protocol';
 
 interface Held {
   readonly name: string;
@@ -86,7 +86,11 @@ export function saveModel(id: ModelId, as: SaveKind, name: string, resumable: ()
     }
     return { files: [{ name: `${name}.run.safetensors`, bytes: encodeSafetensors(run) }], lost: [] };
   }
-  const path = { safetensors: `${name}.safetensors`, 'nested model.json': `${name}.json`, 'flat model.json': `${name}.flat.json` };
+  const path = {
+    safetensors: `${name}.safetensors`,
+    'nested model.json': `${name}.json`,
+    'flat model.json': `${name}.flat.json`,
+  };
   const { files, lost } = encodeModel(modelOf(id), as, path[as as keyof typeof path] ?? name);
   return { files: files.map((file) => ({ name: file.path.split('/').pop()!, bytes: file.bytes })), lost };
 }

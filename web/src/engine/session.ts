@@ -18,7 +18,17 @@ import {
 import { type BrowserThreads, browserThreads } from 'microgpt/browser';
 import { clearAutosave, readAutosave, writeAutosave } from './autosave';
 import { setLive } from './models';
-import type { EngineEvent, Job, Prepared, Progress, Recovered, Source, TrainState, WeightMap, WeightNames } from './protocol';
+import type {
+  EngineEvent,
+  Job,
+  Prepared,
+  Progress,
+  Recovered,
+  Source,
+  TrainState,
+  WeightMap,
+  WeightNames,
+} from './protocol';
 
 /** How long the loop runs before questions get their turn, in ms. */
 const SLICE = 24;
@@ -208,10 +218,12 @@ export async function train(steps: number | null, say: Say, failed: (error: unkn
   if (of === null || of.state === 'running' || of.state === 'done') return;
   of.state = 'running';
   of.controller = new AbortController();
-  of.running = loop(of, of.controller, steps === null ? Number.POSITIVE_INFINITY : steps, say).catch((error: unknown) => {
-    of.state = 'done';
-    failed(error);
-  });
+  of.running = loop(of, of.controller, steps === null ? Number.POSITIVE_INFINITY : steps, say).catch(
+    (error: unknown) => {
+      of.state = 'done';
+      failed(error);
+    },
+  );
 }
 
 async function loop(of: Session, controller: AbortController, most: number, say: Say): Promise<void> {

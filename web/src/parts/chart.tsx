@@ -28,15 +28,18 @@ interface Curve {
 function dataOf({ losses, seen, from, evals, steps, guessing }: Curve): UPlot.AlignedData {
   const width = Math.max(1, Math.ceil(seen / POINTS));
   const points = new Map<number, { raw: number | null; smooth: number | null; validation: number | null }>();
-  let smooth: number | null = null;
-  const weight = 1 - 1 / Math.max(1, Math.min(50, steps / 50) / width); // forgets over about a fiftieth of the run
+  const sums = new Float64Array(seen + 1); // sums[i] is that of the first i losses
+  for (let i = 0; i < seen; i++) sums[i + 1] = sums[i] + losses[i];
+  const mean = (i: number, end: number) => (sums[end] - sums[i]) / (end - i);
   for (let i = 0; i < seen; i += width) {
     const end = Math.min(seen, i + width);
-    let sum = 0;
-    for (let k = i; k < end; k++) sum += losses[k];
-    const raw = sum / (end - i);
-    smooth = smooth === null ? raw : Math.max(0, weight) * smooth + (1 - Math.max(0, weight)) * raw;
-    points.set(from + end, { raw, smooth, validation: null });
+    // As far back as ahead, so that the line does not trail behind where the loss falls fast.
+    const reach = Math.min(Math.ceil(steps / 40), i);
+    points.set(from + end, {
+      raw: mean(i, end),
+      smooth: mean(i - reach, Math.min(seen, end + reach)),
+      validation: null,
+    });
   }
   for (const { step, loss } of evals) {
     const point = points.get(step) ?? { raw: null, smooth: null, validation: null };
@@ -58,23 +61,57 @@ function dataOf({ losses, seen, from, evals, steps, guessing }: Curve): UPlot.Al
 const colour = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 function optionsFor(width: number, curve: Curve): UPlot.Options {
-  const axis = { stroke: colour('--muted'), grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false }, font: '12px system-ui, sans-serif' };
+  const axis = {
+    stroke: colour('--muted'),
+    grid: { stroke: colour('--line'), width: 1 },
+    ticks: { show: false },
+    font: '12px system-ui, sans-serif',
+  };
   const value = (_: UPlot, y: number | null) => (y === null ? '–' : fixed(y));
   return {
     width,
     height: HEIGHT,
-    scales: { x: { time: false, range: [0, curve.steps] }, y: { range: (_, low, high) => [Math.max(0, Math.min(low, curve.guessing) - 0.15), Math.max(high, curve.guessing) + 0.15] } },
+    scales: {
+      x: { time: false, range: [0, curve.steps] },
+      y: {
+        range: (_, low, high) => [
+          Math.max(0, Math.min(low, curve.guessing) - 0.15),
+          Math.max(high, curve.guessing) + 0.15,
+        ],
+      },
+    },
     axes: [
-      { ...axis, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? count(tick) : '')) },
+      { ...axis, size: 32, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? count(tick) : '')) },
       { ...axis, size: 44 },
     ],
     cursor: { points: { size: 6 }, drag: { x: false, y: false } },
     series: [
       { label: t.train.chart.step, value: (_, step) => (step === null ? '–' : count(step)) },
       { label: t.train.chart.raw, stroke: colour('--faint'), width: 1, points: { show: false }, spanGaps: true, value },
-      { label: t.train.chart.smooth, stroke: colour('--accent'), width: 2.5, points: { show: false }, spanGaps: true, value },
-      { label: t.train.chart.validation, stroke: colour('--second'), width: 2, spanGaps: true, points: { show: true, size: 6, fill: colour('--second') }, value },
-      { label: t.train.chart.guessing(count(curve.tokens), fixed(curve.guessing, 2)), stroke: colour('--muted'), width: 1.5, dash: [6, 5], points: { show: false }, value: () => '' },
+      {
+        label: t.train.chart.smooth,
+        stroke: colour('--accent'),
+        width: 2.5,
+        points: { show: false },
+        spanGaps: true,
+        value,
+      },
+      {
+        label: t.train.chart.validation,
+        stroke: colour('--second'),
+        width: 2,
+        spanGaps: true,
+        points: { show: true, size: 6, fill: colour('--second') },
+        value,
+      },
+      {
+        label: t.train.chart.guessing(count(curve.tokens), fixed(curve.guessing, 2)),
+        stroke: colour('--muted'),
+        width: 1.5,
+        dash: [6, 5],
+        points: { show: false },
+        value: () => '',
+      },
     ],
     legend: { live: false },
   };

@@ -34,7 +34,13 @@ export function useTheme(): number {
 }
 
 /** Paints values [rows, columns], one pixel each; `most` is as strong as colour gets. */
-export function paint(canvas: HTMLCanvasElement, values: ArrayLike<number>, rows: number, columns: number, most: number): void {
+export function paint(
+  canvas: HTMLCanvasElement,
+  values: ArrayLike<number>,
+  rows: number,
+  columns: number,
+  most: number,
+): void {
   canvas.width = columns;
   canvas.height = rows;
   const context = canvas.getContext('2d');

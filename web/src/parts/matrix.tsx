@@ -8,6 +8,7 @@ interface Matrix {
   readonly columns: number;
   /** As strong as colour gets. */
   readonly most: number;
+  /** What it shows; '' where the words beside it say so. */
   readonly label: string;
   readonly class?: string;
 }
@@ -18,5 +19,6 @@ export function Matrix({ values, rows, columns, most, label, class: kind = '' }:
   useEffect(() => {
     if (canvas.current !== null) paint(canvas.current, values, rows, columns, most);
   }, [values, rows, columns, most, theme]);
-  return <canvas ref={canvas} class={`matrix ${kind}`} role="img" aria-label={label} />;
+  const named = label === '' ? { 'aria-hidden': true } : { role: 'img' as const, 'aria-label': label };
+  return <canvas ref={canvas} class={`matrix ${kind}`} {...named} />;
 }

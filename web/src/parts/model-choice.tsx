@@ -17,7 +17,15 @@ export function useModel(): ModelInfo | null {
   return models.find(({ id }) => id === model) ?? models[0] ?? null;
 }
 
-export function ModelChoice({ value, label, choose }: { value?: ModelId; label?: string; choose?: (id: ModelId) => void }) {
+export function ModelChoice({
+  value,
+  label,
+  choose,
+}: {
+  value?: ModelId;
+  label?: string;
+  choose?: (id: ModelId) => void;
+}) {
   const models = useApp((app) => app.models);
   const model = useModel();
   return (
@@ -72,7 +80,15 @@ export function NoModel() {
 }
 
 /** The parts of a view, as links to addresses below it. */
-export function Parts({ view, parts, chosen }: { view: string; parts: Readonly<Record<string, string>>; chosen: string }) {
+export function Parts({
+  view,
+  parts,
+  chosen,
+}: {
+  view: string;
+  parts: Readonly<Record<string, string>>;
+  chosen: string;
+}) {
   return (
     <nav class="parts" aria-label={t.views[view as keyof typeof t.views]}>
       {Object.entries(parts).map(([name, title]) => (

@@ -1,6 +1,6 @@
 /** Words that explain themselves: a button in the text, and the card that says what the word means in two sentences. */
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { update, useApp } from '../state';
 import { glossary, type Term as Name, t } from '../texts';
 
@@ -24,7 +24,7 @@ export function Term({ of, children }: { of: Name; children?: ComponentChildren 
 export function Explanation() {
   const term = useApp((app) => app.term);
   const button = useRef<HTMLButtonElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (term !== null) button.current?.focus();
     else if (asked?.isConnected) asked.focus();
   }, [term]);

@@ -23,7 +23,12 @@ export const en = {
     train: 'Train a model',
     open: 'Open a file',
   },
-  model: { label: 'Model', live: (name: string) => `${name}, trained here`, step: (step: string) => `step ${step}`, none: 'none' },
+  model: {
+    label: 'Model',
+    live: (name: string) => `${name}, trained here`,
+    step: (step: string) => `step ${step}`,
+    none: 'none',
+  },
 
   train: {
     heading: 'Watch a GPT learn',
@@ -38,7 +43,8 @@ export const en = {
     },
     own: {
       label: 'Your text',
-      placeholder: 'Paste text here: one example per line, or prose.\nOr drop a .txt, .csv or .jsonl file anywhere on the page.',
+      placeholder:
+        'Paste text here: one example per line, or prose.\nOr drop a .txt, .csv or .jsonl file anywhere on the page.',
       use: 'Use this text',
       choose: 'Choose a file',
       readAs: (format: string, because: string) => `Read as ${format}: ${because}.`,
@@ -122,19 +128,18 @@ export const en = {
       smooth: 'loss',
       validation: 'validation',
       guessing: (v: string, value: string) => `blind guess among ${v} tokens (${value})`,
-      said: (loss: string, step: string, guess: string) => `Loss ${loss} after step ${step}. Guessing blindly would give ${guess}.`,
+      said: (loss: string, step: string, guess: string) =>
+        `Loss ${loss} after step ${step}. Guessing blindly would give ${guess}.`,
     },
     samples: 'What it writes',
     samplesLead: 'The same dice each time: only the model changes.',
     beforeTraining: 'before training',
     atStep: (step: string) => `step ${step}`,
-    hash: 'Weights',
-    hashCopy: 'Copy the whole hash',
     copied: 'Copied',
-    recovered: (name: string, step: string, time: string) => `Your run on ${name} from ${time} is back, at step ${step}.`,
+    recovered: (name: string, step: string, time: string) =>
+      `Your run on ${name} from ${time} is back, at step ${step}.`,
     startNew: 'Start anew',
     notKept: 'This browser keeps nothing of the run: save it under Keep before you close the page.',
-    notes: 'Notes',
   },
 
   see: {
@@ -161,7 +166,7 @@ export const en = {
     },
     attention: {
       heading: 'Who looks at whom',
-      lead: 'Each row is a token, each column a token it may look at. Dark means much attention. Choose a map to make it large.',
+      lead: 'Each row is a token, each column a token it may look at. The stronger the colour, the more attention. Choose a map to make it large.',
       layer: (n: string) => `Layer ${n}`,
       head: (n: string) => `Head ${n}`,
       map: (layer: string, head: string) => `Attention of layer ${layer}, head ${head}`,
@@ -301,15 +306,18 @@ export const en = {
     goOnText: 'It goes on with the text that it was begun with:',
     remove: 'Close',
     autosave: 'In this browser',
-    autosaveLead: 'The run in training is kept in this browser, every few seconds. Reload the page, and it is still here.',
+    autosaveLead:
+      'The run in training is kept in this browser, every few seconds. Reload the page, and it is still here.',
     forget: 'Forget it',
     forgotten: 'Forgotten.',
     share: 'Share',
-    shareLead: 'A link with your settings. It holds no text of your own and no weights: who opens it trains the same model again.',
+    shareLead:
+      'A link with your settings. It holds no text of your own and no weights: who opens it trains the same model again.',
     copy: 'Copy the link',
     shareOwn: 'Your own text is not in the link.',
     offline: 'Offline',
-    offlineLead: 'This page works without a network once it has been opened. You can also take it with you as one file.',
+    offlineLead:
+      'This page works without a network once it has been opened. You can also take it with you as one file.',
     oneFile: 'Save this page as one file',
   },
 

@@ -8,8 +8,10 @@ export const lessons = {
     ],
     task: 'Train a model until its loss is at least half a unit below the dashed line.',
     go: 'train',
-    passed: (loss: string, line: string) => `The mean loss of the last steps is ${loss}, the line is at ${line}: learned.`,
-    failed: (loss: string, line: string) => `The mean loss of the last steps is ${loss}, the line is at ${line}. Train on.`,
+    passed: (loss: string, line: string) =>
+      `The mean loss of the last steps is ${loss}, the line is at ${line}: learned.`,
+    failed: (loss: string, line: string) =>
+      `The mean loss of the last steps is ${loss}, the line is at ${line}. Train on.`,
     missing: 'There is no loss yet: press Start under Train.',
   },
   mask: {
@@ -35,7 +37,8 @@ export const lessons = {
     go: 'train',
     passed: (first: string, last: string) =>
       `Your model finds its first samples surprising (${first} bits per character) and its last ones less so (${last}).`,
-    failed: (first: string, last: string) => `The first samples have ${first} bits per character, the last ones ${last}: train on.`,
+    failed: (first: string, last: string) =>
+      `The first samples have ${first} bits per character, the last ones ${last}: train on.`,
     missing: 'There are no samples from before training and after it: press Reset, then Start, under Train.',
   },
   temperature: {
@@ -46,8 +49,10 @@ export const lessons = {
     ],
     task: 'Guess first: of 20 samples at temperature 0.1, and 20 at 1.5, how many differ? Then check.',
     go: 'use/generate',
-    passed: (cold: string, hot: string) => `At 0.1 your model wrote ${cold} different texts of 20, at 1.5 it wrote ${hot}.`,
-    failed: (cold: string, hot: string) => `At 0.1 there were ${cold} different texts of 20, at 1.5 there were ${hot}: train the model first.`,
+    passed: (cold: string, hot: string) =>
+      `At 0.1 your model wrote ${cold} different texts of 20, at 1.5 it wrote ${hot}.`,
+    failed: (cold: string, hot: string) =>
+      `At 0.1 there were ${cold} different texts of 20, at 1.5 there were ${hot}: train the model first.`,
     missing: 'There is no model yet: train one first.',
   },
 } as const;

@@ -2,7 +2,8 @@
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 
 export const count = (n: number): string => whole.format(n);
-export const fixed = (n: number, digits = 3): string => (Number.isFinite(n) ? n.toFixed(digits).replace(/^-(0(\.0+)?)$/, '$1') : '–');
+export const fixed = (n: number, digits = 3): string =>
+  Number.isFinite(n) ? n.toFixed(digits).replace(/^-(0(\.0+)?)$/, '$1') : '–';
 export const percent = (p: number): string => {
   const hundred = p * 100;
   if (hundred > 0 && hundred < 0.1) return '< 0.1 %';

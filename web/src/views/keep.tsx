@@ -80,7 +80,11 @@ function Save({ model }: { model: ModelInfo }) {
 
 function commandFor(as: SaveKind, name: string): string {
   if (as === 'run') return `npx microgpt train --resume ${name}.run.safetensors`;
-  const path = { safetensors: `${name}.safetensors`, 'nested model.json': `${name}.json`, 'flat model.json': `${name}.flat.json` };
+  const path = {
+    safetensors: `${name}.safetensors`,
+    'nested model.json': `${name}.json`,
+    'flat model.json': `${name}.flat.json`,
+  };
   return `npx microgpt generate --model ${path[as as keyof typeof path] ?? (as === 'weights.json + meta.json' ? './' : `${name}.json`)}`;
 }
 
@@ -226,7 +230,13 @@ function Share() {
         {K.shareLead} {choice.corpus === 'own' && K.shareOwn}
       </p>
       <div class="row">
-        <input class="grow mono" readOnly aria-label={K.share} value={link} onFocus={(event) => event.currentTarget.select()} />
+        <input
+          class="grow mono"
+          readOnly
+          aria-label={K.share}
+          value={link}
+          onFocus={(event) => event.currentTarget.select()}
+        />
         <button type="button" onClick={() => attempt(copy)}>
           {copied ? t.train.copied : K.copy}
         </button>

@@ -36,7 +36,13 @@ export function Learn() {
       </div>
       <section aria-label={L.lessons} class="two even">
         {LESSONS.map((lesson, i) => (
-          <LessonCard key={lesson} lesson={lesson} number={i + 1} done={passed.includes(lesson)} pass={() => pass(lesson)} />
+          <LessonCard
+            key={lesson}
+            lesson={lesson}
+            number={i + 1}
+            done={passed.includes(lesson)}
+            pass={() => pass(lesson)}
+          />
         ))}
       </section>
       <section class="panel words" aria-label={L.glossary}>
@@ -55,7 +61,17 @@ export function Learn() {
   );
 }
 
-function LessonCard({ lesson, number, done, pass }: { lesson: Lesson; number: number; done: boolean; pass: () => void }) {
+function LessonCard({
+  lesson,
+  number,
+  done,
+  pass,
+}: {
+  lesson: Lesson;
+  number: number;
+  done: boolean;
+  pass: () => void;
+}) {
   const [outcome, setOutcome] = useState<Outcome | null>(null);
   const [checking, setChecking] = useState(false);
   const { title, text, task, go } = lessons[lesson];

@@ -16,7 +16,8 @@ import { Weights } from './see/weights';
 
 const S = t.see;
 type Part = keyof typeof S.parts;
-const partOf = (place: string): Part => (Object.hasOwn(S.parts, place.split('/')[1] ?? '') ? (place.split('/')[1] as Part) : 'next');
+const partOf = (place: string): Part =>
+  Object.hasOwn(S.parts, place.split('/')[1] ?? '') ? (place.split('/')[1] as Part) : 'next';
 
 export function See() {
   const part = useApp((app) => partOf(app.place));
@@ -34,7 +35,10 @@ export function See() {
     if (model === null || !reads) return;
     let current = true;
     const look = () =>
-      ask('see', { model: model.id, text }).then((answer) => current && setSeen(answer), (error) => current && fail(error));
+      ask('see', { model: model.id, text }).then(
+        (answer) => current && setSeen(answer),
+        (error) => current && fail(error),
+      );
     look();
     // A model in training changes while one looks at it.
     const again = running ? setInterval(look, 500) : undefined;
@@ -44,35 +48,43 @@ export function See() {
     };
   }, [model?.id, text, age, run, reads]);
 
-  if (model === null) return <Frame part={part}><NoModel /></Frame>;
+  if (model === null)
+    return (
+      <Frame part={part}>
+        <NoModel />
+      </Frame>
+    );
   const chosen = seen === null ? 0 : Math.min(at ?? seen.tokens.length - 1, seen.tokens.length - 1);
-  const cut = seen !== null && seen.tokens.length >= model.config.blockSize && [...text].length >= model.config.blockSize;
+  const cut =
+    seen !== null && seen.tokens.length >= model.config.blockSize && [...text].length >= model.config.blockSize;
   return (
     <Frame part={part}>
-      {part !== 'weights' && <div class="panel asked">
-        <label class="field grow">
-          {S.text}
-          <input
-            value={text}
-            spellcheck={false}
-            onInput={(event) => {
-              update({ text: event.currentTarget.value });
-              setAt(null);
-            }}
-          />
-        </label>
-        <ModelChoice />
-        {reads && seen !== null && (
-          <div class="wide">
-            <p class="note">
-              {S.tokens}: <Term of="token" />, <Term of="boundary" />. {S.tokensLead}
-            </p>
-            <Tokens tokens={seen.tokens} chosen={chosen} choose={setAt} />
-            {seen.unknown.length > 0 && <p class="note">{S.unknown(seen.unknown.join(' '))}</p>}
-            {cut && <p class="note">{S.cut}</p>}
-          </div>
-        )}
-      </div>}
+      {part !== 'weights' && (
+        <div class="panel asked">
+          <label class="field grow">
+            {S.text}
+            <input
+              value={text}
+              spellcheck={false}
+              onInput={(event) => {
+                update({ text: event.currentTarget.value });
+                setAt(null);
+              }}
+            />
+          </label>
+          <ModelChoice />
+          {reads && seen !== null && (
+            <div class="wide">
+              <p class="note">
+                {S.tokens}: <Term of="token" />, <Term of="boundary" />. {S.tokensLead}
+              </p>
+              <Tokens tokens={seen.tokens} chosen={chosen} choose={setAt} />
+              {seen.unknown.length > 0 && <p class="note">{S.unknown(seen.unknown.join(' '))}</p>}
+              {cut && <p class="note">{S.cut}</p>}
+            </div>
+          )}
+        </div>
+      )}
       {part === 'next' && seen !== null && <NextToken seen={seen} at={chosen} />}
       {part === 'attention' && seen !== null && <Attention seen={seen} at={chosen} />}
       {part === 'path' && seen !== null && <Path seen={seen} at={chosen} />}

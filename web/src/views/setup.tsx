@@ -225,7 +225,15 @@ function automaticValue(settings: Settings, name: Exclude<NumberName, 'pace'>): 
   return name === 'learningRate' ? settings.adam.learningRate : settings.model[name];
 }
 
-function Field({ name, term, children }: { name: NumberName | 'seed'; term?: TermName | undefined; children: preact.ComponentChildren }) {
+function Field({
+  name,
+  term,
+  children,
+}: {
+  name: NumberName | 'seed';
+  term?: TermName | undefined;
+  children: preact.ComponentChildren;
+}) {
   return (
     <div class="field">
       <span>

@@ -32,7 +32,11 @@ export function Train() {
 function Recovered() {
   const recovered = useApp((app) => app.recovered);
   if (recovered === null) return null;
-  const time = new Date(recovered.savedAt).toLocaleTimeString('en', { hour: '2-digit', minute: '2-digit', hour12: false });
+  const time = new Date(recovered.savedAt).toLocaleTimeString('en', {
+    hour: '2-digit',
+    minute: '2-digit',
+    hour12: false,
+  });
   return (
     <div class="banner" role="status">
       <p>{T.recovered(recovered.name, count(recovered.step), time)}</p>
@@ -71,10 +75,18 @@ function Controls() {
             {state === 'paused' ? T.resume : state === 'done' ? T.again : T.start}
           </button>
         )}
-        <button type="button" disabled={!ready || state === 'running' || state === 'done'} onClick={() => attempt(() => train(1))}>
+        <button
+          type="button"
+          disabled={!ready || state === 'running' || state === 'done'}
+          onClick={() => attempt(() => train(1))}
+        >
           {T.step}
         </button>
-        <button type="button" disabled={!ready || state === 'ready'} onClick={() => attempt(state === 'running' ? () => pause().then(reset) : reset)}>
+        <button
+          type="button"
+          disabled={!ready || state === 'ready'}
+          onClick={() => attempt(state === 'running' ? () => pause().then(reset) : reset)}
+        >
           {T.reset}
         </button>
         {state === 'done' && (
@@ -171,7 +183,8 @@ function Samples() {
       {samples.length === 0 ? (
         <p class="empty">{T.preparing}</p>
       ) : (
-        <ol reversed>
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
+        <ol reversed tabIndex={0} aria-label={T.samples}>
           {[...samples].reverse().map(({ step, texts }) => (
             <li key={step}>
               <span class="when">{step === 0 ? T.beforeTraining : T.atStep(count(step))}</span>
@@ -188,4 +201,3 @@ function Samples() {
     </section>
   );
 }
-

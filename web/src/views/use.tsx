@@ -10,7 +10,8 @@ import { Score } from './use/score';
 const U = t.use;
 const PARTS = { generate: Generate, chat: Chat, score: Score, compare: Compare };
 type Part = keyof typeof PARTS;
-const partOf = (place: string): Part => (Object.hasOwn(PARTS, place.split('/')[1] ?? '') ? (place.split('/')[1] as Part) : 'generate');
+const partOf = (place: string): Part =>
+  Object.hasOwn(PARTS, place.split('/')[1] ?? '') ? (place.split('/')[1] as Part) : 'generate';
 
 export function Use() {
   const part = useApp((app) => partOf(app.place));

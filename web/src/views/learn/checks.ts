@@ -46,7 +46,10 @@ export const checks: Record<Lesson, () => Promise<Outcome>> = {
       }
     }
     const rows = attention.length * heads * T;
-    return { passed: wrong === 0 && worst < 1e-4, said: lessons.mask.passed(count(above), count(rows), worst.toExponential(0)) };
+    return {
+      passed: wrong === 0 && worst < 1e-4,
+      said: lessons.mask.passed(count(above), count(rows), worst.toExponential(0)),
+    };
   },
 
   async junk() {

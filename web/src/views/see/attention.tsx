@@ -68,14 +68,20 @@ export function Attention({ seen, at }: { seen: Seen; at: number }) {
                 ))}
               </div>
             )}
-            <Matrix class="square" values={large} rows={T} columns={T} most={1} label={A.map(count(layer + 1), count(head + 1))} />
+            <Matrix
+              class="square"
+              values={large}
+              rows={T}
+              columns={T}
+              most={1}
+              label={A.map(count(layer + 1), count(head + 1))}
+            />
           </div>
           <p class="looks" aria-live="polite">
             {A.looks(`“${names[at]}”`)}{' '}
             {looks.map(({ i, share }, k) => (
               <span key={String(i)}>
-                {k > 0 && ', '}
-                “{names[i]}” <b>{percent(share)}</b>
+                {k > 0 && ', '}“{names[i]}” <b>{percent(share)}</b>
               </span>
             ))}
           </p>

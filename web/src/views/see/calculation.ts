@@ -113,7 +113,8 @@ export function momentOf({ nodes, order }: Calculation, step: number): Moment {
     // As Tape.backward does: every operation hands its gradient on, multiplied by the local derivative.
     const { value, inputs } = nodes[id];
     const rates = [value.da, value.db];
-    for (const [k, input] of inputs.entries()) gradients.set(input, (gradients.get(input) ?? 0) + rates[k] * value.grad);
+    for (const [k, input] of inputs.entries())
+      gradients.set(input, (gradients.get(input) ?? 0) + rates[k] * value.grad);
   }
   if (back === 0) return { phase: 'seed', active: order[order.length - 1], known, gradients };
   return { phase: 'backward', active: backwards[back - 1], known, gradients };

@@ -17,10 +17,14 @@ export function Code({ operation, inputs, phase }: { operation: Operation | null
   const shown = [...(operation === null ? [] : [method(operation)]), method('backward')];
   const active = (line: string): boolean => {
     if (phase === 'seed') return line.includes('end.grad = 1');
-    if (phase === 'backward') return line.includes('value.a!.grad +=') || (inputs > 1 && line.includes('value.b.grad +='));
+    if (phase === 'backward')
+      return line.includes('value.a!.grad +=') || (inputs > 1 && line.includes('value.b.grad +='));
     if (phase !== 'forward' || operation === null || line.includes('backward')) return false;
     const withNumber = line.includes("typeof y === 'number'");
-    return line.includes('this.tape.record') && (inputs > 1 ? !withNumber : withNumber || !['add', 'mul'].includes(operation));
+    return (
+      line.includes('this.tape.record') &&
+      (inputs > 1 ? !withNumber : withNumber || !['add', 'mul'].includes(operation))
+    );
   };
   return (
     <figure class="code">

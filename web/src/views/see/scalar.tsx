@@ -66,7 +66,11 @@ export function Scalar({ model, text }: { model: string; text: string }) {
       {lead !== '' && <p class="note">{lead}</p>}
       <div class="scalar">
         <Graph calculation={calculation} moment={moment} />
-        <Code operation={node?.operation ?? calculation.nodes[calculation.order[0]].operation} inputs={node?.inputs.length ?? 2} phase={moment.phase} />
+        <Code
+          operation={node?.operation ?? calculation.nodes[calculation.order[0]].operation}
+          inputs={node?.inputs.length ?? 2}
+          phase={moment.phase}
+        />
       </div>
     </section>
   );
@@ -100,8 +104,14 @@ function Graph({ calculation, moment }: { calculation: Calculation; moment: Mome
   const at = (id: number) => place.get(id) ?? { x: 0, y: 0 };
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
-    <div class="graph" tabIndex={0} role="group" aria-label={S.graph}>
-      <svg viewBox={`0 0 ${width} ${height}`} width={width} height={height} role="img" aria-label={described(calculation, moment)}>
+    <section class="graph" tabIndex={0} aria-label={S.graph}>
+      <svg
+        viewBox={`0 0 ${width} ${height}`}
+        width={width}
+        height={height}
+        role="img"
+        aria-label={described(calculation, moment)}
+      >
         {calculation.nodes.flatMap(({ id, inputs }) =>
           inputs.map((input) => {
             const [from, to] = [at(input), at(id)];
@@ -120,14 +130,17 @@ function Graph({ calculation, moment }: { calculation: Calculation; moment: Mome
           <Box key={node.id} node={node} moment={moment} {...at(node.id)} />
         ))}
       </svg>
-    </div>
+    </section>
   );
 }
 
 function Box({ node, moment, x, y }: { node: GraphNode; moment: Moment; x: number; y: number }) {
   const gradient = moment.gradients.get(node.id);
   return (
-    <g transform={`translate(${x} ${y})`} class={`box ${moment.active === node.id ? 'active' : ''} ${node.operation === null ? 'leaf' : ''}`}>
+    <g
+      transform={`translate(${x} ${y})`}
+      class={`box ${moment.active === node.id ? 'active' : ''} ${node.operation === null ? 'leaf' : ''}`}
+    >
       <rect width={WIDE} height={HIGH} rx="8" />
       <text x="10" y="18" class="box-name">
         {node.name}

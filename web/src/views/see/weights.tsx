@@ -32,7 +32,12 @@ export function Weights() {
     ask('weights', { tensor: known, moment, gradient }).then(setMap, fail);
   }, [names, tensor, moment, gradient]);
 
-  if (names === null || moments.length === 0) return <section class="panel"><p>{W.none}</p></section>;
+  if (names === null || moments.length === 0)
+    return (
+      <section class="panel">
+        <p>{W.none}</p>
+      </section>
+    );
   const values = map?.values ?? new Float32Array(0);
   // Weights of all moments are painted by one measure, so that one sees them grow.
   const most = gradient ? usualMost(values) : Math.max(0.3, usualMost(values));
@@ -56,7 +61,10 @@ export function Weights() {
         </label>
         <label class="field">
           {W.kind}
-          <select value={gradient ? 'gradients' : 'weights'} onChange={(event) => setGradient(event.currentTarget.value === 'gradients')}>
+          <select
+            value={gradient ? 'gradients' : 'weights'}
+            onChange={(event) => setGradient(event.currentTarget.value === 'gradients')}
+          >
             <option value="weights">{W.weights}</option>
             <option value="gradients">{W.gradients}</option>
           </select>

@@ -55,7 +55,8 @@ export function Chat({ model }: { model: ModelInfo }) {
   return (
     <section class="panel">
       <p class="note">{C.lead}</p>
-      <ol class="talk" aria-live="polite">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard */}
+      <ol class="talk" aria-live="polite" tabIndex={0} aria-label={C.say}>
         {turns.length === 0 && <li class="empty">{C.empty}</li>}
         {turns.map(({ role, content }, i) => (
           <li key={String(i)} class={role} ref={i === turns.length - 1 ? end : null}>
@@ -89,7 +90,12 @@ export function Chat({ model }: { model: ModelInfo }) {
         </button>
       </form>
       <div class="row">
-        <SamplingFields id="c" drawing={drawing} change={(part) => setDrawing({ ...drawing, ...part })} fields={['temperature', 'seed']} />
+        <SamplingFields
+          id="c"
+          drawing={drawing}
+          change={(part) => setDrawing({ ...drawing, ...part })}
+          fields={['temperature', 'seed']}
+        />
       </div>
     </section>
   );

@@ -26,12 +26,15 @@ export function Compare({ model }: { model: ModelInfo }) {
   const [drawn, setDrawn] = useState<readonly (readonly Drawn[])[]>([[], []]);
   const [kept, setKept] = useState('');
   const idOf = (side: Side) => models.find(({ id }) => id === side.model)?.id ?? model.id;
-  const change = (i: number, part: Partial<Side>) => setSides(sides.map((side, k) => (k === i ? { ...side, ...part } : side)));
+  const change = (i: number, part: Partial<Side>) =>
+    setSides(sides.map((side, k) => (k === i ? { ...side, ...part } : side)));
   const go = () => {
     setDrawn([[], []]);
     for (const [i, side] of sides.entries()) {
       const options = samplingOf({ ...shared, temperature: side.temperature });
-      draw({ model: idOf(side), options }, (samples) => setDrawn((all) => all.map((one, k) => (k === i ? samples : one)))).done.catch(fail);
+      draw({ model: idOf(side), options }, (samples) =>
+        setDrawn((all) => all.map((one, k) => (k === i ? samples : one))),
+      ).done.catch(fail);
     }
   };
   const keep = async () => setKept(U.compare.kept((await keepLive()).name));
@@ -46,7 +49,12 @@ export function Compare({ model }: { model: ModelInfo }) {
       >
         <p class="note">{U.compare.lead}</p>
         <div class="row">
-          <SamplingFields id="both" drawing={shared} change={(part) => setShared({ ...shared, ...part })} fields={['prompt', 'samples', 'seed']} />
+          <SamplingFields
+            id="both"
+            drawing={shared}
+            change={(part) => setShared({ ...shared, ...part })}
+            fields={['prompt', 'samples', 'seed']}
+          />
           <button type="submit" class="primary">
             {U.compare.go}
           </button>
@@ -66,7 +74,11 @@ export function Compare({ model }: { model: ModelInfo }) {
         {sides.map((side, i) => (
           <section key={SIDES[i]} class="panel" aria-label={U.compare.side(SIDES[i])}>
             <div class="row first">
-              <ModelChoice value={idOf(side)} label={U.compare.side(SIDES[i])} choose={(id) => change(i, { model: id })} />
+              <ModelChoice
+                value={idOf(side)}
+                label={U.compare.side(SIDES[i])}
+                choose={(id) => change(i, { model: id })}
+              />
               <SamplingFields
                 id={SIDES[i]}
                 drawing={{ ...shared, temperature: side.temperature }}

@@ -48,7 +48,12 @@ export function Generate({ model }: { model: ModelInfo }) {
           go();
         }}
       >
-        <SamplingFields id="g" drawing={drawing} change={change} fields={['prompt', 'temperature', 'topK', 'topP', 'samples', 'seed']} />
+        <SamplingFields
+          id="g"
+          drawing={drawing}
+          change={change}
+          fields={['prompt', 'temperature', 'topK', 'topP', 'samples', 'seed']}
+        />
         {stop === null ? (
           <button type="submit" class="primary">
             {U.go}
@@ -119,12 +124,21 @@ function allowed(top: Place['top'], { topK, topP }: Drawing): number {
   return byK;
 }
 
-function Choices({ place, drawing, pieces }: { place: Place; drawing: Drawing; pieces: ReadonlyMap<number, string | null> }) {
+function Choices({
+  place,
+  drawing,
+  pieces,
+}: {
+  place: Place;
+  drawing: Drawing;
+  pieces: ReadonlyMap<number, string | null>;
+}) {
   const left = drawing.temperature === 0 ? 1 : allowed(place.top, drawing);
   return (
     <>
       <p class="note">
-        <Term of="probability" />, <Term of="temperature" />. {U.choice.lead} {left < place.top.length && U.choice.filtered}
+        <Term of="probability" />, <Term of="temperature" />. {U.choice.lead}{' '}
+        {left < place.top.length && U.choice.filtered}
       </p>
       <Bars
         label={U.choice.heading}

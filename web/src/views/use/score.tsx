@@ -17,7 +17,10 @@ export function Score({ model }: { model: ModelInfo }) {
   const [scores, setScores] = useState<readonly TextScore[]>([]);
   useEffect(() => setScores([]), [model.id]);
   const go = async () => {
-    const texts = text.split('\n').filter((line) => line !== '').slice(0, 500);
+    const texts = text
+      .split('\n')
+      .filter((line) => line !== '')
+      .slice(0, 500);
     if (texts.length > 0) setScores(await ask('score', { model: model.id, texts }));
   };
   return (
@@ -63,11 +66,19 @@ export function Score({ model }: { model: ModelInfo }) {
                 <li key={String(i)}>
                   <span class="scored">
                     {score.characters?.map(({ text: c, bits }, k) => (
-                      <span key={String(k)} title={S.character(c, fixed(bits, 1))} style={{ '--bits': Math.min(1, bits / MOST) }}>
+                      <span
+                        key={String(k)}
+                        title={S.character(c, fixed(bits, 1))}
+                        style={{ '--bits': Math.min(1, bits / MOST) }}
+                      >
                         {c}
                       </span>
                     ))}
-                    <span class="end" title={S.character(S.end, fixed(score.endBits, 1))} style={{ '--bits': Math.min(1, score.endBits / MOST) }}>
+                    <span
+                      class="end"
+                      title={S.character(S.end, fixed(score.endBits, 1))}
+                      style={{ '--bits': Math.min(1, score.endBits / MOST) }}
+                    >
                       {S.end}
                     </span>
                   </span>
