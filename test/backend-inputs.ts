@@ -53,7 +53,11 @@ export function runOn(
   return out;
 }
 
-export const wasm = createWasmBackend();
+/** What the suites test; `testInstead` has them test another one. */
+export let wasm: Backend = createWasmBackend();
+export function testInstead(backend: Backend): void {
+  wasm = backend;
+}
 export const reference = createReferenceBackend();
 
 export function expectClose(name: string, got: Float64Array, want: Float64Array, bound: (i: number) => number): void {

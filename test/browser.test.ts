@@ -86,10 +86,10 @@ describe.runIf(FULL)('Chromium', () => {
     server.close();
   });
 
-  async function ask(path: '/isolated' | '/plain', models: ModelName[], threads: number) {
+  async function ask(path: '/isolated' | '/plain', models: ModelName[], threads: number, askers = 48) {
     const page = await browser.newPage();
     await page.goto(address + path);
-    const question: Question = { names: names(), models, threads };
+    const question: Question = { names: names(), models, threads, askers };
     const answer = await page.evaluate(
       (data: Question) =>
         new Promise<Answer>((resolve) => {
@@ -122,6 +122,11 @@ describe.runIf(FULL)('Chromium', () => {
   test('two threads and four share every step and leave the recorded bits, of one engine after the other', async () => {
     expect(await ask('/isolated', ['large', 'large'], 2)).toEqual({ shared: [STEPS, STEPS], why: [] });
     expect(await ask('/isolated', ['large'], 4)).toEqual({ shared: [STEPS], why: [] });
+  });
+
+  test('1,000 askers of one service at once get the recorded answers, on one thread and on eight', async () => {
+    expect(await ask('/isolated', ['canonical', 'large'], 1, 1000)).toEqual({ shared: [0, 0], why: [] });
+    expect(await ask('/isolated', ['large'], 8, 1000)).toEqual({ shared: [STEPS], why: [] });
   });
 
   test('without cross-origin isolation: one thread, the reason, and the recorded bits', async () => {

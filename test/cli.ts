@@ -24,13 +24,19 @@ export interface Outcome {
 
 export interface RunOptions {
   readonly cwd: string;
+  /** Added to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Called with all of stderr so far, whenever more arrives. */
   readonly onStderr?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
 }
 
-export function runCommand(command: string, args: readonly string[], { cwd, onStderr }: RunOptions): Promise<Outcome> {
+export function runCommand(
+  command: string,
+  args: readonly string[],
+  { cwd, env, onStderr }: RunOptions,
+): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     let [stdout, stderr] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout += text;

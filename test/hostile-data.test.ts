@@ -481,13 +481,13 @@ describe('microgpt data inspect', () => {
     expect(stdout).toMatch(/lengths +3 to 5 tokens, median 4, 90 % up to 5\n/);
     expect(stdout).toMatch(/duplicates +1\n/);
     expect(stdout).toMatch(/context 4 +cuts 3 documents \(60.0 %\), 4 tokens in all\n/);
-    expect(stdout).toMatch(/suggested +--block-size 8 --n-embd 16/);
+    expect(stdout).toMatch(/train takes +\d+ layers?, \d+ wide, \d heads, context 8: [\d,]+ parameters/);
     expect(stdout).toMatch(/rare characters +\d+: "\w" ×1/);
   });
 
   test('formats are guessed, and said; JSON has the same facts', async () => {
     const facts = async (...args: string[]) => JSON.parse((await inspect(...args, '--json')).stdout);
-    expect(await facts('book.txt')).toMatchObject({ format: 'chunked', guessed: true, suggested: { blockSize: 128 } });
+    expect(await facts('book.txt')).toMatchObject({ format: 'chunked', guessed: true, suggested: { blockSize: 64 } });
     const talk = await facts('talk.jsonl', '--block-size', '8');
     expect(talk).toMatchObject({
       format: 'chat',

@@ -37,12 +37,15 @@ const OPEN = 0x7b; // {
 
 /** Whether the bytes look like safetensors: a length, then a JSON object. */
 export function isSafetensors(bytes: Uint8Array): boolean {
-  return bytes.length > LENGTH_BYTES && bytes[LENGTH_BYTES] === OPEN && !looksLikeText(bytes);
+  return bytes.length > LENGTH_BYTES && bytes[LENGTH_BYTES] === OPEN && !isText(bytes);
 }
 
-/** The length of a header that microgpt may read has zeros in its upper half; text has none. */
-function looksLikeText(bytes: Uint8Array): boolean {
-  return bytes.subarray(0, LENGTH_BYTES).every((byte) => byte >= 9 && byte < 0x7f);
+/** JSON begins with {, white space or a byte order mark; a length may, but the upper half of any length that is read is 0. */
+function isText(bytes: Uint8Array): boolean {
+  return (
+    [OPEN, 0x20, 0x0a, 0x0d, 0x09, 0xef].includes(bytes[0]) &&
+    bytes.subarray(4, LENGTH_BYTES).some((byte) => byte !== 0)
+  );
 }
 
 /** @throws MG_CKPT_TRUNCATED, MG_CKPT_HEADER_SIZE, MG_CKPT_JSON, MG_CKPT_NAME, MG_CKPT_SHAPE, MG_CKPT_DTYPE */

@@ -31,6 +31,7 @@ const SIGNATURES: readonly Signature[] = [
   { begins: ascii('7z'), name: 'a 7z archive', remedy: UNPACK },
   { begins: [0xff, 0xfe], name: 'UTF-16 text', remedy: 'save it as UTF-8' },
   { begins: [0xfe, 0xff], name: 'UTF-16 text', remedy: 'save it as UTF-8' },
+  { begins: [0xef, 0xbb, 0xbf], name: 'text with a byte order mark', remedy: 'save it as UTF-8 without the mark' },
   {
     begins: ascii('<'),
     name: 'a web page, or other markup',

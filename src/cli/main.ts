@@ -18,6 +18,7 @@ import { complain, say } from './output.js';
 import { addPlayground } from './playground.js';
 import { addReport } from './report.js';
 import { addScore } from './score.js';
+import { addServe } from './serve.js';
 import { addTrain } from './train.js';
 
 export async function main(argv: readonly string[]): Promise<number> {
@@ -65,6 +66,7 @@ function createProgram(exit: (code: number) => void): Command {
   addGenerate(program);
   addChat(program, exit);
   addScore(program, exit);
+  addServe(program, exit);
   addEval(program);
   addNovelty(program);
   addInspect(program);

@@ -8,17 +8,18 @@ import { decodeModel } from '../checkpoint/decode.js';
 import type { BackendName } from '../engine/engine.js';
 import { resumedFrom } from '../engine/run-state.js';
 import { createTraining } from '../engine/training.js';
-import { openCorpus } from '../node/corpus.js';
 import { loadModel } from '../node/models.js';
 import { openRun, type Run } from '../node/runs.js';
 import { nodeThreads } from '../node/threads.js';
 import { type RunRecord, recordOf } from '../report/record.js';
 import type { RecipeName } from '../train/recipes.js';
 import { differences, withOverrides } from '../train/settings.js';
+import { openProducts } from './accelerate.js';
 import { note } from './output.js';
 import { backendCalled, corpusOptions, settingsOf, type TrainFlags } from './train-flags.js';
 import type { Best } from './train-recorder.js';
 import { runTraining } from './train-run.js';
+import { openText } from './train-text.js';
 
 export async function resumeTraining(folder: string, scenario: string | undefined, flags: TrainFlags): Promise<number> {
   const run = await openRun(folder, { resume: true, keep: flags.keep });
@@ -38,11 +39,13 @@ export async function resumeTraining(folder: string, scenario: string | undefine
       saved?.checkpoint ?? (record.initFrom === null ? undefined : (await loadModel(record.initFrom)).checkpoint);
     const ownsAlphabet = record.initFrom === null && flags.allowChanged === undefined;
     const options = corpusOptions(settings.data, settings.bosPlace, ownsAlphabet ? undefined : start);
-    const corpus = await openCorpus(path, options);
+    const corpus = await openText(path, options);
     try {
+      const threads = nodeThreads(flags.threads);
       const training = createTraining({
         corpus,
-        threads: nodeThreads(flags.threads),
+        threads,
+        products: await openProducts(flags.accelerate, settings.backend as BackendName, threads.count),
         ...(saved === null ? fromTheBeginning(record, corpus.facts.sha256, start) : { resume: saved.checkpoint }),
         allowChanged: flags.allowChanged,
       });
@@ -50,6 +53,7 @@ export async function resumeTraining(folder: string, scenario: string | undefine
       return await runTraining(training, {
         name: record.name,
         about: `going on with ${folder} ${step === 0 ? 'from its beginning (nothing was saved yet)' : `after step ${step.toLocaleString('en')}`}, on ${basename(path)}`,
+        notes: [],
         dataPath: path,
         folder,
         resume: { run, best: await bestSoFar(folder, step) },
@@ -109,6 +113,8 @@ async function bestSoFar(folder: string, step: number): Promise<Best | null> {
   return at > step ? null : { step: at, loss, model: loaded.checkpoint };
 }
 
+const FLAG = { config: '--config', initFrom: '--init-from', time: '--time', run: '--run' } as const;
+
 /** A run goes on as it was begun; another seed or learning rate would be another run. @throws MG_RESUME_CHANGED */
 function refuseOthers(
   settings: ReturnType<typeof recordOf>['settings'],
@@ -116,11 +122,16 @@ function refuseOthers(
   folder: string,
   flags: TrainFlags,
 ): void {
-  if (scenario !== undefined) {
+  const twice =
+    scenario ??
+    (['config', 'initFrom', 'time', 'run'] as const)
+      .filter((name) => flags[name] !== undefined)
+      .map((name) => FLAG[name])[0];
+  if (twice !== undefined) {
     throw new MicrogptError(
       'MG_CLI_USAGE',
-      `--resume ${folder} already says what to train on, and so does "${scenario}"`,
-      `leave out "${scenario}"`,
+      `--resume ${folder} goes on with a run as it was begun; ${twice} is for a new one`,
+      `leave out ${twice}`,
     );
   }
   const asked = {

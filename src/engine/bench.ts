@@ -5,6 +5,7 @@
  */
 import { createReferenceBackend } from '../backend/reference/reference.js';
 import { createWasmBackend, type Threads } from '../backend/wasm/index.js';
+import type { Products } from '../backend/wasm/products.js';
 import { MicrogptError } from '../base/errors.js';
 import { generateSamples } from '../generate/generate.js';
 import { counterDraw } from '../generate/sampler.js';
@@ -31,7 +32,12 @@ export interface BenchEngine {
   sharedRuns(): number;
 }
 
-export type OpenBackend = (job: BenchJob, backend: BackendName, threads: Threads | undefined) => BenchEngine;
+export type OpenBackend = (
+  job: BenchJob,
+  backend: BackendName,
+  threads: Threads | undefined,
+  products?: Products | undefined,
+) => BenchEngine;
 
 export interface Rate {
   readonly best: number;
@@ -63,11 +69,16 @@ export function bench(
   name: BackendName,
   {
     threads,
+    products,
     open = openBackend,
     ...timing
-  }: MeasureOptions & { readonly threads?: Threads | undefined; readonly open?: OpenBackend | undefined },
+  }: MeasureOptions & {
+    readonly threads?: Threads | undefined;
+    readonly products?: Products | undefined;
+    readonly open?: OpenBackend | undefined;
+  },
 ): BenchRow {
-  const { engine, product, sharedRuns } = open(job, name, threads);
+  const { engine, product, sharedRuns } = open(job, name, threads, products);
   try {
     const check = checkLoss(name, engine, expected);
     const before = product && peak(product, timing);
@@ -101,12 +112,12 @@ export function bench(
   }
 }
 
-const openBackend: OpenBackend = (job, name, threads) => {
+export const openBackend: OpenBackend = (job, name, threads, products) => {
   if (name === 'value') {
     return { engine: createValueEngine(job.config, job.parameters), product: null, sharedRuns: () => 0 };
   }
   if (name === 'reference') return openTensors(job, name, createReferenceBackend(), () => 0);
-  const backend = createWasmBackend(threads ? { threads } : {});
+  const backend = createWasmBackend({ products, ...(threads ? { threads } : {}) });
   return openTensors(job, name, backend, backend.sharedRuns);
 };
 
@@ -136,21 +147,27 @@ function peak(product: () => void, { now }: { readonly now: Clock }): number {
   return (2 * PEAK_SIZE ** 3 * units) / best / 1e9;
 }
 
+/** Step `taken` (from 0) as training takes it, on its own batch or on another. @throws MG_TRAIN_NONFINITE */
+export function trainStep(
+  { settings, batches, steps }: BenchJob,
+  engine: Engine,
+  taken: number,
+  batch: number = taken,
+): void {
+  const rate = settings.adam.learningRate * scheduleAt(settings.schedule, taken % steps, steps);
+  const { loss } = engine.trainStep([batches(batch)], plainStep(adamHyper(settings.adam, rate, taken)));
+  if (Number.isFinite(loss)) return;
+  throw new MicrogptError(
+    'MG_TRAIN_NONFINITE',
+    `the loss became ${loss} at step ${taken + 1} of the benchmark`,
+    'choose other sizes',
+  );
+}
+
 function timeTraining(job: BenchJob, engine: Engine, timing: MeasureOptions): Timing {
-  const { settings, batches, steps } = job;
   let taken = 0;
   return measure((n) => {
-    for (let i = 0; i < n; i++, taken++) {
-      const rate = settings.adam.learningRate * scheduleAt(settings.schedule, taken % steps, steps);
-      const { loss } = engine.trainStep([batches(i)], plainStep(adamHyper(settings.adam, rate, taken)));
-      if (!Number.isFinite(loss)) {
-        throw new MicrogptError(
-          'MG_TRAIN_NONFINITE',
-          `the loss became ${loss} at step ${taken + 1} of the benchmark`,
-          'choose other sizes',
-        );
-      }
-    }
+    for (let i = 0; i < n; i++, taken++) trainStep(job, engine, taken, i); // every run takes the same batches
   }, timing);
 }
 

@@ -5,6 +5,7 @@
 
 import { createReferenceBackend } from '../backend/reference/reference.js';
 import { createWasmBackend, type Threads } from '../backend/wasm/index.js';
+import type { Products } from '../backend/wasm/products.js';
 import { MicrogptError } from '../base/errors.js';
 import type { Batch } from '../data/batches.js';
 import type { ModelConfig } from '../model/config.js';
@@ -68,11 +69,14 @@ export type BackendName = (typeof BACKENDS)[number];
 export const DEFAULT_BACKEND: BackendName = 'wasm';
 
 export type { StartThread } from '../backend/wasm/pool.js';
+export type { Products } from '../backend/wasm/products.js';
 export type { Threads };
 
 export interface EngineOptions {
   /** Lets the wasm backend share large work among threads, which the host starts. The results are the same bits. */
   readonly threads?: Threads | undefined;
+  /** Lets the wasm backend have large matrix products computed by the host's BLAS. The results are then those of that library. */
+  readonly products?: Products | undefined;
 }
 
 /** @throws MG_TRAIN_BACKEND when there is no backend of that name. */
@@ -80,7 +84,7 @@ export function createEngine(
   name: BackendName | 'auto',
   config: ModelConfig,
   parameters: Float64Array,
-  { threads }: EngineOptions = {},
+  { threads, products }: EngineOptions = {},
 ): Engine {
   const { total } = parameterTable(config);
   if (parameters.length !== total) {
@@ -94,7 +98,12 @@ export function createEngine(
     case 'reference':
       return createTensorEngine('reference', createReferenceBackend(), config, parameters);
     case 'wasm':
-      return createTensorEngine('wasm', createWasmBackend(threads ? { threads } : {}), config, parameters);
+      return createTensorEngine(
+        'wasm',
+        createWasmBackend({ products, ...(threads ? { threads } : {}) }),
+        config,
+        parameters,
+      );
     default:
       throw new MicrogptError(
         'MG_TRAIN_BACKEND',

@@ -162,6 +162,14 @@ describe('cut off after any byte', () => {
   });
 });
 
+test.each<[string, string, string]>([
+  ['JSON with { at the ninth byte', '{"abcd":{}}', 'MG_CKPT_UNKNOWN'],
+  ['JSON with other letters before it', '{"éé":{', 'MG_CKPT_JSON'],
+  ['JSON after white space', '      \n\n{}', 'MG_CKPT_UNKNOWN'],
+])('%s is not taken for safetensors', (_, content, code) => {
+  expect(codeOf(() => decodeModel(utf8(content), 'x'))).toBe(code);
+});
+
 test('half of a pair says which other half is missing', () => {
   const message = (bytes: Uint8Array, name: string) => {
     try {
@@ -190,6 +198,7 @@ test.each<[string, number[] | string, RegExp]>([
   ['PNG', [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a], /PNG/],
   ['NumPy', [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59], /NumPy/],
   ['UTF-16', [0xff, 0xfe, 0x7b, 0], /UTF-16/],
+  ['a byte order mark', '\ufeff{"a":{{{}}}', /byte order mark/],
   ['Git LFS', 'version https://git-lfs.github.com/spec/v1\n', /Git LFS/],
   ['prose', 'hello', /begins with "hello"/],
   ['control characters', [1, 2, 27, 91], /begins with "\\u0001\\u0002\\u001b\["/],

@@ -11,6 +11,7 @@ import { createMemory } from './memory.js';
 import * as code from './opcodes.js';
 import { createPlanner, type Pack, type Plan, type Storage } from './planner.js';
 import { createPool, type Pool, type StartThread } from './pool.js';
+import { compute, type Products } from './products.js';
 import { translate } from './translate.js';
 
 export interface WasmOptions {
@@ -18,6 +19,8 @@ export interface WasmOptions {
   readonly maximumMiB?: number;
   /** Shares large work among threads. Without it, one thread and unshared memory. The results are the same bits. */
   readonly threads?: Threads;
+  /** Has large matrix products computed elsewhere. The bits are then those of whoever does. */
+  readonly products?: Products | undefined;
 }
 
 /** Threads that a host can start. None is started before there is work large enough. */
@@ -73,9 +76,16 @@ export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
   let sharedRuns = 0;
   let version = 0; // of the set of packs and scratch blocks: plans compiled against an older one are compiled again
   const blocks: { at: number; bytes: number }[] = [];
+  let zeros = { at: 0, bytes: 0 };
+  const products = options.products ?? null;
 
   const storage: Storage = {
     workers,
+    products,
+    zeros(bytes) {
+      if (zeros.bytes < bytes) zeros = { at: store.keep(bytes), bytes };
+      return zeros.at;
+    },
     packOf(kind, w) {
       const from = w.at * 4;
       const columns = w.shape[w.shape.length - 1] ?? 1;
@@ -132,6 +142,29 @@ export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
     return pool;
   }
 
+  function runCommands(team: Pool | null, commands: number, count: number): void {
+    if (team !== null) team.run(commands, count);
+    else step(commands, count, 0, 1, BARRIER);
+  }
+
+  /** The commands with the products between them. Our threads rest meanwhile, so theirs have the cores to themselves. */
+  function runAround(
+    team: Pool | null,
+    commands: number,
+    count: number,
+    { products: list, count: ofOps }: Plan,
+    { gemm }: Products,
+  ): void {
+    let done = 0;
+    for (const { after, placed } of list) {
+      const upTo = count - ofOps + after;
+      if (upTo > done) runCommands(team, commands + done * 64, upTo - done);
+      done = upTo;
+      compute(placed, gemm, store.memory.buffer);
+    }
+    if (count > done) runCommands(team, commands + done * 64, count - done);
+  }
+
   function outdate(from: number, bytes: number): void {
     for (const p of packs) if (p.from < from + bytes && from < p.from + p.bytes) p.fresh = false;
   }
@@ -173,10 +206,10 @@ export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
       const commands = plan.at + skip * 64;
       const count = plan.prologue - skip + plan.count;
       const team = plan.work >= SHARED_WORK ? threadPool() : null;
-      if (team?.ready()) {
-        team.run(commands, count);
-        sharedRuns++;
-      } else step(commands, count, 0, 1, BARRIER);
+      const shares = team?.ready() ? team : null;
+      if (products === null || plan.products.length === 0) runCommands(shares, commands, count);
+      else runAround(shares, commands, count, plan, products);
+      if (shares !== null) sharedRuns++;
       if (skip === 0) for (const pack of plan.needs) pack.fresh = true;
       for (const pack of plan.leavesStale) pack.fresh = false;
       for (const pack of plan.leavesFresh) pack.fresh = true;

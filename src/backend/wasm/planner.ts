@@ -6,6 +6,7 @@
  */
 import { sizeOf, type Tensor } from '../../tensor/backend.js';
 import * as code from './opcodes.js';
+import type { Placed, Products } from './products.js';
 
 /** Weights copied into another layout and kept between runs, because weights are read much more often than written. */
 export interface Pack {
@@ -23,6 +24,8 @@ export interface Plan {
   readonly words: Int32Array;
   readonly prologue: number;
   readonly count: number;
+  /** Products that are not commands: each follows so many of the ops' commands. */
+  readonly products: readonly { readonly after: number; readonly placed: Placed }[];
   /** Packs that the ops read before writing their source. */
   readonly needs: readonly Pack[];
   /** Packs that are stale, or fresh, after a run. */
@@ -39,12 +42,20 @@ export interface Storage {
   /** A block of scratch that all plans share, of at least so many bytes; `slot` tells blocks apart that are in use at once. */
   scratch(slot: number, bytes: number): number;
   readonly workers: number;
+  /** Who computes large products instead of the kernels; null for nobody. */
+  readonly products: Products | null;
+  /** A block of at least so many bytes that all plans share and nobody writes to. */
+  zeros(bytes: number): number;
 }
 
 export interface Planner {
   readonly storage: Storage;
   /** Appends a command. */
   emit(...words: number[]): void;
+  /** Whether a product of so many rows and multiply-adds is one for `multiply`. */
+  large(rows: number, multiplyAdds: number): boolean;
+  /** Appends a product that the kernels do not compute. */
+  multiply(placed: Placed): void;
   /** To be called for everything that an op reads, or writes in part. */
   touch(...tensors: (Tensor | null)[]): void;
   /** To be called for a `zero`: the range is cleared in name. */
@@ -64,6 +75,7 @@ export const bytesAt = (x: Tensor): number => x.at * 4;
 
 export function createPlanner(storage: Storage): Planner {
   const commands: number[][] = [];
+  const products: { after: number; placed: Placed }[] = [];
   const needs = new Set<Pack>();
   const within = new Map<Pack, boolean>(); // what this plan has done to a pack so far: refreshed or outdated it
   let work = 0;
@@ -144,6 +156,7 @@ export function createPlanner(storage: Storage): Planner {
       words,
       prologue: needs.size,
       count: commands.length,
+      products,
       needs: [...needs],
       leavesStale: states.filter(([, fresh]) => !fresh).map(([pack]) => pack),
       leavesFresh: states.filter(([, fresh]) => fresh).map(([pack]) => pack),
@@ -154,6 +167,11 @@ export function createPlanner(storage: Storage): Planner {
   return {
     storage,
     emit,
+    large: (rows, multiplyAdds) =>
+      storage.products !== null && rows >= storage.products.leastRows && multiplyAdds >= storage.products.least,
+    multiply(placed) {
+      products.push({ after: commands.length, placed });
+    },
     touch,
     clear,
     fresh,

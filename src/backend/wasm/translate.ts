@@ -4,22 +4,11 @@
  * calculation has the same bits wherever it stands.
  */
 import { type Op, sizeOf, type Tensor } from '../../tensor/backend.js';
-import { ZEROS } from './layout.js';
 import * as code from './opcodes.js';
 import { bytesAt, type Planner } from './planner.js';
-
-/** Above these, packing pays for itself (docs/decisions/0005). Below, tiles read the matrices where they lie. */
-const PACK_ROWS = 48;
-const PACK_ELEMENTS = 4096;
-
-/** Fewer rows than this stream through the weights row by row; from here on, tiles of four rows. */
-const FEW_ROWS = 3;
+import { last, linear, linearBackward } from './translate-linear.js';
 
 const ACTIVATIONS = { relu: 0, relu2: 1, gelu: 2 } as const;
-
-function last(x: Tensor, back = 1): number {
-  return x.shape[x.shape.length - back] ?? 1;
-}
 
 /** B sequences of T tokens; or, packed, of T at most. */
 function sequences(
@@ -34,82 +23,6 @@ function sequences(
   }
   const B = sizeOf(starts.shape) - 1;
   return { B, T: Math.floor(Math.sqrt(sizeOf(probs.shape) / (B * heads))), starts: bytesAt(starts) };
-}
-
-function linear({ emit, packed, count }: Planner, x: Tensor, w: Tensor, bias: Tensor | null, out: Tensor): void {
-  const I = last(w);
-  const O = last(w, 2);
-  const R = sizeOf(x.shape) / I;
-  const from = bias === null ? ZEROS : bytesAt(bias);
-  const fromColumns = bias === null ? 0 : 32;
-  count(R * I * O);
-  if (R < FEW_ROWS) {
-    emit(code.MATVEC, bytesAt(x), I * 4, packed('wide', w).to, I, from, fromColumns * 4, bytesAt(out), O * 4, R, O);
-  } else {
-    const b = packed('transposed', w).to;
-    emit(code.MATMUL_ROWS, bytesAt(x), I * 4, b, I * 32, 32, I, from, 0, fromColumns, bytesAt(out), O * 4, R, O);
-  }
-}
-
-function linearBackward(
-  { emit, packed, fresh, count, storage }: Planner,
-  x: Tensor,
-  w: Tensor,
-  dOut: Tensor,
-  dX: Tensor,
-  dW: Tensor,
-  dBias: Tensor | null,
-): void {
-  const I = last(w);
-  const O = last(w, 2);
-  const R = sizeOf(x.shape) / I;
-  const big = R >= PACK_ROWS && O * I >= PACK_ELEMENTS;
-  count(2 * R * I * O);
-  /** Where the sums of an [.., I] output start: at the output itself, or at nothing. */
-  const start = (to: Tensor): readonly [number, number, number] =>
-    fresh(to) ? [ZEROS, 0, 0] : [bytesAt(to), I * 4, 32];
-  // dX += dOut·w
-  if (big)
-    emit(
-      code.MATMUL_ROWS,
-      bytesAt(dOut),
-      O * 4,
-      packed('panels', w).to,
-      O * 32,
-      32,
-      O,
-      ...start(dX),
-      bytesAt(dX),
-      I * 4,
-      R,
-      I,
-    );
-  else emit(code.MATMUL_ROWS, bytesAt(dOut), O * 4, bytesAt(w), 32, I * 4, O, ...start(dX), bytesAt(dX), I * 4, R, I);
-  // dW += dOutᵀ·x
-  if (big) {
-    const a = storage.scratch(0, Math.ceil(O / 4) * 4 * R * 4);
-    const b = storage.scratch(1, Math.ceil(I / 8) * 8 * R * 4);
-    emit(code.PACK_QUADS, bytesAt(dOut), a, R, O);
-    emit(code.PACK_PANELS, bytesAt(x), b, R, I);
-    emit(code.MATMUL_COLUMNS, a, 16, b, R * 32, 32, R, ...start(dW), bytesAt(dW), I * 4, O, I, R * 16);
-  } else {
-    emit(
-      code.MATMUL_COLUMNS,
-      bytesAt(dOut),
-      O * 4,
-      bytesAt(x),
-      32,
-      I * 4,
-      R,
-      ...start(dW),
-      bytesAt(dW),
-      I * 4,
-      O,
-      I,
-      16,
-    );
-  }
-  if (dBias !== null) emit(code.SUM_COLUMNS, bytesAt(dOut), bytesAt(dBias), R, O, fresh(dBias));
 }
 
 /** Appends the commands of an op. */
