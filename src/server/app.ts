@@ -101,8 +101,8 @@ export function createApp({ compute, admission, guard, faults, metrics, stop, re
   app.post('/microgpt/v1/chat', (c) => answerEarlier(c.env.trace, planEarlierChat));
   app.notFound((c) => {
     const path = new URL(c.req.url).pathname;
-    const known = KNOWN.find((route) => route === path || (route.includes(':') && path.startsWith('/v1/models/')));
-    if (known !== undefined) throw new Refusal(405, 'method_not_allowed', `${c.req.method} is not for ${known}`);
+    const route = routeOf(path);
+    if (KNOWN.includes(route)) throw new Refusal(405, 'method_not_allowed', `${c.req.method} is not for ${route}`);
     throw new Refusal(404, 'not_found', 'there is no such path here');
   });
   app.onError((error) => {
