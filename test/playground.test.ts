@@ -406,7 +406,7 @@ describe.runIf(FULL)('the playground', () => {
       await openPlayground(page, isolated.address, 'text=names&dial=0');
       await page.goto(`${isolated.address}#use/chat`);
       await press(page, 'Train on conversations');
-      await openPlayground(page, isolated.address, 'text=chat&dial=1&steps=150');
+      await openPlayground(page, isolated.address, 'text=chat&dial=1&steps=1000');
       await trainToTheEnd(page);
       await page.goto(`${isolated.address}#use/chat`);
       await page.getByRole('textbox', { name: 'Say' }).fill('how are you?');
@@ -414,6 +414,7 @@ describe.runIf(FULL)('the playground', () => {
       await page.getByRole('button', { name: 'Send' }).waitFor();
       expect(await page.locator('.talk li.user p').textContent()).toBe('how are you?');
       expect((await page.locator('.talk li.assistant p').textContent())?.length).toBeGreaterThan(1);
+      await picture(page, 'use-chat', true);
     });
   });
 
@@ -480,22 +481,6 @@ describe.runIf(FULL)('the playground', () => {
         await page.getByRole('dialog', { name: 'Loss' }).waitFor();
       },
     ],
-    [
-      'train-own',
-      'train',
-      async (page) => {
-        await press(page, 'Close');
-        await page.locator('input[name=corpus]').nth(3).check();
-        await page
-          .getByRole('textbox', { name: 'Your text' })
-          .fill('rex\nbella\nmilo\nluna\nrocky\nbruno\nnala\nsimba\n');
-        await press(page, 'Use this text');
-        await page.getByText('pasted.txt').waitFor();
-        await page.locator('input[name=corpus]').nth(0).check();
-        await hashOf(page);
-        await trainToTheEnd(page);
-      },
-    ],
     ['see-next', 'see/next', (page) => page.locator('.bars li').first().waitFor()],
     ['see-attention', 'see/attention', (page) => page.locator('.map').first().waitFor()],
     ['see-path', 'see/path', (page) => page.locator('.stage').first().waitFor()],
@@ -519,7 +504,7 @@ describe.runIf(FULL)('the playground', () => {
         await page.locator('.characters button').nth(2).click();
       },
     ],
-    ['use-chat', 'use/chat', async () => {}],
+    ['use-chat-none', 'use/chat', async () => {}],
     [
       'use-score',
       'use/score',
@@ -543,6 +528,19 @@ describe.runIf(FULL)('the playground', () => {
       async (page) => {
         await page.getByRole('button', { name: 'Check' }).first().click();
         await page.locator('.outcome.passed').first().waitFor();
+      },
+    ],
+    [
+      'train-own',
+      'train',
+      async (page) => {
+        await page.locator('input[name=corpus]').nth(3).check();
+        await page
+          .getByRole('textbox', { name: 'Your text' })
+          .fill('rex\nbella\nmilo\nluna\nrocky\nbruno\nnala\nsimba\n');
+        await press(page, 'Use this text');
+        await page.getByText('pasted.txt').waitFor();
+        await hashOf(page);
       },
     ],
   ];
