@@ -51,15 +51,22 @@ async function inPage(browser, address, { dial, steps }) {
   await page.locator('.samples li').first().waitFor();
   const firstSample = (performance.now() - start) / 1000;
   const bytes = (await Promise.all(loaded)).reduce((a, b) => a + b, 0);
-  await page.locator('[data-hash]:not([data-hash=""])').waitFor();
-  await page.getByRole('button', { name: 'Start' }).click();
-  await page.getByRole('button', { name: 'Train again' }).waitFor({ timeout: 300_000 });
-  const said = await page.locator('.status').textContent();
-  const [, number, unit] = /Done after ([\d.]+) (ms|s)$/.exec(said) ?? [];
-  await page.locator('[data-hash]:not([data-hash=""])').waitFor();
-  const bits = await page.locator('[data-hash]').getAttribute('data-hash');
+  const ready = page.locator('[data-hash]:not([data-hash=""])');
+  await ready.waitFor();
+  const times = [];
+  let bits = '';
+  // In one page, as all rounds in Node are in one process: the first one also compiles.
+  for (let round = 0; round < ROUNDS; round++) {
+    const run = Number(await page.locator('[data-run]').getAttribute('data-run')) + (round === 0 ? 0 : 1);
+    await page.getByRole('button', { name: round === 0 ? 'Start' : 'Train again' }).click();
+    await page.locator(`[data-run="${run}"][data-state="done"]`).waitFor({ timeout: 300_000 });
+    await ready.waitFor();
+    const [, number, unit] = /Done after ([\d.]+) (ms|s)$/.exec(await page.locator('.status').textContent()) ?? [];
+    times.push(Number(number) / (unit === 'ms' ? 1000 : 1));
+    bits = await page.locator('[data-hash]').getAttribute('data-hash');
+  }
   await context.close();
-  return { took: Number(number) / (unit === 'ms' ? 1000 : 1), bits, firstSample, bytes };
+  return { took: Math.min(...times), bits, firstSample, bytes };
 }
 
 const server = await serveFiles(await playgroundFiles(), { port: 0 });
@@ -73,21 +80,19 @@ const result = {
   jobs: {},
 };
 for (const job of JOBS) {
-  const [node, page] = [[], []];
-  for (let round = 0; round < ROUNDS; round++) {
-    const [a, b] = [await inNode(job), await inPage(browser, address, job)];
-    if (a.bits !== b.bits) throw new Error(`${job.name}: other weights in the page than in Node`);
-    node.push(a.took);
-    page.push(b);
-  }
-  const best = { node: Math.min(...node), page: Math.min(...page.map(({ took }) => took)) };
+  const node = [];
+  for (let round = 0; round < ROUNDS; round++) node.push(await inNode(job));
+  const page = await inPage(browser, address, job);
+  if (node.some(({ bits }) => bits !== page.bits))
+    throw new Error(`${job.name}: other weights in the page than in Node`);
+  const best = { node: Math.min(...node.map(({ took }) => took)), page: page.took };
   result.jobs[job.name] = {
     stepsPerSecondInNode: Math.round(job.steps / best.node),
     stepsPerSecondInPage: Math.round(job.steps / best.page),
     share: Number((best.node / best.page).toFixed(2)),
   };
-  result.firstLoadBytes = page[0].bytes;
-  result.firstSampleSeconds = Number(Math.min(...page.map(({ firstSample }) => firstSample)).toFixed(2));
+  result.firstLoadBytes = page.bytes;
+  result.firstSampleSeconds = Number(Math.min(result.firstSampleSeconds ?? Infinity, page.firstSample).toFixed(2));
 }
 await browser.close();
 await server.close();
