@@ -54,7 +54,10 @@ Ctrl-C finishes the step, saves and says how to go on; a second one leaves at on
 async function train(scenarioName: string | undefined, given: TrainFlags): Promise<number> {
   if (given.compat === 'cpp') return trainAsCpp(scenarioName, given);
   refuseCppFlags(given);
-  if (given.resume !== undefined) return resumeTraining(await unpackRun(given.resume, given), scenarioName, given);
+  if (given.resume !== undefined) {
+    const goesOn = await unpackRun(given.resume, given);
+    return resumeTraining(goesOn.folder, scenarioName, goesOn.flags);
+  }
   // The run's record says which file it was, not what it was called.
   const flags = given.initFrom === undefined ? given : { ...given, initFrom: (await findModel(given.initFrom)).path };
   const scenario = await scenarioOf(scenarioName, flags);
