@@ -70,7 +70,7 @@ test('an answer that never comes: the client gives up, and nothing is left', asy
     body: JSON.stringify(say('hi')),
     signal: AbortSignal.timeout(50),
   });
-  expect((await asked).status).toBe(408);
+  await expect(asked).rejects.toMatchObject({ name: 'TimeoutError' });
   expect([one.active(), one.waiting()]).toEqual([0, 0]);
 });
 

@@ -40,6 +40,8 @@ export function eventStream(
           if (error instanceof CutShort) {
             if (cut === undefined) controller.error(error);
             else cut();
+          } else if (error instanceof ClientGone) {
+            controller.error(new DOMException('This operation was aborted', 'AbortError'));
           } else {
             controller.enqueue(line(JSON.stringify(errorBody(refusalOf(error)))));
             controller.close();
