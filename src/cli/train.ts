@@ -13,11 +13,13 @@ import { requireWritable } from '../node/files.js';
 import { loadModel } from '../node/models.js';
 import { type FoundScenario, findScenarioText, loadScenario, loadScenarioFile } from '../node/scenarios.js';
 import { nodeThreads } from '../node/threads.js';
+import type { Ranks } from '../train/ranks.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
 import { type DataSettings, type Overrides, type Settings, withOverrides } from '../train/settings.js';
 import { openProducts } from './accelerate.js';
 import { note } from './output.js';
 import { addTrainFlags, backendCalled, corpusOptions, settingsOf, type TrainFlags } from './train-flags.js';
+import { amongRanks } from './train-ranks.js';
 import { resumeTraining } from './train-resume.js';
 import { runTraining } from './train-run.js';
 import { stepsThatFit } from './train-time.js';
@@ -44,12 +46,12 @@ Examples:
 Ctrl-C finishes the step, saves and says how to go on; a second one leaves at once.`,
     )
     .action(async (scenario: string | undefined, flags: TrainFlags) =>
-      exit(await train(scenario ?? flags.scenario, flags)),
+      exit(await amongRanks(flags, (own, ranks) => train(scenario ?? flags.scenario, own, ranks))),
     );
 }
 
-async function train(scenarioName: string | undefined, flags: TrainFlags): Promise<number> {
-  if (flags.resume !== undefined) return resumeTraining(flags.resume, scenarioName, flags);
+async function train(scenarioName: string | undefined, flags: TrainFlags, ranks: Ranks | undefined): Promise<number> {
+  if (flags.resume !== undefined) return resumeTraining(flags.resume, scenarioName, flags, ranks);
   const scenario = await scenarioOf(scenarioName, flags);
   const path = flags.data ?? (await findScenarioText(scenario as FoundScenario));
   const initFrom = flags.initFrom === undefined ? undefined : await openStart(flags.initFrom);
@@ -77,6 +79,7 @@ async function train(scenarioName: string | undefined, flags: TrainFlags): Promi
       backend,
       threads,
       products: await openProducts(flags.accelerate, backend, threads.count),
+      ranks,
       initFrom,
     };
     const training = await startTraining(options, flags);
@@ -89,6 +92,7 @@ async function train(scenarioName: string | undefined, flags: TrainFlags): Promi
       folder: flags.run ?? join('models', name),
       resume: null,
       flags,
+      ranks,
     });
   } finally {
     await corpus.close();
