@@ -17,7 +17,7 @@ import { listenForSignals } from './signals.js';
 import type { TrainFlags } from './train-flags.js';
 
 /** So long a rank keeps an error to itself: when rank 0 has the same one, mpirun ends us meanwhile, and it is printed once. */
-const GRACE_MS = 1000;
+const GRACE_MS = 5000;
 const YIELD_MS = 50; // how often signals get a chance
 
 export const isFollower = (ranks: Ranks | undefined): ranks is Ranks => ranks !== undefined && ranks.transport.rank > 0;

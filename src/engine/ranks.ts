@@ -14,10 +14,9 @@ import {
   type OrderedSum,
   partsIn,
   type Ranks,
-  share,
   type Transport,
 } from '../train/ranks.js';
-import { differences, type Overrides, type RunSettings, type Settings } from '../train/settings.js';
+import type { Overrides, RunSettings, Settings } from '../train/settings.js';
 
 /** What the tensor engine does on one rank. */
 export interface RankWork {
@@ -100,23 +99,31 @@ export function partsForAll(
 }
 
 /**
- * Compares what rank 0 is about to do with what this rank is; the places of the text may differ, not its contents.
- * @throws MG_MPI_DIFFERENT on the rank that differs
+ * Compares what the ranks are about to do; the places of their texts may differ, not the contents.
+ * @throws MG_MPI_DIFFERENT on every rank, about the first that differs from rank 0
  */
 export function requireSame(
   transport: Transport,
   job: { readonly settings: RunSettings; readonly data: { readonly sha256: string } },
   parameters: Float64Array,
 ): void {
-  const mine = { settings: job.settings, text: job.data.sha256, weights: sha256(bytesOf(parameters)) };
-  const theirs: unknown = JSON.parse(
-    new TextDecoder().decode(share(transport, new TextEncoder().encode(JSON.stringify(mine)))),
-  );
-  const [first] = differences(theirs, JSON.parse(JSON.stringify(mine)));
-  if (first === undefined) return;
+  const encode = (text: string) => new TextEncoder().encode(text);
+  const facts = [
+    ['settings', sha256(encode(JSON.stringify(job.settings)))],
+    ['text', sha256(encode(job.data.sha256))],
+    ['first weights', sha256(bytesOf(parameters))],
+  ] as const;
+  const digits = 64;
+  const mine = encode(facts.map(([, hash]) => hash).join(''));
+  const all = new Uint8Array(mine.length * transport.size);
+  transport.allGather(mine, all, new Int32Array(transport.size).fill(mine.length));
+  const hashes = new TextDecoder().decode(all).match(new RegExp(`.{${digits}}`, 'g')) ?? [];
+  const other = hashes.findIndex((hash, i) => hash !== hashes[i % facts.length]);
+  if (other < 0) return;
+  const [what] = facts[other % facts.length] ?? facts[0];
   throw new MicrogptError(
     'MG_MPI_DIFFERENT',
-    `rank ${transport.rank} has another ${first.name} than rank 0: ${String(first.now).slice(0, 16)}, not ${String(first.before).slice(0, 16)}`,
+    `the ${what} of process ${Math.floor(other / facts.length)} and of process 0 differ`,
     'give every process the same command, the same files and the same version of microgpt',
   );
 }
