@@ -11,7 +11,7 @@ import type { Training } from '../engine/training.js';
 import { joinRanks } from '../node/mpi/index.js';
 import { threadsEach } from '../node/mpi/launcher.js';
 import { type RunRecord, recordOf } from '../report/record.js';
-import { createRanks, type Ranks, share } from '../train/ranks.js';
+import { createRanks, gather, type Ranks, share } from '../train/ranks.js';
 import { note, silence } from './output.js';
 import { listenForSignals } from './signals.js';
 import type { TrainFlags } from './train-flags.js';
@@ -43,12 +43,15 @@ export async function amongRanks(
     const threads = flags.threads ?? threadsEach(availableParallelism(), launched, cpus().length);
     note(`${size} processes train this model together, ${threads} thread${threads === 1 ? '' : 's'} each`);
     const start = performance.now();
-    const code = await train({ ...flags, threads }, createRanks(transport));
+    const ranks = createRanks(transport);
+    const code = await train({ ...flags, threads }, ranks);
     const percent = (100 * transport.seconds()) / ((performance.now() - start) / 1000);
     note(
       `${percent.toFixed(0)} % of the time went into exchanging gradients with the other processes, and waiting for them`,
     );
-    transport.close();
+    gather(transport, new Float64Array(1)); // nobody leaves before rank 0 has saved
+    // A signal came from mpirun, as a rule, which by now answers nothing any more, not even a farewell.
+    if (!ranks.stopped.aborted) transport.close();
     return code;
   } catch (error) {
     if (rank === 0) throw error;
