@@ -6,5 +6,7 @@ export default defineConfig({
     exclude: ['**/node_modules/**'],
     globalSetup: 'test/programs.ts',
     testTimeout: 60_000,
+    // Vitest leaves a core to whoever watches; on two cores that would be half of them.
+    maxWorkers: '100%',
   },
 });

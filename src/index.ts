@@ -3,6 +3,7 @@
  */
 export { Tape, Value } from './autograd/value.js';
 export { ERRORS, type ErrorCode, MicrogptError } from './base/errors.js';
+export { sha256 } from './base/sha256.js';
 export {
   type Checkpoint,
   type Decoded,
@@ -31,6 +32,7 @@ export {
   withinContext,
 } from './data/corpus.js';
 export { decodeUtf8, documentsFromLines } from './data/documents.js';
+export { guessFormat } from './data/guess-format.js';
 export { fileOrder, keyedOrder, type Order, pythonOrder } from './data/order.js';
 export { type Validation, validationBatches } from './data/validation.js';
 export {
@@ -55,7 +57,7 @@ export type { ReplyOptions } from './engine/conversation.js';
 export { BACKENDS, type BackendName, type Threads } from './engine/engine.js';
 export type { Compat, ConstraintOptions, SamplingOptions } from './engine/generate-options.js';
 export { type Inspection, type InspectOptions, inspect } from './engine/inspect.js';
-export type { Look } from './engine/look.js';
+export type { Look, Stage, StageName } from './engine/look.js';
 export { type TrainingMemory, trainingMemory } from './engine/memory.js';
 export {
   type CandidateScore,
@@ -84,3 +86,4 @@ export type { RoleTokens, TextStream, Tokenizer } from './tokenizer/tokenizer.js
 export { type TokenizerJson, tokenizerFromJson, tokenizerToJson } from './tokenizer/tokenizer-json.js';
 export type { EvalEvent, StepEvent, StoppedEvent, TrainEvent, WarningEvent } from './train/events.js';
 export { RECIPES, type Recipe, type RecipeName } from './train/recipes.js';
+export type { Overrides, RunSettings, Settings } from './train/settings.js';

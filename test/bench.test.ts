@@ -25,7 +25,7 @@ test('bench names: what was checked, a line per backend and thread count, the ti
 
 test('bench --json: one object on stdout, sizes as given, nothing else', async () => {
   const { code, stdout } = await microgpt(
-    ['bench', ...tiny, '--vocab-size', '9', '--batch-size', '3', '--steps', '70', '--threads', '1', '--json'],
+    ['bench', ...tiny, '--vocab-size', '9', '--batch-size', '3', '--threads', '1', '--json'],
     { cwd: temporaryFolder() },
   );
   expect(code).toBe(0);
@@ -35,18 +35,37 @@ test('bench --json: one object on stdout, sizes as given, nothing else', async (
     scenario: null,
     model: { nEmbd: 8, nHead: 2, nLayer: 1, blockSize: 4, vocabSize: 9, parameters: 72 + 32 + 72 + 12 * 64 },
     batchSize: 3,
-    steps: 70,
+    steps: 1000,
   });
   expect(report.rows).toHaveLength(1);
   const [row] = report.rows;
   expect(row).toMatchObject({ backend: 'wasm', threads: 1, shared: false, check: { sequences: 3 } });
   expect(row.check.relative).toBeLessThan(1e-4);
   expect(row.tokensPerSecond.best).toBeCloseTo(row.stepsPerSecond.best * 3 * 4, 3); // full contexts
-  expect(row.fullRunSeconds).toBeCloseTo(70 / row.stepsPerSecond.best, 9);
+  expect(row.fullRunSeconds).toBeCloseTo(1000 / row.stepsPerSecond.best, 9);
   expect(row.decode.sequences).toBe(32);
 });
 
+test('bench --scenario names --steps 5, as the earlier scripts are asked: five steps, and what remains', async () => {
+  const cwd = temporaryFolder();
+  const flags = ['bench', '--scenario', 'names', '-n', '5'];
+  const { code, stdout, stderr } = await microgpt([...flags, '--backend', 'python'], { cwd });
+  expect(code, stderr).toBe(0);
+  expect(stdout).toMatch(/^Benchmark: 5 steps in \d+\.\d\d s \([\d.,]+ steps\/s; value\)\n/);
+  expect(stdout).toMatch(
+    /\nFull run \(1,000 steps\): the remaining 995 would take ~[\dhms. ]+, at [\dhms. ]+ a step\n$/,
+  );
+  const report = JSON.parse((await microgpt([...flags, '-b', 'numpy', '--json'], { cwd })).stdout);
+  const [row] = report.rows;
+  expect(row).toMatchObject({ backend: 'wasm', steps: 5, remaining: 995 });
+  expect(row.stepsPerSecond).toBeCloseTo(5 / row.seconds, 6);
+  expect(row.remainingSeconds).toBeCloseTo(995 * row.medianStep, 9);
+  const whole = await microgpt(['bench', 'names', '--steps', '2000', '--json', '--threads', '1'], { cwd });
+  expect(JSON.parse(whole.stdout).rows[0]).toMatchObject({ steps: 1000, remaining: 0, remainingSeconds: null });
+});
+
 test.each([
+  [['bench', '--data', 'names.txt'], 'MG_CLI_USAGE'],
   [['bench', 'nothing'], 'MG_CLI_SCENARIO'],
   [['bench', 'names', '--vocab-size', '9'], 'MG_CLI_USAGE'],
   [['bench', '--backend', 'wasm,abacus'], 'MG_CLI_VALUE'],

@@ -1,10 +1,11 @@
 // The same bits in Chromium: the compiled library and the program of test/programs/same-bits.ts in a module Worker of a page, with and
 // without threads. Without a browser this is skipped and says so; under CI=true that is a failure.
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { delimiter, extname, join } from 'node:path';
+import { extname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { chromium, launchChromium, WHY_NO_BROWSER } from './chromium.js';
 import { ROOT } from './cli.js';
 import { FULL } from './golden.js';
 import type { ModelName } from './programs/same-bits.js';
@@ -13,10 +14,7 @@ import type { Answer, Question } from './programs/same-bits-browser.js';
 import { PROGRAMS } from './programs.js';
 import { EXPECTED, names } from './same-bits.js';
 
-/** As much of playwright-core as is used here: it is installed for the full tier only, so its types cannot be counted on. */
-interface Playwright {
-  readonly chromium: { launch(options: object): Promise<Browser> };
-}
+/** As much of playwright-core as is used here. */
 interface Browser {
   newPage(): Promise<Page>;
   version(): string;
@@ -39,18 +37,6 @@ interface PageScope {
     terminate(): void;
   };
 }
-
-const chromium = (process.env['PATH'] ?? '')
-  .split(delimiter)
-  .flatMap((folder) => ['chromium', 'chromium-browser', 'google-chrome'].map((name) => join(folder, name)))
-  .find((path) => {
-    try {
-      accessSync(path, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
 
 /** Serves dist/ and the compiled programs on this machine only. The page `/isolated` may share memory, `/plain` may not. */
 const server = createServer((request, response) => {
@@ -79,7 +65,7 @@ const server = createServer((request, response) => {
 
 describe.runIf(FULL)('Chromium', () => {
   if (chromium === undefined) {
-    const why = 'there is no chromium, chromium-browser or google-chrome on the PATH';
+    const why = WHY_NO_BROWSER;
     if (process.env['CI'] !== 'true') test.skip(`the same bits (skipped: ${why})`, () => {});
     else
       test('the same bits', () => {
@@ -91,25 +77,19 @@ describe.runIf(FULL)('Chromium', () => {
   let browser: Browser;
   let address: string;
   beforeAll(async () => {
-    const playwright: Playwright = await import(
-      /* @vite-ignore */ join(ROOT, 'test/full/node_modules/playwright-core/index.mjs')
-    );
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    browser = await playwright.chromium.launch({
-      executablePath: chromium,
-      args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
-    });
+    browser = await launchChromium<Browser>();
   });
   afterAll(async () => {
     await browser?.close();
     server.close();
   });
 
-  async function ask(path: '/isolated' | '/plain', models: ModelName[], threads: number) {
+  async function ask(path: '/isolated' | '/plain', models: ModelName[], threads: number, askers = 48) {
     const page = await browser.newPage();
     await page.goto(address + path);
-    const question: Question = { names: names(), models, threads };
+    const question: Question = { names: names(), models, threads, askers };
     const answer = await page.evaluate(
       (data: Question) =>
         new Promise<Answer>((resolve) => {
@@ -142,6 +122,11 @@ describe.runIf(FULL)('Chromium', () => {
   test('two threads and four share every step and leave the recorded bits, of one engine after the other', async () => {
     expect(await ask('/isolated', ['large', 'large'], 2)).toEqual({ shared: [STEPS, STEPS], why: [] });
     expect(await ask('/isolated', ['large'], 4)).toEqual({ shared: [STEPS], why: [] });
+  });
+
+  test('1,000 askers of one service at once get the recorded answers, on one thread and on eight', async () => {
+    expect(await ask('/isolated', ['canonical', 'large'], 1, 1000)).toEqual({ shared: [0, 0], why: [] });
+    expect(await ask('/isolated', ['large'], 8, 1000)).toEqual({ shared: [STEPS], why: [] });
   });
 
   test('without cross-origin isolation: one thread, the reason, and the recorded bits', async () => {

@@ -52,7 +52,7 @@ test('rounding says what it costs, and makes files small', async () => {
 
 test('info: format, architecture, parameters, tokenizer, step, and what is missing', async () => {
   const cwd = temporaryFolder();
-  const info = async (path: string) => (await microgpt(['info', '--model', path], { cwd })).stdout;
+  const info = async (path: string) => (await microgpt(['info', path], { cwd })).stdout;
   const cpp = await info(join(FIXTURES, 'prefix-bin/ckpt_d16_l2_step20_noopt'));
   expect(cpp).toContain('(prefix .json + .bin)');
   expect(cpp).toMatch(/architecture +2 × 16 wide, 1 head, context 16\n +layernorm, gelu, biases/);
@@ -61,6 +61,7 @@ test('info: format, architecture, parameters, tokenizer, step, and what is missi
   expect(cpp).toMatch(/step +20\noptimizer +rate 0\.003, β 0\.9 and 0\.999, ε 1e-8, decay 0\.01; without its moments/);
   expect(cpp).toMatch(/missing +the optimizer's moments/);
   const rust = await info(join(FIXTURES, 'weights-meta/names-model'));
+  expect((await microgpt(['info', '--model', join(FIXTURES, 'weights-meta/names-model')], { cwd })).stdout).toBe(rust);
   expect(rust).toMatch(
     /tokenizer +char, 27 tokens, BOS is token 26\ncharacters +a b c .* z <BOS>\nmissing +optimizer and step/,
   );

@@ -6,10 +6,15 @@ import { test } from 'vitest';
 
 const folder = process.env['MICROGPT_CORPORA'];
 
-/** A test that needs one of the texts; `run` gets its path. */
-export function corpusTest(name: string, file: string, run: (path: string) => Promise<void>): void {
+/** A test that needs one of the texts; `run` gets its path. `timeout` in ms, where a minute is too little. */
+export function corpusTest(
+  name: string,
+  file: string,
+  run: (path: string) => Promise<void>,
+  timeout: number = 60_000,
+): void {
   const path = folder ? join(folder, file) : null;
-  if (path !== null && existsSync(path)) test(name, () => run(path));
+  if (path !== null && existsSync(path)) test(name, { timeout }, () => run(path));
   else if (process.env['CI'] === 'true') {
     test(name, () => {
       throw new Error(`${file} is not there: set MICROGPT_CORPORA to the folder that holds it`);

@@ -51,7 +51,9 @@ describe('demands', () => {
     expect(fresh.code).toBe(0);
     expect(lines(fresh.stdout)).toHaveLength(300);
     expect(lines(fresh.stdout).filter((line) => training.has(line))).toEqual([]);
-    const unknown = await generate(['--not-in-training'], cwd);
+    const newest = await generate(['-n', '300', '-t', '0.3', '--not-in-training'], cwd); // known from the run beside the model
+    expect(newest.stdout).toBe(fresh.stdout);
+    const unknown = await generate(['--not-in-training'], names());
     expect(unknown).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('MG_CLI_USAGE') });
   });
 

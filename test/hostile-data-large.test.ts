@@ -1,8 +1,9 @@
 // D5: texts of a gigabyte are read in one pass, in bounded memory and time. The quick tier takes texts of 30 MB.
 import { closeSync, openSync, readdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { runCommand, temporaryFolder } from './cli.js';
+import { ROOT, runCommand, temporaryFolder } from './cli.js';
 import { FULL } from './golden.js';
 import { PROGRAMS } from './programs.js';
 
@@ -81,5 +82,22 @@ describe('D5: large texts', () => {
       );
     const outcome = await read('tiny documents', parts * 300_000 - 1, tiny);
     expect(outcome.documents).toBe(parts * 100_000);
+  });
+
+  test('microgpt train on it', { timeout }, async () => {
+    const cwd = temporaryFolder();
+    const bytes = MEGABYTES * 1e6;
+    write(join(cwd, 'text'), bytes, (n) => `${n} ${words.join(' ').replace(/(.{60}\S*) /g, '$1\n')}\n`);
+    const train = ['train', '--data', 'text', '--format', 'lines', '--steps', '50', '-n', '1'];
+    const main = pathToFileURL(join(ROOT, 'dist/cli/main.js')).href;
+    const program = `import(${JSON.stringify(main)}).then(({ main }) => main(${JSON.stringify(train)})).then((code) => {
+      console.log(JSON.stringify({ code, rss: process.resourceUsage().maxRSS / 1000 }));
+    })`;
+    const { stdout, stderr } = await runCommand(process.execPath, ['-e', program], { cwd });
+    const { code, rss } = JSON.parse(stdout.trim().split('\n').at(-1)!) as { code: number; rss: number };
+    expect(code, stderr).toBe(0);
+    console.log(`train: ${rss.toFixed(0)} MB at the most, Node and the model included`);
+    expect(rss).toBeLessThan(MEMORY);
+    expect(stderr).toMatch(/read text: [\d.]+ [MG]B in \d:\d\d\n/);
   });
 });

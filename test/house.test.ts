@@ -45,9 +45,23 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'train',
   ],
   report: ['base', 'model', 'train'],
-  node: ['backend', 'base', 'checkpoint', 'data', 'export', 'tokenizer', 'train'],
+  node: ['backend', 'base', 'checkpoint', 'data', 'engine', 'export', 'model', 'tokenizer', 'train'],
+  server: ['base', 'checkpoint', 'engine', 'generate', 'node', 'tokenizer'],
   browser: ['backend', 'base', 'checkpoint', 'engine'],
-  cli: ['base', 'checkpoint', 'data', 'engine', 'export', 'model', 'node', 'report', 'score', 'tokenizer', 'train'],
+  cli: [
+    'base',
+    'checkpoint',
+    'data',
+    'engine',
+    'export',
+    'model',
+    'node',
+    'report',
+    'score',
+    'server',
+    'tokenizer',
+    'train',
+  ],
 };
 
 const imports = (file: string) =>
@@ -72,11 +86,37 @@ test('the core imports nothing from outside and asks nothing of the place it run
   for (const file of sources) {
     const outside = imports(file).filter((path) => !path.startsWith('.'));
     if (room(file) === 'cli') expect(outside.filter((p) => !p.startsWith('node:') && p !== 'commander')).toEqual([]);
-    else if (room(file) === 'node') expect(outside.filter((p) => !p.startsWith('node:'))).toEqual([]);
-    else {
+    else if (room(file) === 'node') {
+      expect(outside.filter((p) => !p.startsWith('node:') && p !== '@hono/node-server')).toEqual([]);
+    } else if (room(file) === 'server') {
+      // A surface: it has a clock, and libraries that run anywhere.
+      expect(outside.filter((p) => p !== 'hono' && p !== 'zod')).toEqual([]);
+      expect(code(file), file).not.toMatch(/\b(process|Buffer|require|window)\./);
+    } else {
       expect(outside, file).toEqual([]);
       expect(code(file), file).not.toMatch(/\b(process|Buffer|require|window|document|performance|Date)\./);
     }
+  }
+});
+
+test('the playground uses the library as anybody would: by its public names alone', () => {
+  const allowed = ['microgpt', 'microgpt/browser', 'preact', 'preact/hooks', 'uplot', 'virtual:datasets'];
+  const folder = join(ROOT, 'web/src');
+  const pages = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => /\.tsx?$/.test(file));
+  expect(pages.length).toBeGreaterThan(20);
+  for (const file of pages.map((name) => join(folder, name))) {
+    const outside = imports(file).filter((path) => !path.startsWith('.') && !allowed.includes(path));
+    expect(outside, file).toEqual([]);
+    const beyond = imports(file).filter(
+      (path) => path.startsWith('.') && !resolve(dirname(file), path).startsWith(folder),
+    );
+    // The code that one view shows is that of the lesson itself.
+    expect(
+      beyond.filter((path) => !path.endsWith('/autograd/value.ts?raw')),
+      file,
+    ).toEqual([]);
+    expect(text(file), file).toMatch(/^\/\*\*/);
+    expect(text(file).split('\n').length, file).toBeLessThanOrEqual(400);
   }
 });
 

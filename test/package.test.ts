@@ -31,6 +31,7 @@ describe.runIf(FULL)('as a user gets it', () => {
 
     for (const wanted of [
       'bin/microgpt.js',
+      'bundled/chat.safetensors',
       'dist/index.js',
       'datasets/names.txt',
       'scenarios/names.json',

@@ -4,6 +4,7 @@ import { appendFileSync, copyFileSync, readdirSync, readFileSync, writeFileSync 
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { decodeModel } from '../src/checkpoint/decode.js';
+import { seeded } from './chaos/seed.js';
 import { microgpt, ROOT, temporaryFolder } from './cli.js';
 import { corpusTest } from './corpora.js';
 import { FULL } from './golden.js';
@@ -17,7 +18,7 @@ const left = (run: string, step: number) => [
 ];
 
 async function train(cwd: string, ...args: string[]) {
-  const outcome = await microgpt(['train', ...args, '--samples', '1'], { cwd });
+  const outcome = await microgpt(['train', ...args, '--samples', FULL ? '1' : '0'], { cwd });
   expect(outcome.code, outcome.stderr).toBe(0);
   return outcome;
 }
@@ -50,7 +51,8 @@ async function straightAndHalved(what: string[], half: number, threads: readonly
 const PLAIN = 'rex bella milo luna rocky bruno nala simba coco daisy'.split(' ').join('\n');
 
 describe('half, and the other half later', () => {
-  const half = FULL ? 100 : 20;
+  const half = FULL ? 100 : 8;
+  const quicker = FULL ? [] : ['--eval-every', '8']; // each look at the held-out text costs as much as many steps
   const threads = FULL ? [1, 2, 4] : [1, 2];
   const backends = FULL ? ['wasm', 'reference'] : ['wasm'];
   test.each(
@@ -59,14 +61,24 @@ describe('half, and the other half later', () => {
     ),
   )('%s on %s', async (scenario, backend) => {
     const small = backend === 'reference' && scenario !== 'names' ? ['--n-embd', '16', '--block-size', '32'] : [];
-    await straightAndHalved([scenario, '--backend', backend, ...small], half, backend === 'wasm' ? threads : [1]);
+    await straightAndHalved(
+      [scenario, '--backend', backend, ...small, ...quicker],
+      half,
+      backend === 'wasm' ? threads : [1, 4],
+    ); // one thread, whatever is asked for
   });
 
-  corpusTest('alice', 'alice.txt', async (path) => {
-    for (const backend of backends) {
-      await straightAndHalved(['alice', '--data', path, '--backend', backend], FULL ? 100 : 10, [1, FULL ? 4 : 2]);
-    }
-  });
+  corpusTest(
+    'alice',
+    'alice.txt',
+    async (path) => {
+      for (const backend of backends) {
+        const counts = !FULL ? [1, 2] : backend === 'wasm' ? threads : [1, 4];
+        await straightAndHalved(['alice', '--data', path, '--backend', backend], half, counts);
+      }
+    },
+    180_000,
+  );
 
   test('with everything on: dropout, clipping, accumulation, validation, warm-up, and saves in between', async () => {
     const what =
@@ -87,33 +99,58 @@ test('saving is invisible', async () => {
   for (const every of ['1', '7']) expect(left(join(cwd, every), 21)).toEqual(left(join(cwd, 'never'), 21));
 });
 
-test(`kill -9 again and again, ${FULL ? 3 : 1} runs of at least ten kills`, async () => {
-  const seed = Number(process.env['MG_TEST_SEED'] ?? Date.now() % 100_000);
-  console.log(`MG_TEST_SEED=${seed}`);
-  const cwd = temporaryFolder();
-  const what = ['names', '--steps', '300', '--save-every', '5', '--n-embd', '32', '--batch-size', '64'];
-  await train(cwd, ...what, '--run', 'straight');
-  for (let round = 0; round < (FULL ? 3 : 1); round++) {
-    const run = `killed-${round}`;
-    let kills = 0;
-    let random = seed + round;
+describe('kill -9 again and again, then to the end', () => {
+  const kills = FULL ? 10 : 5;
+  /** Saves every few steps, and is killed up to so many ms after its first step. */
+  async function killedAndStraight(what: string[], steps: number, within: number): Promise<void> {
+    const random = seeded(what.join(' '), 2);
+    const cwd = temporaryFolder();
+    const all = [...what, '--steps', String(steps), '--save-every', '5', '-n', '0'];
+    await train(cwd, ...all, '--run', 'straight');
+    let window = within;
+    let waiting = false;
     const killSoon = (text: string, kill: (signal: NodeJS.Signals) => void) => {
-      if (!/step +\d+\/300/.test(text)) return;
-      random = (random * 1_103_515_245 + 12_345) % 2 ** 31;
-      setTimeout(() => kill('SIGKILL'), random % 25);
+      if (waiting || !/step +\d+\/\d/.test(text)) return;
+      waiting = true;
+      setTimeout(() => kill('SIGKILL'), random() * window);
     };
-    const started = () => readdirSync(cwd).includes(run) && readdirSync(join(cwd, run)).includes('checkpoints');
-    while (kills < 10) {
-      const how = started() ? ['--resume', run] : [...what, '--run', run, '--overwrite'];
-      const outcome = await microgpt(['train', ...how], { cwd, onStderr: killSoon });
-      if (outcome.code === 0) break; // it was faster than the kill
-      expect(outcome.stderr).not.toContain('error');
-      kills++;
+    const started = () =>
+      readdirSync(cwd).includes('killed') && readdirSync(join(cwd, 'killed')).includes('checkpoints');
+    const steppedAt: number[] = [];
+    for (let done = 0; done < kills || (steppedAt.at(-1) === 0 && done < 2 * kills); done++) {
+      waiting = false;
+      const how = started() ? ['--resume', 'killed', '--save-every', '5'] : [...all, '--run', 'killed', '--overwrite'];
+      const { code, signal, stderr } = await microgpt(['train', ...how], { cwd, onStderr: killSoon });
+      expect([code, signal], stderr).toEqual([null, 'SIGKILL']);
+      expect(stderr).not.toContain('error');
+      const names = readdirSync(join(cwd, 'killed/checkpoints')).filter((name) => !name.startsWith('.'));
+      steppedAt.push(Number(/\d+/.exec(names.sort().at(-1) ?? '0')));
+      if (steppedAt.at(-1) === (steppedAt.at(-2) ?? 0)) window = Math.min(2 * window, 3000); // a slow machine
     }
-    await microgpt(['train', '--resume', run], { cwd });
-    expect(left(join(cwd, run), 300), `${kills} kills`).toEqual(left(join(cwd, 'straight'), 300));
-    expect(kills).toBeGreaterThan(3);
+    console.log(`${what.join(' ')}: saved up to step ${steppedAt.join(', ')}`);
+    expect(new Set(steppedAt).size).toBeGreaterThan(FULL ? 4 : 1); // not always at the same step
+    await train(cwd, '--resume', 'killed', '-n', '0');
+    expect(left(join(cwd, 'killed'), steps)).toEqual(left(join(cwd, 'straight'), steps));
   }
+
+  const names = ['names', '--n-embd', '32', '--batch-size', '64'];
+  test('names', () => killedAndStraight(names, FULL ? 3000 : 1000, 100));
+  if (!FULL) return;
+  const timeout = 180_000;
+  const reference = ['--backend', 'reference', '--n-embd', '16', '--block-size', '32'];
+  test('bytes', { timeout }, () => killedAndStraight(['bytes'], 800, 60));
+  test('chat', { timeout }, () => killedAndStraight(['chat', '--n-embd', '32'], 600, 80));
+  test('names on reference', { timeout }, () => killedAndStraight(['names', '--backend', 'reference'], 3000, 60));
+  for (const scenario of ['bytes', 'chat']) {
+    test(`${scenario} on reference`, { timeout }, () => killedAndStraight([scenario, ...reference], 400, 200));
+  }
+  corpusTest('alice', 'alice.txt', (path) => killedAndStraight(['alice', '--data', path], 1000, 60), timeout);
+  corpusTest(
+    'alice on reference',
+    'alice.txt',
+    (path) => killedAndStraight(['alice', '--data', path, '--backend', 'reference'], 300, 800),
+    timeout,
+  );
 });
 
 describe('a run goes on only as it was begun', () => {

@@ -43,6 +43,15 @@ describe(`seed ${SEED}, ${STEPS} steps, Node ${process.versions.node}`, () => {
   });
 });
 
+test.each([1, 8])('1,000 askers of one service at once, on %i threads: each gets what it gets alone', async (count) => {
+  const threads = count > 1 ? nodeThreads(count) : undefined;
+  for (const model of FULL ? (['canonical', 'large'] as const) : (['canonical'] as const)) {
+    const { bits, differs } = await sameBits(model, names(), { threads, askers: 1000 });
+    expect(bits).toEqual(EXPECTED[model]);
+    expect(differs).toEqual([]);
+  }
+});
+
 const VERSIONS = [20, 22, 24, 26];
 
 describe.runIf(FULL)('other versions of Node', () => {

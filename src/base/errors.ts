@@ -128,6 +128,13 @@ export const ERRORS = {
   },
   MG_DOWNLOAD_FAILED: { exit: EXIT.disk, about: 'A download did not arrive: no network, or the server refused.' },
   MG_DOWNLOAD_HASH: { exit: EXIT.data, about: 'A downloaded file is not the one expected; it was thrown away.' },
+  MG_SERVE_OPEN: { exit: EXIT.usage, about: 'The server would be open to others than this machine, without a key.' },
+  MG_SERVE_PORT_BUSY: { exit: EXIT.disk, about: 'Another program listens at the address that was asked for.' },
+  MG_SERVE_ADDRESS: { exit: EXIT.disk, about: 'The server cannot listen at the address that was asked for.' },
+  MG_SERVE_LOST: {
+    exit: EXIT.bug,
+    about: 'The thread that computes for the server ended unexpectedly; another one takes its place.',
+  },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERRORS;

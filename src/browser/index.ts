@@ -1,4 +1,4 @@
 /**
  * What microgpt can do in a browser beyond the library itself.
  */
-export { type BrowserThreads, browserThreads } from './threads.js';
+export { type BrowserThreads, browserThreads, whyNoThreads } from './threads.js';

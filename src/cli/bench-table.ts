@@ -3,6 +3,7 @@
  */
 import type { BenchRow } from '../engine/bench.js';
 import type { BenchJob } from '../engine/bench-job.js';
+import type { StepsRow } from '../engine/bench-steps.js';
 import { count } from './output.js';
 
 const rounded = (x: number): string => count(Number(x.toPrecision(3)));
@@ -41,6 +42,21 @@ export function benchTable(job: BenchJob, rows: readonly BenchRow[]): string[] {
   const how = best.backend === 'wasm' ? `wasm, ${best.threads} thread${best.threads === 1 ? '' : 's'}` : best.backend;
   lines.push(`Full run (${count(job.steps)} steps) would take ~${roughly(best.fullRunSeconds)} (${how})`);
   return lines;
+}
+
+/** The first steps of a run: what they took, and what the rest would take. */
+export function stepsLines(job: BenchJob, row: StepsRow): string[] {
+  const { backend, threads, steps, seconds, stepsPerSecond, medianStep, remaining, remainingSeconds } = row;
+  const how = backend === 'wasm' ? `wasm, ${threads} thread${threads === 1 ? '' : 's'}` : backend;
+  const each = medianStep < 1 ? `${Number((1000 * medianStep).toPrecision(2))} ms` : roughly(medianStep);
+  return [
+    `Benchmark: ${count(steps)} step${steps === 1 ? '' : 's'} in ${seconds.toFixed(2)} s (${rounded(stepsPerSecond)} steps/s; ${how})`,
+    `Full run (${count(job.steps)} steps): ${
+      remainingSeconds === null
+        ? 'no steps remain'
+        : `the remaining ${count(remaining)} would take ~${roughly(remainingSeconds)}, at ${each} a step`
+    }`,
+  ];
 }
 
 /** 0.01 s, 12 s, 8m 11s, 2h 05m */

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
 import { EXIT, MicrogptError } from '../base/errors.js';
 import { type Chat, createChat } from '../engine/chat.js';
+import { exchangesOf } from '../engine/conversation.js';
 import { writeFileDurably } from '../node/files.js';
 import { chatOnTerminal } from './chat-terminal.js';
 import { addModelFlags, type ModelFlags, openModel } from './generate.js';
@@ -59,12 +60,14 @@ export const COMMANDS: Readonly<Record<string, string>> = {
 };
 
 async function run(flags: ChatFlags): Promise<number> {
-  const { checkpoint } = await openModel(flags);
+  const { checkpoint } = await openModel(flags, 'chat');
   const chat = createChat(checkpoint, {
     ...flags,
     bias: flags.bias && biasOf(flags.bias, checkpoint.tokenizer),
   });
   const conversation = createConversation(chat);
+  if (exchangesOf(checkpoint) === 1)
+    note('this model answers each message by itself: it does not read what was said before');
   try {
     if (flags.message !== undefined) await answerLine(conversation, flags.message);
     else if (process.stdin.isTTY && process.stdout.isTTY) {

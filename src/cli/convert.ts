@@ -8,6 +8,7 @@ import { FORMAT_WORDS, formatCalled } from '../checkpoint/formats.js';
 import type { Precision } from '../checkpoint/safetensors-weights.js';
 import { roundingCost } from '../engine/rounding.js';
 import { ACTIVATIONS, type ModelConfig } from '../model/config.js';
+import { findModel } from '../node/bundled-models.js';
 import { readDocuments } from '../node/corpora.js';
 import { loadModel, saveModelAs } from '../node/models.js';
 import { count, note, say, size } from './output.js';
@@ -29,7 +30,7 @@ export function addConvert(program: Command): void {
       'Writes a model in another format, chosen by the name of the result: .safetensors (holds everything), .json (nested model.json),\n' +
         'a folder with / at its end (weights.json + meta.json), any other name (prefix: NAME.json + NAME.bin).',
     )
-    .argument('<in>', 'model: a file, a prefix or a folder')
+    .argument('<in>', 'model: a file, a prefix, a folder, or a name as for --model')
     .argument('<out>', 'what to write')
     .option(
       '--to <format>',
@@ -67,7 +68,9 @@ async function convert(from: string, to: string, flags: ConvertFlags): Promise<v
   }
   if (to === '') throw new MicrogptError('MG_CLI_VALUE', 'the path of the result is empty', 'give a path');
   const precision: Precision = flags.half ? 'half' : flags.int8 ? 'int8' : 'exact';
-  const { checkpoint, format, notes, bytes, file } = await loadModel(from, { activation: flags.activation });
+  const { checkpoint, format, notes, bytes, file } = await loadModel((await findModel(from)).path, {
+    activation: flags.activation,
+  });
   for (const sentence of notes) note(sentence);
   const documents = flags.data === undefined ? undefined : await readDocuments(flags.data);
   const saved = await saveModelAs(to, checkpoint, {

@@ -26,7 +26,7 @@ interface EvalFlags extends ModelFlags {
   readonly sanityTop: number;
   readonly sanityPreview: number;
   readonly escapeBytes: number;
-  readonly seed: bigint;
+  readonly seed?: bigint;
 }
 
 export function addEval(program: Command): void {
@@ -63,7 +63,7 @@ export function addEval(program: Command): void {
     .option('--sanity-top <k>', 'how many of the likeliest bytes to list', whole('--sanity-top', 0, 256), 10)
     .option('--sanity-preview <bytes>', 'how much of the context to show', whole('--sanity-preview', 0), 120)
     .option('--escape-bytes <0|1>', 'show unprintable bytes as \\xHH instead of dots', whole('--escape-bytes', 0, 1), 0)
-    .option('--seed <n>', 'for the random contexts', seed('--seed'), 1n)
+    .option('--seed <n>', 'for the random contexts (default: 1)', seed('--seed'))
     .addHelpText(
       'after',
       `
@@ -159,7 +159,7 @@ function checkBytes(bytes: Uint8Array, { config, tokenizer }: Checkpoint, scorer
     escapeBytes: flags.escapeBytes === 1,
   };
   if (flags.sanityNextFromData > 0) {
-    const all = { ...options, seed: flags.seed };
+    const all = { ...options, seed: flags.seed ?? 1n };
     process.stdout.write(sanityNextFromData(bytes, scorer.predict, flags.sanityNextFromData, all));
   }
   if (flags.sanityOffset >= 0) {

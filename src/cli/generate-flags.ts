@@ -60,7 +60,10 @@ export function addGenerateFlags(command: Command): Command {
     .option('--ends-with <text>', 'how every sample ends')
     .option('--matches <regex>', 'what every whole sample matches: literals, classes, . | * + ? {m,n} and groups')
     .option('--unique', 'no sample twice')
-    .option('--not-in-training [file]', 'no sample that is a line of the training text (known with --scenario)')
+    .option(
+      '--not-in-training [file]',
+      'no sample that is a line of the training text (default: that of the run that made the model)',
+    )
     .option('--exclude <file>', 'no sample that is a line of this file', path('--exclude'))
     .option('--escape-bytes [0|1]', 'print bytes beyond printable ASCII as \\xHH', onOff('--escape-bytes'))
     .option('--print-next-top <n>', 'before the first token, print the likeliest ones', whole('--print-next-top', 0))
@@ -137,7 +140,7 @@ function severalBiases(value: string, before: readonly Bias[] = []): readonly Bi
 }
 
 /** A switch that earlier programs give as 0 or 1. */
-function onOff(flag: string): (value: string | undefined) => boolean {
+export function onOff(flag: string): (value: string | undefined) => boolean {
   return (value) => {
     if (value === undefined || value === '1') return true;
     if (value === '0') return false;

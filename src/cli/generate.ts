@@ -8,10 +8,12 @@ import type { Decoded } from '../checkpoint/checkpoint.js';
 import type { StreamOptions } from '../engine/stream.js';
 import { inOrder, stream } from '../engine/stream.js';
 import { ACTIVATIONS, type ModelConfig } from '../model/config.js';
+import { type BundledModel, findModel } from '../node/bundled-models.js';
 import { readDocuments } from '../node/corpora.js';
-import { findNewestModel, loadModel } from '../node/models.js';
+import { loadModel } from '../node/models.js';
 import { findScenarioText, loadScenario } from '../node/scenarios.js';
 import { addGenerateFlags, biasOf, type GenerateFlags } from './generate-flags.js';
+import { trainingLines } from './held-out.js';
 import { note } from './output.js';
 import { createSamplePrinter } from './sample-printer.js';
 import { alias, oneOf, path } from './values.js';
@@ -50,7 +52,7 @@ export function addModelFlags(command: Command): Command {
   command
     .option(
       '-m, --model <path>',
-      'model file, or its folder (default: the newest in ./models, or ./model.json)',
+      'a model file, its folder, or a name: of a model in ./models, or names or chat, which come with microgpt (default: the newest in ./models or ./model.json, else a bundled one)',
       path('--model'),
     )
     .option('-s, --scenario <name>', 'the model that this scenario was trained to, in ./models', path('--scenario'))
@@ -64,13 +66,23 @@ export function addModelFlags(command: Command): Command {
   return command;
 }
 
-/** Opens the model that the flags name, or the newest; says on stderr what it had to find or assume. */
-export async function openModel(flags: ModelFlags): Promise<Decoded & { readonly path: string }> {
-  const path = flags.model ?? (await scenarioModel(flags.scenario)) ?? (await findNewestModel());
-  if (flags.model === undefined) note(`using ${path}`);
-  const decoded = await loadModel(path, { activation: flags.activation });
+/** Opens the model that the flags name, or the one found without (see `findModel`); says on stderr what it had to find or assume. */
+export async function openModel(
+  { model, scenario, activation }: ModelFlags,
+  usual: BundledModel['name'] = 'names',
+): Promise<Decoded & { readonly path: string }> {
+  const asked = model ?? (await scenarioModel(scenario));
+  const { path, bundled } = await findModel(asked, { usual });
+  if (bundled !== null) note(usesBundled(bundled));
+  else if (path !== model) note(`using ${path}`);
+  const decoded = await loadModel(path, { activation });
   for (const sentence of decoded.notes) note(sentence);
   return { ...decoded, path };
+}
+
+/** What is used and how to have one's own, for every command that falls back on a model of the package. */
+export function usesBundled({ name, about, ownModel }: BundledModel): string {
+  return `using ${name}, ${about} that comes with microgpt; train your own: ${ownModel}`;
 }
 
 /** Where `train NAME` saves. @throws MG_CLI_SCENARIO */
@@ -81,9 +93,9 @@ async function scenarioModel(name: string | undefined): Promise<string | undefin
 }
 
 async function printSamples(flags: GenerateFlags & ModelFlags): Promise<void> {
-  const { checkpoint, format } = await openModel(flags);
-  const { tokenizer, config } = checkpoint;
-  const options = await optionsOf(flags, checkpoint, format);
+  const opened = await openModel(flags);
+  const { tokenizer, config } = opened.checkpoint;
+  const options = await optionsOf(flags, opened);
   saysOfPrompt(options, tokenizer.encode(flags.prompt), config.blockSize, tokenizer.bos !== null);
   const printer = createSamplePrinter(process.stdout, tokenizer, {
     escape: flags.escapeBytes === true,
@@ -92,15 +104,16 @@ async function printSamples(flags: GenerateFlags & ModelFlags): Promise<void> {
     everyStep: flags.printNextTopEachStep === true,
   });
   try {
-    for await (const event of inOrder(stream(checkpoint, options))) await printer.print(event);
+    for await (const event of inOrder(stream(opened.checkpoint, options))) await printer.print(event);
   } finally {
     await printer.flush();
   }
 }
 
-type Checkpoint = Decoded['checkpoint'];
-
-async function optionsOf(flags: GenerateFlags & ModelFlags, model: Checkpoint, format: string): Promise<StreamOptions> {
+async function optionsOf(
+  flags: GenerateFlags & ModelFlags,
+  { checkpoint: model, format, path }: Decoded & { readonly path: string },
+): Promise<StreamOptions> {
   const { compat } = flags;
   const cpp = compat === 'cpp';
   const { printNextTop, printNextTopEachStep } = flags;
@@ -129,18 +142,24 @@ async function optionsOf(flags: GenerateFlags & ModelFlags, model: Checkpoint, f
     matches: flags.matches,
     unique: flags.unique,
     exclude: flags.exclude === undefined ? undefined : await readDocuments(flags.exclude),
-    notInTraining: flags.notInTraining && (await trainingTexts(flags)),
+    notInTraining: flags.notInTraining && (await trainingTexts(flags, model, path)),
     top: printNextTop || (printNextTopEachStep ? 10 : 0),
   };
 }
 
-/** The texts that the model has learned from. */
-async function trainingTexts({ notInTraining, scenario }: GenerateFlags & ModelFlags): Promise<string[] | undefined> {
+/** The texts that the model has learned from: those that are named, those of its run, or those of its scenario. */
+async function trainingTexts(
+  { notInTraining, scenario }: GenerateFlags & ModelFlags,
+  model: Decoded['checkpoint'],
+  path: string,
+): Promise<readonly string[]> {
   if (typeof notInTraining === 'string') return await readDocuments(notInTraining);
+  const found = await trainingLines(model, path);
+  if ('lines' in found) return found.lines;
   if (scenario !== undefined) return await readDocuments(await findScenarioText(await loadScenario(scenario)));
   throw new MicrogptError(
     'MG_CLI_USAGE',
-    '--not-in-training does not know what the model was trained on',
+    `--not-in-training does not know what the model was trained on: ${found.why}`,
     'name the text: --not-in-training FILE, or the scenario: --scenario NAME',
   );
 }

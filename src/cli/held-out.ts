@@ -34,6 +34,25 @@ export async function heldOutLines(checkpoint: Checkpoint, modelPath: string): P
   }
 }
 
+/** Every line of the text that a model was trained on, those that were held out too; or why there are none, as the rest of a sentence. */
+export async function trainingLines(checkpoint: Checkpoint, modelPath: string): Promise<HeldOut> {
+  const found = await trainingText(checkpoint, modelPath);
+  if ('why' in found) return found;
+  const { data, bosPlace } = found.run.settings;
+  if (!MADE_OF_LINES.includes(data.format)) return { why: `its run learned from ${data.format}, not from lines` };
+  const { train, close } = await openCorpus(
+    found.path,
+    corpusOptions({ ...data, validation: 0 }, bosPlace, checkpoint),
+  );
+  try {
+    if (train.kind === 'stream') return { why: 'its run learned from a stream' };
+    const lines = Array.from({ length: train.count }, (_, i) => checkpoint.tokenizer.decode(train.document(i).tokens));
+    return { lines, path: found.path };
+  } finally {
+    close();
+  }
+}
+
 /** Where the text of a model's run is, or why it cannot be had. */
 export async function trainingText(
   checkpoint: Checkpoint,

@@ -1,7 +1,7 @@
 /**
  * microgpt info: what is in a model file, and what is missing.
  */
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
 import type { Checkpoint, FormatName } from '../checkpoint/checkpoint.js';
 import { parameterTable } from '../model/parameters.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
@@ -14,16 +14,19 @@ export function addInfo(program: Command): void {
     .summary('say what is in a model file')
     .description(
       'Prints the format, architecture, parameters, tokenizer and step of a model, and what its file does not hold.',
-    );
+    )
+    .addArgument(new Argument('[path]', 'the same as --model'));
   addModelFlags(command)
     .addHelpText(
       'after',
       `
 Examples:
   microgpt info
-  microgpt info --model model.json`,
+  microgpt info model.json`,
     )
-    .action((flags: ModelFlags) => printInfo(flags));
+    .action((path: string | undefined, flags: ModelFlags) =>
+      printInfo(path === undefined ? flags : { ...flags, model: path }),
+    );
 }
 
 type Row = readonly [string, string];

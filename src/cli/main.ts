@@ -15,8 +15,10 @@ import { addInfo } from './info.js';
 import { addInspect } from './inspect.js';
 import { addNovelty } from './novelty.js';
 import { complain, say } from './output.js';
+import { addPlayground } from './playground.js';
 import { addReport } from './report.js';
 import { addScore } from './score.js';
+import { addServe } from './serve.js';
 import { addTrain } from './train.js';
 
 export async function main(argv: readonly string[]): Promise<number> {
@@ -64,6 +66,7 @@ function createProgram(exit: (code: number) => void): Command {
   addGenerate(program);
   addChat(program, exit);
   addScore(program, exit);
+  addServe(program, exit);
   addEval(program);
   addNovelty(program);
   addInspect(program);
@@ -73,6 +76,7 @@ function createProgram(exit: (code: number) => void): Command {
   addData(program);
   addBench(program);
   addReport(program);
+  addPlayground(program, exit);
   return program;
 }
 

@@ -1,7 +1,7 @@
 /**
  * What is about to happen, before the first step: data, model, training, machine, what the loss means, and where the result will be.
  */
-
+import { relative } from 'node:path';
 import { trainingMemory } from '../engine/memory.js';
 import type { Training } from '../engine/training.js';
 import { count, size } from './output.js';
@@ -23,11 +23,11 @@ export function preflightLines({ about, training, threads, folder, output, from 
   const rows: [string, string][] = [
     [
       'data',
-      `${data.path}, ${size(data.bytes)}: ${examples(training)}, ${count(data.tokens)} tokens, ${count(config.vocabSize)} different`,
+      `${fromHere(data.path)}, ${size(data.bytes)}: ${examples(training)}, ${count(data.tokens)} tokens, ${count(config.vocabSize)} different`,
     ],
     [
       'model',
-      `${count(parameters)} parameters: ${config.nLayer} layer${config.nLayer === 1 ? '' : 's'}, ${config.nEmbd} wide, ${config.nHead} heads, context ${config.blockSize}`,
+      `${count(parameters)} parameters: ${config.nLayer} layer${config.nLayer === 1 ? '' : 's'}, ${config.nEmbd} wide, ${config.nHead} head${config.nHead === 1 ? '' : 's'}, context ${config.blockSize}`,
     ],
     [
       'training',
@@ -42,6 +42,12 @@ export function preflightLines({ about, training, threads, folder, output, from 
     ['run', output === undefined ? folder : `${folder}, and the model as ${output}`],
   ];
   return [about, ...rows.map(([name, text]) => `  ${name.padEnd(9)}${text}`)];
+}
+
+/** A path as it is typed in this folder. */
+function fromHere(path: string): string {
+  const short = relative('.', path);
+  return short === '' || short.startsWith('..') ? path : short;
 }
 
 function examples({ settings, data }: Training): string {

@@ -6,10 +6,12 @@ import { LIMITS } from '../base/limits.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import type { CorpusOptions } from '../data/corpus.js';
 import { BACKENDS, type BackendName } from '../engine/engine.js';
+import type { SampleOptions } from '../engine/training-samples.js';
 import { ACTIVATIONS, type ModelConfig } from '../model/config.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
 import { DATA_FORMATS, type DataFormat, type DataSettings, type Overrides, type Settings } from '../train/settings.js';
 import { ACCELERATE, ACCELERATE_HELP, type Accelerate } from './accelerate.js';
+import { onOff } from './generate-flags.js';
 import { alias, decimal, oneOf, path, seconds, seed, whole } from './values.js';
 
 export interface TrainFlags {
@@ -23,6 +25,7 @@ export interface TrainFlags {
   readonly chunkOverlap?: number;
   readonly lossOn?: 'assistant' | 'all';
   readonly encoding?: 'strict' | 'lossy';
+  readonly unknown?: 'skip' | 'error';
   readonly validation?: number;
 
   readonly recipe?: RecipeName;
@@ -59,11 +62,21 @@ export interface TrainFlags {
   readonly saveEvery?: number;
   readonly keep: number;
   readonly overwrite?: true;
-  readonly samples: number;
+  readonly samples?: number;
   readonly sampleEvery?: number;
+  readonly prompt?: string;
+  readonly gen?: number;
+  readonly temperature?: number;
+  readonly topK?: number;
   readonly json?: true;
   readonly eta: boolean;
   readonly timing?: true;
+  readonly compat?: 'cpp';
+  readonly saveOpt?: boolean;
+  readonly asciiOnly?: boolean;
+  readonly escapeBytes?: boolean;
+  readonly printNextTop?: number;
+  readonly printNextTopEachStep?: boolean;
 }
 
 /** What the backends were called in the earlier system. */
@@ -99,6 +112,11 @@ export function addTrainFlags(command: Command): void {
       'bytes that are not UTF-8: strict refuses, lossy replaces',
       oneOf('--encoding', ['strict', 'lossy']),
     )
+    .option(
+      '--unknown <policy>',
+      'characters that the model of --init-from does not know: skip leaves them out, error ends',
+      oneOf('--unknown', ['skip', 'error']),
+    )
     .option('--validation <share>', 'share of the text to hold out', decimal('--validation', 0, 0.9))
 
     .optionsGroup('The model:')
@@ -119,7 +137,7 @@ export function addTrainFlags(command: Command): void {
     )
 
     .optionsGroup('Training:')
-    .option('--steps <n>', 'training steps', whole('--steps', 1))
+    .option('--steps <n>', 'training steps', whole('--steps', 0))
     .option(
       '--time <duration>',
       'instead of steps: 60s, 10m, 2h; the steps that fit are measured first, then fixed',
@@ -138,7 +156,7 @@ export function addTrainFlags(command: Command): void {
     .option('--patience <n>', 'end after n looks without a better result; 0 for never', whole('--patience', 0))
     .option('--seed <n>', 'same seed, same model (default: 42)', seed('--seed'))
     .option(
-      '--backend <name>',
+      '-b, --backend <name>',
       `what computes: ${[...BACKENDS, 'auto'].join(', ')}`,
       oneOf('--backend', [...BACKENDS, 'auto', 'python', 'numpy']),
     )
@@ -156,19 +174,77 @@ export function addTrainFlags(command: Command): void {
       'save the finished model here too, in the format that the name says',
       path('--output'),
     )
-    .option('--resume <folder>', 'go on with a run that was stopped', path('--resume'))
+    .option('--resume <path>', 'go on with a run that was stopped, or with one in a file', path('--resume'))
     .option('--allow-changed <what>', 'go on although this changed: data', oneOf('--allow-changed', ['data']))
     .option('--stop-after <n>', 'save after n steps and end; --resume goes on', whole('--stop-after', 1))
     .option('--save-every <steps>', 'save this often (default: every 30 seconds)', whole('--save-every', 1))
     .option('--keep <n>', 'how many saves to keep', whole('--keep', 1, 1000), 2)
     .option('--overwrite', 'start over in a folder that holds an unfinished run')
-    .option('--samples <n>', 'samples to print at the end', whole('--samples', 0, 10_000), 20)
-    .option('--sample-every <steps>', 'show a few samples this often while training', whole('--sample-every', 1))
-    .option('--json', 'print events as JSON lines on stdout instead')
+    .option('--json', 'print events as JSON lines on stdout instead of samples')
     .option('--no-eta', 'leave the time that is left out of the progress line')
-    .option('--timing', 'show the time per step too');
+    .option('--timing', 'show the time per step too')
+
+    .optionsGroup('Samples:')
+    .option(
+      '-n, --samples <n>',
+      'samples to print at the end (default: 20; 5 of conversations; 1 with --prompt)',
+      whole('--samples', 0, 10_000),
+    )
+    .option(
+      '--sample-every <steps>',
+      'show a few samples this often while training (default: at each look at the held-out text)',
+      whole('--sample-every', 1),
+    )
+    .option('--prompt <text>', 'what the samples at the end begin with; in a conversation, what the user says')
+    .option('--gen <n>', 'most tokens to add to each, also beyond the context', whole('--gen', 0, 10_000_000))
+    .option(
+      '-t, --temperature <x>',
+      '0 takes the likeliest, 1 is as the model thinks',
+      decimal('--temperature', 0, 100),
+    )
+    .option('--top-k <n>', 'only the k most likely tokens; 0 for all', whole('--top-k', 0));
+  addCppFlags(command);
   alias(command, '--data', '--input');
+  alias(command, '--output', '--save');
+  alias(command, '--init-from', '--load');
+  alias(command, '--gen', '--max-tokens');
+  alias(command, '--samples', '--num-samples');
+  alias(command, '--temperature', '--temp');
+  alias(command, '--top-k', '--topk');
+  for (const [name, other] of CPP_NAMES) alias(command, name, other);
 }
+
+/** The way of the byte-level trainer, and what only it has. */
+function addCppFlags(command: Command): void {
+  command
+    .optionsGroup('As the byte-level C++ trainer:')
+    .option(
+      '--compat <program>',
+      'cpp: its windows of bytes, its steps, its output; goes on from --load, saves to --save, keeps no run folder',
+      oneOf('--compat', ['cpp'] as const),
+    );
+  for (const [flags, about] of CPP_SWITCHES) command.option(flags, about, onOff(flags.slice(0, flags.indexOf(' '))));
+  command.option(
+    '--print-next-top <n>',
+    'before the first token, print the likeliest ones',
+    whole('--print-next-top', 0),
+  );
+}
+
+const CPP_SWITCHES = [
+  ['--save-opt [0|1]', 'save the optimizer too (default: 1)'],
+  ['--ascii-only [0|1]', 'after --prompt only printable ASCII, tab and line ends'],
+  ['--escape-bytes [0|1]', 'print bytes beyond printable ASCII as \\xHH'],
+  ['--print-next-top-each-step [0|1]', 'before every token'],
+] as const;
+
+/** What the byte-level trainer calls sizes. */
+const CPP_NAMES = [
+  ['--batch-size', '--batch'],
+  ['--block-size', '--seq'],
+  ['--n-embd', '--dmodel'],
+  ['--n-layer', '--layers'],
+] as const;
 
 /** What the flags change in the settings. */
 export function settingsOf(flags: TrainFlags): Overrides<Settings> {
@@ -198,11 +274,22 @@ export function settingsOf(flags: TrainFlags): Overrides<Settings> {
   };
 }
 
+/** How the samples are drawn. What is not said here, the settings say. */
+export function sampleOptions({ prompt, gen, temperature, topK }: TrainFlags): SampleOptions {
+  return {
+    ...(prompt === undefined ? {} : { prompt }),
+    ...(gen === undefined ? {} : { maxTokens: gen }),
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(topK === undefined ? {} : { topK }),
+  };
+}
+
 /** What a corpus is opened with. */
 export function corpusOptions(
   data: DataSettings,
   bosPlace: 'first' | 'last',
   start: Pick<Checkpoint, 'tokenizer'> | undefined,
+  unknown?: 'skip' | 'error',
 ): CorpusOptions {
   const column = data.column === null ? undefined : /^\d+$/.test(data.column) ? Number(data.column) : data.column;
   return {
@@ -210,6 +297,7 @@ export function corpusOptions(
     bosPlace,
     tokenizer: start?.tokenizer ?? (data.format === 'bytes' ? 'byte' : 'char'),
     encoding: data.encoding,
+    unknown,
     heldOut: data.validation,
     chunkSize: data.chunkSize,
     chunkOverlap: data.chunkOverlap,

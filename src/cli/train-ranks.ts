@@ -40,6 +40,10 @@ export async function amongRanks(
         'give --steps instead, as many as one process would fit into the time, or more',
       );
     }
+    if (flags.compat === 'cpp') {
+      const message = '--compat cpp trains in one process, not in several';
+      throw new MicrogptError('MG_CLI_USAGE', message, 'leave out mpirun, or --compat');
+    }
     const threads = flags.threads ?? threadsEach(availableParallelism(), launched, cpus().length);
     note(`${size} processes train this model together, ${threads} thread${threads === 1 ? '' : 's'} each`);
     const start = performance.now();

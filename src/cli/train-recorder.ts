@@ -29,6 +29,8 @@ export interface Recorder {
   stopped(): StoppedEvent['reason'] | null;
   best(): Best | null;
   lastSaved(): number | null;
+  /** The mean loss of the last steps; NaN before the first. */
+  recentLoss(): number;
   /** The losses as lines for a terminal, when there is one to look at. */
   curve(): string[];
   /** An event for --json that the trainer does not know of. */
@@ -36,12 +38,21 @@ export interface Recorder {
 }
 
 const SAVE_EVERY_MS = 30_000;
+const RECENT = 20;
+/** Samples are shown no more often, unless the user says how often. */
+const SHOW_EVERY_MS = 2000;
 /** Samples that the log keeps on the way, how many of them are shown, and how much of each. */
 const PEEK = 3;
 const SHOWN = 2;
 const WIDTH = 72;
 /** Steps of which the log keeps each; of longer runs it keeps every so many. */
 const LOG_ALL = 100_000;
+/** Who says what in a conversation stands on a line of its own; what else ends a line is shown as such. */
+function linesShown(text: string): string[] {
+  const parts = /^user: /.test(text) ? text.split(/\n(?=(?:user|assistant): )/) : [text];
+  return parts.map((part) => `    ${printable(part).slice(0, WIDTH)}`);
+}
+
 const CURVE = { width: 64, height: 9 };
 
 export function createRecorder(job: {
@@ -57,8 +68,10 @@ export function createRecorder(job: {
   const logEvery = Math.max(1, Math.ceil(training.steps / LOG_ALL));
   const samplesEvery = flags.sampleEvery ?? (training.heldOut === null ? 0 : training.settings.evalEvery);
   const shown: Metric[] = [];
+  const recent: number[] = [];
   let lastSaved: number | null = training.startStep > 0 ? training.startStep : null;
   let savedAt = started;
+  let shownAt = started;
   let best = job.best;
   let stopped: StoppedEvent['reason'] | null = null;
 
@@ -116,11 +129,16 @@ export function createRecorder(job: {
       switch (event.type) {
         case 'step': {
           const { step, loss, learningRate, gradNorm } = event;
+          if (recent.push(loss) > RECENT) recent.shift();
           if (step % logEvery === 0) log({ type: 'step', step, loss, learningRate, gradNorm });
           if (samplesEvery > 0 && step % samplesEvery === 0 && step < training.steps) {
             const texts = training.peek(PEEK);
             log({ type: 'sample', step, texts });
-            for (const text of texts.slice(0, SHOWN)) progress.say(`    ${printable(text).slice(0, WIDTH)}`);
+            if (flags.json) result(JSON.stringify({ type: 'sample', step, texts }));
+            if (flags.sampleEvery !== undefined || performance.now() - shownAt >= SHOW_EVERY_MS) {
+              shownAt = performance.now();
+              for (const line of texts.slice(0, SHOWN).flatMap(linesShown)) progress.say(line);
+            }
           }
           if (!evalFollows(step)) await saveIfDue(step);
           break;
@@ -143,6 +161,7 @@ export function createRecorder(job: {
     stopped: () => stopped,
     best: () => best,
     lastSaved: () => lastSaved,
+    recentLoss: () => recent.reduce((a, b) => a + b, 0) / recent.length,
     curve() {
       if (!process.stderr.isTTY) return [];
       const curves = curvesOf(shown, CURVE.width);

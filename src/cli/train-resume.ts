@@ -8,7 +8,6 @@ import { decodeModel } from '../checkpoint/decode.js';
 import type { BackendName } from '../engine/engine.js';
 import { resumedFrom } from '../engine/run-state.js';
 import { createTraining } from '../engine/training.js';
-import { openCorpus } from '../node/corpus.js';
 import { loadModel } from '../node/models.js';
 import { openRun, type Run } from '../node/runs.js';
 import { nodeThreads } from '../node/threads.js';
@@ -22,6 +21,7 @@ import { backendCalled, corpusOptions, settingsOf, type TrainFlags } from './tra
 import { giveStart, isFollower, type Start, takeStart } from './train-ranks.js';
 import type { Best } from './train-recorder.js';
 import { type RunPlan, runTraining } from './train-run.js';
+import { openText } from './train-text.js';
 
 export async function resumeTraining(
   folder: string,
@@ -62,7 +62,7 @@ async function goOn(
   const start = checkpoint ?? (record.initFrom === null ? undefined : (await loadModel(record.initFrom)).checkpoint);
   const ownsAlphabet = record.initFrom === null && flags.allowChanged === undefined;
   const options = corpusOptions(settings.data, settings.bosPlace, ownsAlphabet ? undefined : start);
-  const corpus = await openCorpus(path, options);
+  const corpus = await openText(path, options);
   try {
     const threads = nodeThreads(flags.threads);
     const training = createTraining({
@@ -77,6 +77,7 @@ async function goOn(
     return await runTraining(training, {
       name: record.name,
       about: `going on with ${folder} ${step === 0 ? 'from its beginning (nothing was saved yet)' : `after step ${step.toLocaleString('en')}`}, on ${basename(path)}`,
+      notes: [],
       dataPath: path,
       folder,
       resume: run && { run, best: await bestSoFar(folder, step) },
@@ -134,6 +135,8 @@ async function bestSoFar(folder: string, step: number): Promise<Best | null> {
   return at > step ? null : { step: at, loss, model: loaded.checkpoint };
 }
 
+const FLAG = { config: '--config', initFrom: '--init-from', time: '--time', run: '--run' } as const;
+
 /** A run goes on as it was begun; another seed or learning rate would be another run. @throws MG_RESUME_CHANGED */
 function refuseOthers(
   settings: ReturnType<typeof recordOf>['settings'],
@@ -141,11 +144,16 @@ function refuseOthers(
   folder: string,
   flags: TrainFlags,
 ): void {
-  if (scenario !== undefined) {
+  const twice =
+    scenario ??
+    (['config', 'initFrom', 'time', 'run'] as const)
+      .filter((name) => flags[name] !== undefined)
+      .map((name) => FLAG[name])[0];
+  if (twice !== undefined) {
     throw new MicrogptError(
       'MG_CLI_USAGE',
-      `--resume ${folder} already says what to train on, and so does "${scenario}"`,
-      `leave out "${scenario}"`,
+      `--resume ${folder} goes on with a run as it was begun; ${twice} is for a new one`,
+      `leave out ${twice}`,
     );
   }
   const asked = {

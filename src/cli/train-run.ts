@@ -7,7 +7,7 @@ import { EXIT, MicrogptError } from '../base/errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { encodeSafetensors } from '../checkpoint/safetensors.js';
 import type { Training } from '../engine/training.js';
-import { saveModel } from '../node/models.js';
+import { saveModelAs } from '../node/models.js';
 import { openRun, type Replace, type Run } from '../node/runs.js';
 import { nodeThreads } from '../node/threads.js';
 import type { RunRecord } from '../report/record.js';
@@ -17,13 +17,15 @@ import { count, note, result, say, size } from './output.js';
 import { preflightLines } from './preflight.js';
 import { createProgress, type Progress, spent } from './progress.js';
 import { listenForSignals, type Signals } from './signals.js';
-import type { TrainFlags } from './train-flags.js';
+import { sampleOptions, type TrainFlags } from './train-flags.js';
 import { followTraining, isFollower, stopOf } from './train-ranks.js';
 import { type Best, createRecorder, type Recorder } from './train-recorder.js';
 
 export interface RunPlan {
   readonly name: string;
   readonly about: string;
+  /** What was assumed about the text. */
+  readonly notes: readonly string[];
   readonly dataPath: string;
   readonly folder: string;
   /** The open folder of a run that goes on, closed by whoever opened it; and its best model so far. */
@@ -31,6 +33,10 @@ export interface RunPlan {
   readonly flags: TrainFlags;
   readonly ranks?: Ranks | undefined;
 }
+
+/** How many samples there are at the end, unless the user says otherwise. */
+const SAMPLES = 20;
+const CONVERSATIONS = 5;
 
 /** Trains to the end, to the first signal or to `--stop-after`; gives the exit code. Closes the training. */
 export async function runTraining(training: Training, plan: RunPlan): Promise<number> {
@@ -41,7 +47,7 @@ export async function runTraining(training: Training, plan: RunPlan): Promise<nu
   const threads = training.engine.backend === 'wasm' ? nodeThreads(flags.threads).count : 1;
   const about = { ...plan, training, threads, output: flags.output, from: training.startStep };
   for (const line of preflightLines(about)) say(line);
-  for (const sentence of notesOf(training)) note(sentence);
+  for (const sentence of [...plan.notes, ...notesOf(training)]) note(sentence);
   const progress = createProgress(process.stderr, () => performance.now(), {
     eta: flags.eta,
     timing: flags.timing === true,
@@ -97,8 +103,9 @@ function notesOf(training: Training): string[] {
   const notes = [...corpus.facts.notes];
   if (leftOut.count > 0) {
     notes.push(
-      `${count(leftOut.count)} conversation${leftOut.count === 1 ? ' has' : 's have'} no word of the assistant within the context of ` +
-        `${training.config.blockSize} tokens and teach${leftOut.count === 1 ? 'es' : ''} nothing (the first: ${leftOut.first.join(', ')})`,
+      `${count(leftOut.count)} of ${count(leftOut.of)} conversations have no word of the assistant within the context of ` +
+        `${count(training.config.blockSize)} tokens and are left out (the first: ${leftOut.first.map(count).join(', ')}); ` +
+        'a larger --block-size keeps more',
     );
   }
   if (corpus.facts.leftOut > 0) notes.push(`${count(corpus.facts.leftOut)} examples hold nothing and were left out`);
@@ -145,7 +152,7 @@ async function leave(
   await recorder.checkpoint(step);
   say(`saved step ${count(step)} of ${count(training.steps)} in ${run.folder}`);
   say(`  go on:  microgpt train --resume ${folder}`);
-  say(`  try it: microgpt generate --model ${folder}`);
+  say(`  try it: microgpt ${training.corpus.tokenizer.roles === null ? 'generate' : 'chat'} --model ${folder}`);
   return code;
 }
 
@@ -174,14 +181,30 @@ async function finish(
   }
   say(`saved ${folder}/model.safetensors (${size(bytes.length)}) after ${took}`);
   if (flags.output !== undefined) {
-    const saved = await saveModel(flags.output, model);
-    say(`saved ${flags.output} (${size(saved)})`);
+    const saved = await saveModelAs(flags.output, model);
+    say(`saved ${saved.paths.join(' and ')} (${size(saved.bytes)})`);
+    for (const phrase of saved.lost) note(`lost there: ${phrase}`);
   }
-  if (flags.json) return;
+  const nothing = Math.log(training.config.vocabSize);
+  if (recorder.recentLoss() > nothing + 0.1) {
+    note(
+      `the loss ended at ${Number(recorder.recentLoss().toPrecision(4))}, and ${nothing.toFixed(2)} is to know nothing: ` +
+        `try a lower --lr (now ${training.settings.adam.learningRate})${training.settings.clip > 0 ? '' : ' or --clip 1'}, or more steps`,
+    );
+  }
   if (best !== null && best.step !== step)
     training.engine.restore({ ...training.engine.moments(), parameters: best.model.parameters });
-  for (const text of training.samples(flags.samples)) result(text);
   const chats = training.corpus.tokenizer.roles !== null;
+  const usual = flags.prompt ? 1 : chats ? CONVERSATIONS : SAMPLES;
+  const texts = training.samples(flags.samples ?? usual, sampleOptions(flags));
+  if (flags.json) {
+    recorder.said({ type: 'sample', step, texts });
+    return;
+  }
+  for (const [i, text] of texts.entries()) {
+    if (chats && i > 0) result('');
+    for (const line of chats ? text.split('\n') : [text]) result(line);
+  }
   say(
     chats
       ? `talk to it: microgpt chat --model ${folder}`

@@ -8,6 +8,12 @@ const SHARE = 0.04; // of the time, for measuring
 const LEAST_MS = 80;
 const WARM_MS = 40; // until compiled code has been optimised
 
+/** When a step was finished. */
+interface Moment {
+  readonly time: number;
+  readonly step: number;
+}
+
 export async function stepsThatFit(options: TrainingOptions, seconds: number): Promise<number> {
   const started = performance.now();
   const training = createTraining({
@@ -16,16 +22,19 @@ export async function stepsThatFit(options: TrainingOptions, seconds: number): P
     settings: { ...options.settings, evalEvery: 0 },
   });
   const budget = Math.max(LEAST_MS, 1000 * seconds * SHARE);
-  let from = { time: started, step: 0 };
-  let now = from;
+  let first: number | null = null;
+  let from: Moment | null = null;
+  let now: Moment | null = null;
   try {
     for await (const event of training.events()) {
       if (event.type !== 'step') continue;
       now = { time: performance.now(), step: event.step };
-      const elapsed = now.time - started;
-      if (from.step === 0 && elapsed >= WARM_MS) from = now;
-      else if (from.step > 0 && elapsed >= budget + WARM_MS && now.step > from.step) break;
+      first ??= now.time;
+      if (from === null) {
+        if (now.time - first >= WARM_MS) from = now;
+      } else if (now.time - from.time >= budget) break;
     }
+    if (from === null || now === null) return 1;
     const perStep = (now.time - from.time) / (now.step - from.step);
     // Looking at held-out text ten times takes a few steps' time each; saving and starting, a little more.
     const left = 1000 * seconds - (performance.now() - started);

@@ -8,7 +8,7 @@ import { MicrogptError } from '../base/errors.js';
 import type { Checkpoint, FormatName } from '../checkpoint/checkpoint.js';
 import { encodeModel, formatForPath } from '../checkpoint/formats.js';
 import { createTraining, type Training, type TrainingOptions } from '../engine/training.js';
-import { guessFileFormat, openCorpus } from '../node/corpus.js';
+import { findModel } from '../node/bundled-models.js';
 import { requireWritable } from '../node/files.js';
 import { loadModel } from '../node/models.js';
 import { type FoundScenario, findScenarioText, loadScenario, loadScenarioFile } from '../node/scenarios.js';
@@ -17,12 +17,15 @@ import type { Ranks } from '../train/ranks.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
 import { type DataSettings, type Overrides, type Settings, withOverrides } from '../train/settings.js';
 import { openProducts } from './accelerate.js';
-import { note } from './output.js';
+import { count, note } from './output.js';
+import { refuseCppFlags, trainAsCpp } from './train-cpp.js';
 import { addTrainFlags, backendCalled, corpusOptions, settingsOf, type TrainFlags } from './train-flags.js';
-import { amongRanks } from './train-ranks.js';
+import { amongRanks, isFollower } from './train-ranks.js';
 import { resumeTraining } from './train-resume.js';
 import { runTraining } from './train-run.js';
+import { formatOf, openText } from './train-text.js';
 import { stepsThatFit } from './train-time.js';
+import { unpackRun } from './train-unpack.js';
 
 export function addTrain(program: Command, exit: (code: number) => void): void {
   const command = program
@@ -50,8 +53,15 @@ Ctrl-C finishes the step, saves and says how to go on; a second one leaves at on
     );
 }
 
-async function train(scenarioName: string | undefined, flags: TrainFlags, ranks: Ranks | undefined): Promise<number> {
-  if (flags.resume !== undefined) return resumeTraining(flags.resume, scenarioName, flags, ranks);
+async function train(scenarioName: string | undefined, given: TrainFlags, ranks: Ranks | undefined): Promise<number> {
+  if (given.compat === 'cpp') return trainAsCpp(scenarioName, given);
+  refuseCppFlags(given);
+  if (given.resume !== undefined) {
+    const folder = isFollower(ranks) ? given.resume : await unpackRun(given.resume, given);
+    return resumeTraining(folder, scenarioName, given, ranks);
+  }
+  // The run's record says which file it was, not what it was called.
+  const flags = given.initFrom === undefined ? given : { ...given, initFrom: (await findModel(given.initFrom)).path };
   const scenario = await scenarioOf(scenarioName, flags);
   const path = flags.data ?? (await findScenarioText(scenario as FoundScenario));
   const initFrom = flags.initFrom === undefined ? undefined : await openStart(flags.initFrom);
@@ -59,14 +69,16 @@ async function train(scenarioName: string | undefined, flags: TrainFlags, ranks:
   const asked = withOverrides<Overrides<Settings>>(scenario?.settings ?? {}, settingsOf(flags));
   const name = scenario?.name ?? basename(path, extname(path));
   if (flags.output !== undefined) {
-    await outputFormat(flags.output);
-    if (!/[\\/]$/.test(flags.output)) await requireWritable(flags.output);
+    const isFolder = (await outputFormat(flags.output)) === 'weights.json + meta.json';
+    await requireWritable(isFolder ? join(flags.output, 'meta.json') : flags.output);
   }
 
   const base = RECIPES[recipe];
-  const format = asked.data?.format ?? (scenario === null ? formatOf(path) : base.data.format);
+  const stated = asked.data?.format ?? (scenario === null ? undefined : base.data.format);
+  const { format, notes } =
+    stated === undefined ? formatOf(path, initFrom?.tokenizer) : { format: stated, notes: [] as string[] };
   const data: DataSettings = { ...withOverrides(base.data, asked.data), format };
-  const corpus = await openCorpus(path, corpusOptions(data, base.bosPlace, initFrom));
+  const corpus = await openText(path, corpusOptions(data, base.bosPlace, initFrom, flags.unknown));
   try {
     const backend = backendCalled(flags.backend ?? scenario?.backend);
     const threads = nodeThreads(flags.threads);
@@ -83,11 +95,20 @@ async function train(scenarioName: string | undefined, flags: TrainFlags, ranks:
       initFrom,
     };
     const training = await startTraining(options, flags);
-    // Rather now than after hours: some formats hold only some models.
-    if (flags.output !== undefined) encodeModel(training.checkpoint(), await outputFormat(flags.output), flags.output);
+    try {
+      if (flags.time !== undefined && flags.steps === undefined) notes.push(repeatNote(flags.time, training.steps));
+      notes.push(...unusedNotes(training, flags, initFrom));
+      // Rather now than after hours: some formats hold only some models.
+      if (flags.output !== undefined)
+        encodeModel(training.checkpoint(), await outputFormat(flags.output), flags.output);
+    } catch (error) {
+      training.close();
+      throw error;
+    }
     return await runTraining(training, {
       name,
-      about: scenario?.description || `${basename(path)}, read as ${format}`,
+      about: aboutRun(scenario, recipe, flags, path, format),
+      notes,
       dataPath: path,
       folder: flags.run ?? join('models', name),
       resume: null,
@@ -99,11 +120,60 @@ async function train(scenarioName: string | undefined, flags: TrainFlags, ranks:
   }
 }
 
+/** The first line: what is trained on. A scenario's own words are about its own text. */
+function aboutRun(
+  scenario: FoundScenario | null,
+  recipe: RecipeName,
+  { data }: TrainFlags,
+  path: string,
+  format: string,
+): string {
+  if (scenario === null) return `${basename(path)}, read as ${format}`;
+  if (recipe !== scenario.recipe) return `${basename(path)}, by the ${recipe} recipe`;
+  if (data === undefined && scenario.description !== '') return scenario.description;
+  return `${basename(path)}, by the settings of scenario ${scenario.name}`;
+}
+
 async function startTraining(options: TrainingOptions, flags: TrainFlags): Promise<Training> {
   if (flags.time === undefined || flags.steps !== undefined) return createTraining(options);
   const steps = await stepsThatFit(options, flags.time);
   return createTraining({ ...options, steps });
 }
+
+const repeatNote = (time: number, steps: number): string =>
+  `${count(steps)} steps fit into ${time} s on this machine; --steps ${steps} beside --time gives the same run again, to the bit`;
+
+/** Flags that change nothing, since something else decides. @throws MG_CLI_USAGE for looks at held-out text where none is held out */
+function unusedNotes({ settings, config }: Training, flags: TrainFlags, initFrom: Checkpoint | undefined): string[] {
+  const looks = flags.patience ? '--patience' : flags.evalEvery ? '--eval-every' : null;
+  if (looks !== null && settings.data.validation === 0) {
+    throw new MicrogptError(
+      'MG_CLI_USAGE',
+      `${looks} looks at held-out text, and the ${settings.recipe} recipe holds none out`,
+      'add --validation 0.1, or leave it out',
+    );
+  }
+  const notes: string[] = [];
+  if (initFrom !== undefined) {
+    for (const [flag, name] of SIZES) {
+      if (flags[name] !== undefined && flags[name] !== config[name])
+        notes.push(`${flag} ${flags[name]} is not used: the model that training starts from has ${config[name]}`);
+    }
+  }
+  if (settings.warmup > settings.steps)
+    notes.push(`the warm-up takes ${count(settings.warmup)} steps, and the run has only ${count(settings.steps)}`);
+  if (settings.accumulate > settings.batchSize)
+    notes.push(`a batch of ${settings.batchSize} cannot be computed in ${settings.accumulate} parts: one example each`);
+  return notes;
+}
+
+const SIZES = [
+  ['--n-embd', 'nEmbd'],
+  ['--n-head', 'nHead'],
+  ['--n-layer', 'nLayer'],
+  ['--block-size', 'blockSize'],
+  ['--activation', 'activation'],
+] as const;
 
 async function scenarioOf(name: string | undefined, flags: TrainFlags): Promise<FoundScenario | null> {
   if (flags.config !== undefined && name !== undefined) {
@@ -128,12 +198,6 @@ function recipeOf(scenario: FoundScenario | null, flags: TrainFlags): RecipeName
   if (flags.recipe !== undefined) return flags.recipe;
   if (scenario === null || (flags.time !== undefined && scenario.recipe === 'canonical')) return 'standard';
   return scenario.recipe;
-}
-
-function formatOf(path: string): DataSettings['format'] {
-  const { format, because } = guessFileFormat(path);
-  note(`read as ${format}: ${because}; choose another with --format`);
-  return format;
 }
 
 async function outputFormat(path: string): Promise<FormatName> {

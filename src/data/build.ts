@@ -296,7 +296,7 @@ function unknownNote({ unknown }: Encoded): string[] {
   if (unknown.count === 0) return [];
   const which = unknown.first.map(named).join(', ');
   return [
-    `${count(unknown.count)} characters that the tokenizer does not know were left out: ${which}${unknown.first.length === 8 ? ' …' : ''}`,
+    `${count(unknown.count)} ${unknown.count === 1 ? 'character that the tokenizer does not know was' : 'characters that the tokenizer does not know were'} left out: ${which}${unknown.first.length === 8 ? ' …' : ''}`,
   ];
 }
 

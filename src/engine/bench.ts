@@ -112,7 +112,7 @@ export function bench(
   }
 }
 
-const openBackend: OpenBackend = (job, name, threads, products) => {
+export const openBackend: OpenBackend = (job, name, threads, products) => {
   if (name === 'value') {
     return { engine: createValueEngine(job.config, job.parameters), product: null, sharedRuns: () => 0 };
   }
@@ -147,21 +147,27 @@ function peak(product: () => void, { now }: { readonly now: Clock }): number {
   return (2 * PEAK_SIZE ** 3 * units) / best / 1e9;
 }
 
+/** Step `taken` (from 0) as training takes it, on its own batch or on another. @throws MG_TRAIN_NONFINITE */
+export function trainStep(
+  { settings, batches, steps }: BenchJob,
+  engine: Engine,
+  taken: number,
+  batch: number = taken,
+): void {
+  const rate = settings.adam.learningRate * scheduleAt(settings.schedule, taken % steps, steps);
+  const { loss } = engine.trainStep([batches(batch)], plainStep(adamHyper(settings.adam, rate, taken)));
+  if (Number.isFinite(loss)) return;
+  throw new MicrogptError(
+    'MG_TRAIN_NONFINITE',
+    `the loss became ${loss} at step ${taken + 1} of the benchmark`,
+    'choose other sizes',
+  );
+}
+
 function timeTraining(job: BenchJob, engine: Engine, timing: MeasureOptions): Timing {
-  const { settings, batches, steps } = job;
   let taken = 0;
   return measure((n) => {
-    for (let i = 0; i < n; i++, taken++) {
-      const rate = settings.adam.learningRate * scheduleAt(settings.schedule, taken % steps, steps);
-      const { loss } = engine.trainStep([batches(i)], plainStep(adamHyper(settings.adam, rate, taken)));
-      if (!Number.isFinite(loss)) {
-        throw new MicrogptError(
-          'MG_TRAIN_NONFINITE',
-          `the loss became ${loss} at step ${taken + 1} of the benchmark`,
-          'choose other sizes',
-        );
-      }
-    }
+    for (let i = 0; i < n; i++, taken++) trainStep(job, engine, taken, i); // every run takes the same batches
   }, timing);
 }
 

@@ -35,6 +35,8 @@ export interface ByteTrainingOptions {
   readonly seed?: number | bigint | undefined;
   readonly backend?: BackendName | 'auto' | undefined;
   readonly threads?: Threads | undefined;
+  /** Ends training after the step that is under way. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface ByteStep {
@@ -93,7 +95,8 @@ export function* trainBytes(from: Checkpoint, options: ByteTrainingOptions): Gen
   const engine = createEngine(options.backend ?? 'auto', config, parameters, { threads: options.threads });
   try {
     if (started.moments !== null) engine.restore({ parameters, ...started.moments });
-    for (let done = 0; done < steps; done++) {
+    let done = 0;
+    for (; done < steps && options.signal?.aborted !== true; done++) {
       const hyper = adamHyper(started, started.learningRate, adamStep + done);
       const { loss } = engine.trainStep([batch()], plainStep(hyper));
       if (!Number.isFinite(loss)) {
@@ -102,14 +105,14 @@ export function* trainBytes(from: Checkpoint, options: ByteTrainingOptions): Gen
       }
       yield { step: firstStep + done + 1, loss };
     }
-    const moments = adamStep + steps > 0 ? engine.moments() : null;
-    const step = adamStep + steps;
+    const moments = adamStep + done > 0 ? engine.moments() : null;
+    const step = adamStep + done;
     return {
       config,
       tokenizer,
       parameters: engine.parameters(),
       optimizer: { ...started, step, moments },
-      ...(firstStep + steps !== step && { run: { step: firstStep + steps } }),
+      ...(firstStep + done !== step && { run: { step: firstStep + done } }),
     };
   } finally {
     engine.close();

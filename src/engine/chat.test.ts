@@ -2,9 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { LEARNED, randomChatModel, trainedChatModel } from '../../test/chat-model.js';
 import { createXorshift64 } from '../base/xorshift.js';
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { createByteTokenizer } from '../tokenizer/byte.js';
 import { charTokenizerFrom } from '../tokenizer/char.js';
 import { type Chat, type ChatOptions, chatPrompt, createChat, type Turn } from './chat.js';
+import { promptOf } from './conversation.js';
 import { createEngine } from './engine.js';
 
 const seed = Number(process.env['MG_TEST_SEED'] ?? 1);
@@ -105,6 +107,27 @@ describe('what the model reads', () => {
 
   test('characters that the model does not know', () => {
     expect(chatPrompt(tokenizer, turns('aXbXé'), 100).unknown).toEqual(['X', 'é']);
+  });
+
+  test('of a model that learned from single exchanges, only what was said last is read', () => {
+    const said = turns('a', 'b', 'cd');
+    const reads = (run: Checkpoint['run']) => promptOf({ ...model, run }, said, {}).tokens;
+    expect(reads({ exchanges: 1 })).toEqual(chatPrompt(tokenizer, turns('cd'), 40).tokens);
+    for (const run of [undefined, {}, { exchanges: 2 }, { exchanges: 0 }, { exchanges: '1' }]) {
+      expect(reads(run), JSON.stringify(run)).toEqual(chatPrompt(tokenizer, said, 40).tokens);
+    }
+    const prompt = promptOf({ ...model, run: { exchanges: 1 } }, said, {});
+    expect(prompt).toMatchObject({ turnsLeftOut: 0, unknown: [] });
+  });
+
+  test('capital letters are read as small ones where the model knows only those', () => {
+    const small = chatPrompt(tokenizer, turns('bad ibis', 'c', 'bad'), 100);
+    expect(chatPrompt(tokenizer, turns('Bad IBIs', 'C', 'bAD'), 100)).toEqual(small);
+    expect(chatPrompt(tokenizer, turns('Bad'), 100, { compat: 'rust' }).unknown).toEqual(['B']);
+    const both = charTokenizerFrom(['aAb'], 'chat');
+    expect(both.decode(chatPrompt(both, turns('AaB'), 100).tokens)).toBe('Aab');
+    const capitals = charTokenizerFrom(['AB'], 'chat');
+    expect(chatPrompt(capitals, turns('Ab'), 100)).toMatchObject({ unknown: ['b'] });
   });
 });
 

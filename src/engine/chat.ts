@@ -3,7 +3,7 @@
  * Refuses to know: screens. Invariant: what was said and what came of the reply is kept, also when the reply was broken off.
  */
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { type ChatPrompt, chatPrompt, type ReplyOptions, requireReply, type Turn } from './conversation.js';
+import { type ChatPrompt, promptOf, type ReplyOptions, requireReply, type Turn } from './conversation.js';
 import type { GenerateOptions } from './generate-options.js';
 import type { SampleEvent } from './samples.js';
 import { createService } from './service.js';
@@ -38,8 +38,7 @@ export function createChat(model: Checkpoint, options: ChatOptions = {}): Chat {
   let settings: ChatOptions = options;
   let turns: Turn[] = [];
 
-  const promptFor = (text: string) =>
-    chatPrompt(model.tokenizer, [...turns, { role: 'user', content: text }], model.config.blockSize, settings);
+  const promptFor = (text: string) => promptOf(model, [...turns, { role: 'user', content: text }], settings);
 
   async function* say(text: string, { signal }: { readonly signal?: AbortSignal | undefined } = {}) {
     turns = [...turns, { role: 'user', content: text }];

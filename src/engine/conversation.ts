@@ -5,6 +5,8 @@
  * read always leaves room for a reply.
  */
 import { MicrogptError } from '../base/errors.js';
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import type { Demands } from '../generate/constraints/acceptor.js';
 import { type Choose, createChoose } from '../generate/filters.js';
 import { endTokens } from '../generate/generate.js';
 import { counterDraw, rustDraw } from '../generate/sampler.js';
@@ -12,12 +14,17 @@ import type { RoleTokens, Tokenizer } from '../tokenizer/tokenizer.js';
 import { type GenerateOptions, requireGenerate, type SamplingOptions } from './generate-options.js';
 import { type Model, type SamplePlan, samplingOf } from './plan.js';
 
+export type ChatModel = Model & Pick<Checkpoint, 'run'>;
+
 export interface Turn {
   readonly role: 'user' | 'assistant';
   readonly content: string;
 }
 
-export interface ReplyOptions extends SamplingOptions, Pick<GenerateOptions, 'maxTokens' | 'stop' | 'top'> {
+export interface ReplyOptions
+  extends SamplingOptions,
+    Demands,
+    Pick<GenerateOptions, 'samples' | 'maxTokens' | 'stop' | 'top' | 'logprobs'> {
   /** `rust`: as the Rust system chats: no BOS, the oldest tokens cut off wherever that is, reply t drawn from the stream of seed + t. */
   readonly compat?: 'rust' | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -39,7 +46,7 @@ export function requireRoles(tokenizer: Tokenizer): RoleTokens {
   throw new MicrogptError(
     'MG_CHAT_MODEL',
     'this model was not trained on conversations: it has no tokens for who speaks',
-    'train one on conversations: microgpt train --format chat --data FILE.jsonl; or use microgpt generate',
+    'train one on conversations: microgpt train --format chat --data FILE.jsonl; or take the one that comes with microgpt: --model chat',
   );
 }
 
@@ -54,6 +61,18 @@ export function turnTokens(tokenizer: Tokenizer, roles: RoleTokens, { role, cont
   return [roles[role], ...tokenizer.encode(content).ids, roles.end];
 }
 
+/** A letter that the model knows only as a small one is read as that: a model of "hello" understands "Hello". */
+function inSmallLetters(tokenizer: Tokenizer, turn: Turn): Turn {
+  const { unknown } = tokenizer.encode(turn.content);
+  if (unknown.length === 0) return turn;
+  const small = new Map(unknown.map((c): [string, string] => [c, c.toLowerCase()]));
+  const read = (c: string) => {
+    const other = small.get(c);
+    return other === undefined || tokenizer.encode(other).unknown.length > 0 ? c : other;
+  };
+  return { ...turn, content: [...turn.content].map(read).join('') };
+}
+
 /** Room that is kept for a reply: what was asked for, at most half the context; a quarter if nothing was. */
 function replyRoom(blockSize: number, maxTokens: number | undefined): number {
   return Math.max(1, Math.min(maxTokens ?? Math.floor(blockSize / 4), Math.floor(blockSize / 2)));
@@ -65,11 +84,13 @@ function replyRoom(blockSize: number, maxTokens: number | undefined): number {
  */
 export function chatPrompt(
   tokenizer: Tokenizer,
-  turns: readonly Turn[],
+  said: readonly Turn[],
   blockSize: number,
-  { maxTokens, compat }: Pick<ReplyOptions, 'maxTokens' | 'compat'> = {},
+  { maxTokens, compat, exchanges }: Pick<ReplyOptions, 'maxTokens' | 'compat'> & { readonly exchanges?: number } = {},
 ): ChatPrompt {
   const roles = requireRoles(tokenizer);
+  const read = exchanges === undefined ? said : said.slice(beginOfLast(said, exchanges));
+  const turns = compat === 'rust' ? said : read.map((turn) => inSmallLetters(tokenizer, turn));
   const unknown = [...new Set(turns.slice(-1).flatMap((turn) => tokenizer.encode(turn.content).unknown))];
   const all = turns.map((turn) => turnTokens(tokenizer, roles, turn));
   if (compat === 'rust') {
@@ -94,11 +115,36 @@ export function chatPrompt(
   return { tokens, turnsLeftOut: all.length - 1, tokensCut, unknown };
 }
 
+/** Where the last so many things that the user said begin. */
+function beginOfLast(turns: readonly Turn[], exchanges: number): number {
+  let left = exchanges;
+  let first = turns.length;
+  while (first > 0 && left > 0) if (turns[--first].role === 'user') left--;
+  return first;
+}
+
+/**
+ * How many exchanges, the last included, a model can make sense of: the file of one that learned from short conversations says so.
+ * Undefined for any number.
+ */
+export function exchangesOf({ run }: Pick<Checkpoint, 'run'>): number | undefined {
+  const exchanges = run?.['exchanges'];
+  return typeof exchanges === 'number' && Number.isSafeInteger(exchanges) && exchanges >= 1 ? exchanges : undefined;
+}
+
+/** What a model is given to read of these turns. @throws MG_CHAT_MODEL */
+export function promptOf(model: ChatModel, turns: readonly Turn[], options: ReplyOptions): ChatPrompt {
+  const exchanges = exchangesOf(model);
+  const limit = exchanges === undefined ? {} : { exchanges };
+  return chatPrompt(model.tokenizer, turns, model.config.blockSize, { ...options, ...limit });
+}
+
 /** The reply to these turns as a sample to be drawn. Its draws are numbered by the turns of the user before it. @throws MG_CHAT_MODEL */
-export function planReply({ config, tokenizer }: Model, turns: readonly Turn[], options: ReplyOptions): SamplePlan {
+export function planReply(model: ChatModel, turns: readonly Turn[], options: ReplyOptions): SamplePlan {
+  const { config, tokenizer } = model;
   const { blockSize, vocabSize } = config;
   const roles = requireRoles(tokenizer);
-  const { tokens } = chatPrompt(tokenizer, turns, blockSize, options);
+  const { tokens } = promptOf(model, turns, options);
   const number = Math.max(0, turns.filter((turn) => turn.role === 'user').length - 1);
   const { seed = 42, compat, maxTokens } = options;
   const silent = [tokenizer.bos, roles.user, roles.assistant];

@@ -55,6 +55,11 @@ export interface GenerateOptions extends SamplingOptions, ConstraintOptions {
   readonly stopAtBos?: boolean | undefined;
   /** Each token comes with the likeliest ones of its place, as many as given here: after the temperature, before all filters. 0 = none. */
   readonly top?: number | undefined;
+  /**
+   * Each token comes with ln of its probability, and with so many of the likeliest of its place: as the model thinks, at temperature 1 and
+   * without filters. 0 = its own alone.
+   */
+  readonly logprobs?: number | undefined;
   /** Go on when the context is full: the model then reads the last half of it again, or as many tokens as given here. */
   readonly chain?: boolean | number | undefined;
   /**
@@ -101,6 +106,7 @@ export function requireGenerate(options: GenerateOptions, { config }: Pick<Check
   requireWhole('samples', options.samples ?? 1, 0);
   requireWhole('maxTokens', options.maxTokens ?? 0, 0);
   requireWhole('top', options.top ?? 0, 0);
+  requireWhole('logprobs', options.logprobs ?? 0, 0);
   requireWhole('minLength', options.minLength ?? 0, 0);
   requireWhole('maxLength', options.maxLength ?? 0, 0);
   if (typeof options.chain === 'number') requireWhole('chain', options.chain, 0);

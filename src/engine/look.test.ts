@@ -115,3 +115,35 @@ test('the likeliest tokens, of equal ones the lowest id first', () => {
   expect(likeliest([1, 3, 3, 2, 3], 0, 5, 4).map(({ id }) => id)).toEqual([1, 2, 4, 3]);
   expect(likeliest([9, 9, 0, 0], 2, 2, 1)).toEqual([{ id: 0, probability: 0.5 }]);
 });
+
+test('the stages of a look are those of the model, the same on every backend, and each follows from those before it', () => {
+  for (const embedNorm of [true, false]) {
+    const model = randomModel(createByteTokenizer(), { blockSize: 16, finalNorm: true, embedNorm });
+    const { config } = model;
+    const tokens = [97, 98, 99, 97, 100];
+    const [exact, fast] = (['reference', 'wasm'] as const).map((name) => {
+      const engine = createEngine(name, config, model.parameters);
+      const look = engine.look(tokens);
+      engine.close();
+      return look;
+    });
+    expect(exact.stages.length).toBe((embedNorm ? 2 : 1) + 10 * config.nLayer + 2);
+    exact.stages.forEach((stage, i) => {
+      const { values, ...about } = fast.stages[i];
+      expect(about).toEqual({ name: stage.name, layer: stage.layer, width: stage.width });
+      expect(values.length).toBe(tokens.length * stage.width);
+      values.forEach((x, at) => {
+        expect(x).toBeCloseTo(stage.values[at], 4);
+      });
+      // The stream is what came in and what the branch adds; its kind is told by where it comes from.
+      if (stage.name !== 'stream') return;
+      const cameIn = exact.stages
+        .slice(0, i)
+        .findLast(({ name, layer }) => name === 'stream' || (layer === null && name !== 'logits'))!;
+      stage.values.forEach((x, at) => {
+        expect(x).toBeCloseTo(cameIn.values[at] + exact.stages[i - 1].values[at], 10);
+      });
+    });
+    expect(exact.stages.at(-1)!.values).toEqual(exact.logits);
+  }
+});

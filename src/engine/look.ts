@@ -1,10 +1,11 @@
 /**
- * Looks inside a model while it reads: the logits after every token, and how much each head of each layer attends to which token before.
+ * Looks inside a model while it reads: the logits after every token, how much each head of each layer attends to which token before, and
+ * what stands for every token at each stage on its way through the layers.
  * Runs attention over the whole sequence, which keeps its probabilities, as training does.
  * Invariant: what it shows is what was computed, on the same backend that trains and generates.
  */
 import { gpt, type ModelBuffers } from '../model/gpt.js';
-import type { Backend, Op, Tensor } from '../tensor/backend.js';
+import { type Backend, type Op, sizeOf, type Tensor } from '../tensor/backend.js';
 import { attention } from '../tensor/ops.js';
 import { createTape, finish } from '../tensor/tape.js';
 
@@ -15,7 +16,46 @@ export interface Look {
   readonly logits: Float64Array;
   /** For each layer [H,T,T]: row t of a head is how it shares its attention among tokens 0 … t; they sum to 1. */
   readonly attention: readonly Float64Array[];
+  /** The way of every token through the model, in the order of calculation; the last stage is the logits. */
+  readonly stages: readonly Stage[];
 }
+
+/** What a stage of the model computes; the perceptron (MLP) is widened, bent and narrowed. */
+export type StageName =
+  | 'embedding'
+  | 'norm'
+  | 'queries, keys, values'
+  | 'attention'
+  | 'projection'
+  | 'stream'
+  | 'widened'
+  | 'bent'
+  | 'narrowed'
+  | 'logits';
+
+export interface Stage {
+  readonly name: StageName;
+  /** From 0; null before and after the layers. */
+  readonly layer: number | null;
+  /** Numbers for each token. */
+  readonly width: number;
+  /** [T,width] */
+  readonly values: Float64Array;
+}
+
+/** What the ops of one layer leave, in their order (model/gpt.ts). */
+const LAYER: readonly StageName[] = [
+  'norm',
+  'queries, keys, values',
+  'attention',
+  'projection',
+  'stream',
+  'norm',
+  'widened',
+  'bent',
+  'narrowed',
+  'stream',
+];
 
 /** Looks with programs that it keeps, one for each length. `region` makes room where they may lie, and lies over what lay there before. */
 export function createLook(backend: Backend, model: ModelBuffers, region: () => void) {
@@ -40,6 +80,7 @@ interface LookProgram {
   readonly positions: Tensor; // int [T]
   readonly logits: Tensor; // [T,V]
   readonly attention: readonly Tensor[]; // [1,H,T,T]
+  readonly stages: readonly (Omit<Stage, 'values'> & { readonly at: Tensor })[];
   readonly step: readonly Op[];
 }
 
@@ -52,7 +93,25 @@ function recordLook(backend: Backend, model: ModelBuffers, T: number): LookProgr
   );
   const step = finish(tape).forward;
   const probs = step.flatMap((op) => (op.op === 'attention' ? [op.probs] : []));
-  return { tokens, positions, logits: logits.value, attention: probs, step };
+  return { tokens, positions, logits: logits.value, attention: probs, stages: stagesOf(step, T, model.config), step };
+}
+
+/** Names what each op leaves: the embedding and its norm, ten stages a layer, the last norm, the logits. */
+function stagesOf(
+  step: readonly Op[],
+  T: number,
+  { embedNorm, nLayer }: ModelBuffers['config'],
+): LookProgram['stages'] {
+  const before = embedNorm ? 2 : 1;
+  return step.map((op, i) => {
+    const at = (op as Extract<Op, { readonly out: Tensor }>).out;
+    const width = sizeOf(at.shape) / T;
+    const k = i - before;
+    if (k < 0) return { name: i === 0 ? 'embedding' : 'norm', layer: null, width, at };
+    if (k < nLayer * LAYER.length)
+      return { name: LAYER[k % LAYER.length], layer: Math.floor(k / LAYER.length), width, at };
+    return { name: i === step.length - 1 ? 'logits' : 'norm', layer: null, width, at };
+  });
 }
 
 /** Runs a recorded look over as many tokens as it was recorded for. */
@@ -67,5 +126,6 @@ function runLook(backend: Backend, program: LookProgram, tokens: readonly number
     length: tokens.length,
     logits: backend.read(program.logits),
     attention: program.attention.map((x) => backend.read(x)),
+    stages: program.stages.map(({ at, ...stage }) => ({ ...stage, values: backend.read(at) })),
   };
 }

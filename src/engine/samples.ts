@@ -12,6 +12,7 @@ import { createStopStrings } from '../generate/stop-strings.js';
 import { constraintOf, impossible } from './demands.js';
 import { type GenerateOptions, hasExclusions, stopsOf } from './generate-options.js';
 import type { Model, SamplePlan } from './plan.js';
+import { type TokenLogprob, tokenLogprobs } from './prompt-logprobs.js';
 
 /** What happens to a sample; its texts one after the other are the prompt and what follows it. */
 export interface SampleEvent {
@@ -23,8 +24,17 @@ export interface SampleEvent {
   readonly token: number | null;
   /** The likeliest tokens at its place, likeliest first, where `top` asks for them. */
   readonly top?: readonly Likely[];
+  /** ln of its probability as the model thinks (temperature 1, no filters), where `logprobs` is given; and the likeliest of its place. */
+  readonly logprob?: number;
+  readonly likely?: readonly TokenLogprob[];
   /** At its last event, why it ended. */
   readonly end: Exclude<End['reason'], 'failed'> | null;
+}
+
+/** What a reader who is behind can ask for: that no further sample begins, and that those in the making wait in their places. */
+export interface Pace {
+  readonly mayBegin?: (() => boolean) | undefined;
+  readonly mayGoOn?: (() => boolean) | undefined;
 }
 
 export interface Likely {
@@ -55,7 +65,7 @@ interface Finished {
 
 /**
  * Prepares a run; nothing is computed until the scheduler takes its turns. `emit` gets the events of a sample in order; samples may
- * alternate, except where some texts are excluded: then each comes whole, in order. While `mayBegin` says no, no further sample begins.
+ * alternate, except where some texts are excluded: then each comes whole, in order.
  * @throws MG_GEN_PATTERN, MG_GEN_IMPOSSIBLE when not even one sample can meet the demands.
  */
 export function createSampleRun(
@@ -64,16 +74,17 @@ export function createSampleRun(
   plan: SamplePlan,
   options: GenerateOptions,
   emit: (event: SampleEvent) => void,
-  mayBegin: () => boolean = () => true,
+  { mayBegin = () => true, mayGoOn }: Pace = {},
 ): SampleRun {
-  const { samples = 1, prompt = '', temperature = 0.5 } = options;
+  const { samples = 1, prompt = '', temperature = 0.5, logprobs } = options;
+  const { vocabSize } = model.config;
   const constraint = constraintOf(model, options, plan, prompt);
   const whole = hasExclusions(options);
   const excluded = new Set<string>([...(options.exclude ?? []), ...(options.notInTraining ?? [])]);
   const finished = new Map<number, Finished>();
   const parked = new Set<number>(); // samples whose last attempt waits until all before them are out
   const atOnce = plan.running ? 1 : scheduler.places;
-  const likeliest = options.top ? createTop(options.top, temperature, model.config.vocabSize) : null;
+  const likeliest = options.top ? createTop(options.top, temperature, vocabSize) : null;
   let tree: Exclusions | null = null;
   let begun = 0;
   let out = 0; // samples given out
@@ -106,18 +117,24 @@ export function createSampleRun(
     const stops = stopsOf(options);
     const watch = stops.length > 0 ? createStopStrings(stops) : null;
     let text = prompt;
-    let top: readonly Likely[] | undefined;
+    let seen: Pick<SampleEvent, 'top' | 'logprob' | 'likely'> | undefined; // of the token drawn last
     const choose = plan.choose(attempt);
     if (!whole && prompt !== '') emit({ sample, text: prompt, token: null, end: null });
     const handle = scheduler.add({
       start: plan.start,
       sample: plan.firstSample + sample,
-      choose: !likeliest
-        ? choose
-        : (logits, from, sequence) => {
-            top = likeliest(logits, from);
-            return choose(logits, from, sequence);
-          },
+      choose:
+        !likeliest && logprobs === undefined
+          ? choose
+          : (logits, from, sequence) => {
+              const token = choose(logits, from, sequence);
+              seen = {
+                ...(likeliest ? { top: likeliest(logits, from) } : {}),
+                ...(logprobs === undefined ? {} : tokenLogprobs(logits, from, vocabSize, token, logprobs)),
+              };
+              return token;
+            },
+      ready: mayGoOn,
       ends: plan.ends,
       maxTokens: plan.room,
       window: plan.window,
@@ -128,9 +145,9 @@ export function createSampleRun(
         if (whole) text += more;
         else
           emit(
-            top === undefined
+            seen === undefined
               ? { sample, text: more, token, end: null }
-              : { sample, text: more, token, end: null, top },
+              : { sample, text: more, token, end: null, ...seen },
           );
         if (watch?.stopped()) return false;
         return walk === null || walk.take(token);

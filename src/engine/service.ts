@@ -7,10 +7,11 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { createScheduler } from '../generate/scheduler.js';
 import { planReply, type ReplyOptions, requireReply, type Turn } from './conversation.js';
-import { createEngine } from './engine.js';
+import { createEngine, type Decoder } from './engine.js';
 import { type GenerateOptions, requireGenerate } from './generate-options.js';
 import { createPauses } from './pause.js';
 import { planSamples, type SamplePlan } from './plan.js';
+import { type PromptLogprobsOptions, type PromptToken, readPromptLogprobs } from './prompt-logprobs.js';
 import { createSampleRun, type SampleEvent } from './samples.js';
 
 export interface StreamOptions extends GenerateOptions {
@@ -23,6 +24,11 @@ export interface ModelService {
   stream(options?: StreamOptions): AsyncGenerator<SampleEvent, void, undefined>;
   /** The next turn of the assistant. @throws MG_CHAT_MODEL, MG_OPTION_VALUE, MG_GEN_* */
   reply(turns: readonly Turn[], options?: ReplyOptions): AsyncGenerator<SampleEvent, void, undefined>;
+  /**
+   * How likely each token of a text is after those before it; it has to fit into the context. Goes on between the turns of the others.
+   * @throws MG_GEN_NONFINITE
+   */
+  promptLogprobs(text: string, options?: PromptLogprobsOptions): Promise<PromptToken[]>;
   /** Sequences that wait for a place, and those in the making. */
   waiting(): number;
   running(): number;
@@ -35,8 +41,8 @@ export interface ServiceOptions extends Pick<GenerateOptions, 'backend' | 'threa
   readonly places?: number | undefined;
 }
 
-/** While so many events of a stream have not been read, none of its further samples begins. */
-const MOST_UNREAD = 4096;
+/** While so many events of a stream have not been read, none of its further samples begins; at twice as many, those begun wait. */
+const MOST_UNREAD = 512;
 
 /** Opens a model; it holds an engine until it is closed. */
 export function createService(model: Checkpoint, { places = 32, backend, threads }: ServiceOptions = {}): ModelService {
@@ -45,8 +51,11 @@ export function createService(model: Checkpoint, { places = 32, backend, threads
   const scheduler = createScheduler(engine.decoder(places), config.blockSize, config.vocabSize);
   const readers = new Set<() => void>(); // those who wait for the next turn
   let pumping = false;
+  let asked = false; // for another turn, while one runs
   let closed = false;
   let broken: unknown = null; // the engine itself failed
+  let reader: Decoder | null = null; // for texts that are only read, one after the other
+  let last: Promise<unknown> = Promise.resolve();
 
   function wake(): void {
     for (const resume of readers) resume();
@@ -54,15 +63,16 @@ export function createService(model: Checkpoint, { places = 32, backend, threads
   }
 
   async function pump(): Promise<void> {
+    asked = true;
     if (pumping) return;
     pumping = true;
     const pauses = createPauses();
     try {
-      for (let more = true; more && !closed; ) {
+      for (let more = true; (more || asked) && !closed; ) {
+        asked = false;
         more = scheduler.turn();
         wake();
         await pauses.pause();
-        more ||= scheduler.waiting() > 0;
       }
     } catch (error) {
       broken = error;
@@ -76,8 +86,10 @@ export function createService(model: Checkpoint, { places = 32, backend, threads
   async function* follow(plan: SamplePlan, options: StreamOptions): AsyncGenerator<SampleEvent, void, undefined> {
     const { signal } = options;
     let unread: SampleEvent[] = [];
-    const mayBegin = () => unread.length < MOST_UNREAD;
-    const run = createSampleRun(scheduler, model, plan, options, (event) => unread.push(event), mayBegin);
+    const run = createSampleRun(scheduler, model, plan, options, (event) => unread.push(event), {
+      mayBegin: () => unread.length < MOST_UNREAD,
+      mayGoOn: () => unread.length < 2 * MOST_UNREAD,
+    });
     const ended = () => closed || signal?.aborted === true;
     signal?.addEventListener('abort', wake);
     try {
@@ -101,6 +113,7 @@ export function createService(model: Checkpoint, { places = 32, backend, threads
     } finally {
       signal?.removeEventListener('abort', wake);
       run.cancel();
+      if (!closed && scheduler.waiting() + scheduler.running() > 0) void pump(); // its places are free for others
     }
   }
 
@@ -112,6 +125,13 @@ export function createService(model: Checkpoint, { places = 32, backend, threads
     reply(turns, options = {}) {
       requireReply(options, model);
       return follow(planReply(model, turns, options), options);
+    },
+    promptLogprobs(text, options) {
+      reader ??= engine.decoder(1);
+      const { tokenizer } = model;
+      const task = last.then(() => readPromptLogprobs(reader!, { config, tokenizer }, text, () => closed, options));
+      last = task.catch(() => {});
+      return task;
     },
     waiting: scheduler.waiting,
     running: scheduler.running,

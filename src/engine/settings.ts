@@ -40,11 +40,18 @@ export function resolveSettings(recipe: Recipe, options: SettingsOptions, facts:
       format: facts.format,
       order: facts.documents > MOST_SHUFFLED ? 'keyed' : started.data.order,
     },
-    evalEvery: Math.min(started.evalEvery, started.steps),
+    evalEvery: Math.min(looksEvery(started, asked), started.steps),
     recipe: name,
     seed: String(seed),
     backend: backend === 'auto' ? DEFAULT_BACKEND : backend,
   };
+}
+
+/** Who holds text out wants to see how well it is predicted: ten times, unless told otherwise. */
+function looksEvery({ evalEvery, steps, data }: Settings, asked: Overrides<Settings>): number {
+  if (evalEvery > 0 || asked.evalEvery !== undefined || !asked.data?.validation || data.validation === 0)
+    return evalEvery;
+  return Math.max(1, Math.ceil(steps / 10));
 }
 
 function shorthands({ model, steps, batchSize, learningRate }: SettingsOptions): Overrides<Settings> {

@@ -12,15 +12,26 @@ export interface TrainingData {
   readonly batches: Batches;
   /** Tokens of the longest example, cut to the context. */
   readonly longest: number;
-  readonly leftOut: { readonly count: number; readonly first: readonly number[] };
+  /** Conversations without a word to learn within the context, held out or not. */
+  readonly leftOut: LeftOut;
 }
+
+export interface LeftOut {
+  readonly count: number;
+  /** Of how many. */
+  readonly of: number;
+  /** The numbers of the first few in the text, from 1. */
+  readonly first: readonly number[];
+}
+
+const NAMED = 5;
 
 /**
  * Draws the order from `random` where the settings ask for Python's.
  * @throws MG_DATA_TOO_SMALL when no example has anything to learn within the context.
  */
 export function trainingBatches(
-  { train, facts }: TextCorpus,
+  { train, validation, facts }: TextCorpus,
   settings: RunSettings,
   random: PythonRandom,
 ): TrainingData {
@@ -31,10 +42,10 @@ export function trainingBatches(
     return {
       batches: windowBatches(train, seed, batchSize, blockSize),
       longest: blockSize,
-      leftOut: { count: 0, first: [] },
+      leftOut: { count: 0, of: 0, first: [] },
     };
   }
-  const { corpus, leftOut, first } = withinContext(train, blockSize);
+  const { corpus, ...without } = withinContext(train, blockSize);
   if (corpus.count === 0) {
     throw new MicrogptError(
       'MG_DATA_TOO_SMALL',
@@ -46,6 +57,20 @@ export function trainingBatches(
   return {
     batches: documentBatches(corpus, order, batchSize, blockSize),
     longest: Math.max(1, Math.min(blockSize, facts.longest - 1)),
-    leftOut: { count: leftOut, first },
+    leftOut: together(
+      facts.documents,
+      without,
+      validation?.kind === 'documents' ? withinContext(validation, blockSize) : null,
+    ),
   };
+}
+
+/** What is left out of training and of what was held out. */
+function together(
+  of: number,
+  train: Pick<ReturnType<typeof withinContext>, 'leftOut' | 'first'>,
+  heldOut: Pick<ReturnType<typeof withinContext>, 'leftOut' | 'first'> | null,
+): LeftOut {
+  const first = [...train.first, ...(heldOut?.first ?? [])].sort((a, b) => a - b);
+  return { count: train.leftOut + (heldOut?.leftOut ?? 0), of, first: first.slice(0, NAMED) };
 }

@@ -59,3 +59,24 @@ test('threads and the choice between fast backends change nothing about the cour
   const [a, b] = [await losses('reference'), await losses('wasm')];
   for (const [i, loss] of a.entries()) expect(Math.abs(loss - b[i])).toBeLessThan(1e-5);
 });
+
+test('looking at the gradients of the coming step changes nothing, and they are those that the step goes by', async () => {
+  const learn = async (looks: boolean) => {
+    const training = createTraining(small);
+    const seen: number[] = [];
+    const losses: number[] = [];
+    if (looks) seen.push(training.gradients().loss);
+    for await (const event of training.events()) {
+      if (event.type !== 'step') continue;
+      losses.push(event.loss);
+      if (looks) seen.push(training.gradients().loss);
+    }
+    const { parameters } = training.checkpoint();
+    training.close();
+    return { parameters, losses, seen };
+  };
+  const [plain, watched] = [await learn(false), await learn(true)];
+  expect(watched.parameters).toEqual(plain.parameters);
+  expect(watched.losses).toEqual(plain.losses);
+  expect(watched.seen.slice(0, -1)).toEqual(plain.losses);
+});

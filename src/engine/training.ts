@@ -24,8 +24,8 @@ import { requireDocuments } from './options.js';
 import { partsForAll, requireSame } from './ranks.js';
 import { resumedFrom, runOf } from './run-state.js';
 import { requireSettings, resolveSettings } from './settings.js';
-import { sampleTexts } from './text.js';
-import { trainingBatches } from './training-data.js';
+import { type LeftOut, trainingBatches } from './training-data.js';
+import { type SampleOptions, trainingSamples } from './training-samples.js';
 
 /** At least so many held-out examples side by side, and about so many tokens in all: each look costs as much as a few steps. */
 const VALIDATION_BATCH = 16;
@@ -78,18 +78,23 @@ export interface Training {
   readonly steps: number;
   /** Held-out text, if there is any to validate on. */
   readonly heldOut: HeldOut | null;
-  /** Examples without a word to learn within the context, which are left out: how many, and the numbers of the first few. */
-  readonly leftOut: { readonly count: number; readonly first: readonly number[] };
+  /** Conversations without a word to learn within the context, which teach nothing. */
+  readonly leftOut: LeftOut;
   /** Trains. Reading the events drives it; aborting ends it after the step in progress. */
   events(options?: { readonly signal?: AbortSignal | undefined }): AsyncGenerator<TrainEvent, void, void>;
   /** Steps done by now. */
   step(): number;
   /** The model as it is now; with the optimizer's state, what a run can go on from. */
   checkpoint(options?: { readonly optimizer?: boolean | undefined }): Checkpoint;
-  /** Samples of the finished model: for the earlier programs' recipes as those draw them. */
-  samples(count: number): string[];
+  /**
+   * Samples of the finished model: for the earlier programs' recipes as those draw them. Of conversations: who says what, a line each,
+   * and what the assistant says to the first turns of held-out conversations.
+   */
+  samples(count: number, options?: SampleOptions): string[];
   /** Samples on the way, which change nothing about the run. */
-  peek(count: number): string[];
+  peek(count: number, options?: SampleOptions): string[];
+  /** What the next step goes by: its loss, and the gradient of every parameter [total] before clipping. Changes nothing about the run. */
+  gradients(): { readonly loss: number; readonly gradients: Float64Array };
   /** Bits per character of held-out text at a loss in nats per token. */
   bitsPerCharacter(loss: number): number;
   close(): void;
@@ -156,13 +161,14 @@ export function createTraining(options: TrainingOptions): Training {
     }
   }
 
-  function sample(count: number, python: boolean): string[] {
+  function sample(count: number, python: boolean, asked: SampleOptions): string[] {
     const decoder = engine.decoder();
     const draw = python ? pythonDraw(random) : counterDraw(seed);
     try {
-      return sampleTexts(decoder, { config, tokenizer: corpus.tokenizer }, draw, {
-        samples: count,
+      return trainingSamples(decoder, config, corpus, draw, count, {
         temperature: settings.temperature,
+        seed,
+        ...asked,
       });
     } finally {
       decoder.close();
@@ -188,8 +194,9 @@ export function createTraining(options: TrainingOptions): Training {
       if (!optimizer) return { ...model, run };
       return { ...model, optimizer: { ...settings.adam, step, moments: engine.moments() }, run };
     },
-    samples: (count) => sample(count, settings.data.order === 'python'),
-    peek: (count) => sample(count, false),
+    samples: (count, options = {}) => sample(count, settings.data.order === 'python', options),
+    peek: (count, options = {}) => sample(count, false, options),
+    gradients: () => engine.gradients(examples.batches(step)),
     bitsPerCharacter: (loss) =>
       heldOut === null ? Number.NaN : (loss / Math.LN2) * (heldOut.tokens / heldOut.characters),
     close: engine.close,

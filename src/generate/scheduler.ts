@@ -30,6 +30,8 @@ export interface Generation {
   readonly window?: Window | undefined;
   /** What may come first [V], and after each token; called before each draw, only where tokens are constrained. */
   readonly mask?: (() => Uint8Array | null) | undefined;
+  /** While it says no, the sequence keeps its place and nothing is read for it: whoever takes its tokens is behind. */
+  readonly ready?: (() => boolean) | undefined;
   /** Called with each token that is drawn; `false` ends the sequence after it. */
   readonly onToken?: ((token: number) => boolean) | undefined;
   /** Called once. It may add further generations; it must not throw. */
@@ -52,7 +54,7 @@ export interface Scheduler {
   readonly places: number;
   /** Takes a generation in; it starts with one of the next turns. */
   add(generation: Generation): { cancel(): void };
-  /** One reading and one draw for each sequence that is read. `false` when there is nothing left to do. */
+  /** One reading and one draw for each sequence that is read. `false` when there is nothing left to do, or nothing that is ready. */
   turn(): boolean;
   /** How many have not started, and how many are in the making. */
   waiting(): number;
@@ -108,14 +110,21 @@ export function createScheduler(reader: Reader, blockSize: number, vocabSize: nu
   /** A row for each sequence that only has its last token to read, and what room is left for prompts, first come first served. */
   function gather(): void {
     let count = 0;
+    let prompts = false;
     for (const slot of slots) {
-      if (slot.unread !== null) continue;
+      slot.rows = 0;
+      if (slot.generation.ready !== undefined && !slot.generation.ready()) continue;
+      if (slot.unread !== null) {
+        prompts = true;
+        slot.rows = -1; // how many, is not known yet
+        continue;
+      }
       tokens[count] = slot.tokens[slot.tokens.length - 1];
       of[count++] = slot.place;
       slot.rows = 1;
     }
     singles = count;
-    if (count < slots.length) count = gatherUnread(count);
+    if (prompts) count = gatherUnread(count);
     if (tokens.length === count) return;
     tokens.length = count;
     of.length = count;
@@ -125,7 +134,7 @@ export function createScheduler(reader: Reader, blockSize: number, vocabSize: nu
     let count = from;
     let room = Math.max(1, rows - count);
     for (const slot of slots) {
-      if (slot.unread === null) continue;
+      if (slot.unread === null || slot.rows === 0) continue;
       slot.rows = Math.min(room, slot.unread.length - slot.at);
       room -= slot.rows;
       for (let i = 0; i < slot.rows; i++) {
@@ -230,6 +239,7 @@ export function createScheduler(reader: Reader, blockSize: number, vocabSize: nu
       }
       if (slots.length === 0) return queue.length > 0;
       gather();
+      if (tokens.length === 0) return false;
       const logits = reader.read(tokens, of);
       advanceAll(logits);
       return slots.length > 0 || queue.length > 0;
@@ -244,12 +254,11 @@ export function createScheduler(reader: Reader, blockSize: number, vocabSize: nu
     let prompt = singles;
     let kept = 0;
     for (const slot of slots) {
-      let row: number;
-      if (slot.unread === null) row = single++;
-      else {
+      let row = 0;
+      if (slot.unread !== null) {
         prompt += slot.rows;
         row = prompt - 1;
-      }
+      } else if (slot.rows > 0) row = single++;
       if (slot.rows === 0 || advance(slot, logits, row)) slots[kept++] = slot;
     }
     if (kept < slots.length) slots.length = kept;

@@ -125,7 +125,7 @@ function failed(wanted: Download, url: string, path: string, error: unknown): Mi
   return new MicrogptError(
     'MG_DOWNLOAD_FAILED',
     `could not download ${url}: ${why}`,
-    `check the network, or get the file another way and save it as ${path}${instead}`,
+    `check the network, get the file another way and save it as ${path}, or train on a text of your own with --data FILE${instead}`,
     { cause: error },
   );
 }

@@ -1,6 +1,7 @@
 /**
  * What microgpt can do with files, in Node.
  */
+export { BUNDLED_MODELS, type BundledModel, type FoundModel, findModel } from './bundled-models.js';
 export { cacheFolder, DOWNLOADS, type Download, fetchCorpus, readDocuments } from './corpora.js';
 export { type OpenCorpus, type OpenCorpusOptions, openCorpus } from './corpus.js';
 export { findNewestModel, type Loaded, loadModel, type SaveModelOptions, saveModel, saveModelAs } from './models.js';

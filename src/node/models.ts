@@ -99,11 +99,23 @@ export async function saveModel(path: string, model: Checkpoint): Promise<number
   return (await saveModelAs(path, model)).bytes;
 }
 
+/** Whether there is something at this path that `loadModel` would open, or say why not. */
+export async function isModelPath(path: string): Promise<boolean> {
+  return (await kindOf(path)) !== null || (await modelFile(path)) !== path;
+}
+
 /**
  * The newest of ./model.safetensors, ./model.json and the same in ./models/<name>/.
  * @throws MG_FILE_MISSING when there is none.
  */
 export async function findNewestModel(folder = '.'): Promise<string> {
+  const newest = await newestModelIn(folder);
+  if (newest !== null) return newest;
+  throw new MicrogptError('MG_FILE_MISSING', 'there is no model in this folder or in ./models', TRAIN_FIRST);
+}
+
+/** As `findNewestModel`; null when there is none. */
+export async function newestModelIn(folder: string): Promise<string | null> {
   const names = await readdir(join(folder, 'models')).catch(() => []);
   const folders = [folder, ...names.sort().map((name) => join(folder, 'models', name))];
   let newest: { readonly path: string; readonly time: number } | null = null;
@@ -112,8 +124,5 @@ export async function findNewestModel(folder = '.'): Promise<string> {
     if (info?.isFile() && info.mtimeMs >= (newest?.time ?? Number.NEGATIVE_INFINITY))
       newest = { path, time: info.mtimeMs };
   }
-  if (newest === null) {
-    throw new MicrogptError('MG_FILE_MISSING', 'there is no model in this folder or in ./models', TRAIN_FIRST);
-  }
-  return newest.path;
+  return newest?.path ?? null;
 }

@@ -144,7 +144,7 @@ async function makeRoom(fs: FileSystem, folder: string, replace: Replace): Promi
     throw new MicrogptError(
       'MG_RUN_EXISTS',
       `${folder} holds ${state?.unfinished ? 'an unfinished run' : 'a finished run'}${newest}`,
-      `go on with --resume ${folder}, use another --run, or replace it with --overwrite`,
+      `${state?.unfinished ? `go on with --resume ${folder}, ` : ''}use another --run, or replace it with --overwrite`,
     );
   }
   if (state === null || state.unfinished || isFinished) await setAside(fs, folder);

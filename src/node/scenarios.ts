@@ -2,6 +2,7 @@
  * Where scenarios lie: in scenarios/ of the package, or in a file of the user's. Finds the text that they train on, and fetches it where
  * it is one of the well-known ones.
  */
+import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,12 +10,13 @@ import { MicrogptError } from '../base/errors.js';
 import { parseJson } from '../base/json.js';
 import { decodeUtf8 } from '../data/documents.js';
 import { readScenario, type Scenario } from '../train/scenario.js';
-import { DOWNLOADS, fetchCorpus } from './corpora.js';
+import { DOWNLOADS, type Download, fetchCorpus } from './corpora.js';
 import { readFileBounded } from './files.js';
 
 /** The package's own folder, where datasets/ and scenarios/ lie. */
 const PACKAGE = fileURLToPath(new URL('../../', import.meta.url));
 const MOST_BYTES = 65_536;
+const MOST_DOWNLOADED = 100_000_000;
 
 /** A scenario and the folders that its paths may be relative to. */
 export interface FoundScenario extends Scenario {
@@ -55,7 +57,7 @@ async function read(path: string): Promise<Scenario> {
 }
 
 /** The path of a scenario's text; a well-known one that is not here yet is fetched. @throws MG_FILE_MISSING, MG_DOWNLOAD_* */
-export async function findScenarioText({ name, path, corpus, homes }: FoundScenario): Promise<string> {
+export async function findScenarioText({ name, path, corpus, url, homes }: FoundScenario): Promise<string> {
   if (path !== null) {
     for (const home of homes) {
       const candidate = resolve(home, path);
@@ -63,10 +65,17 @@ export async function findScenarioText({ name, path, corpus, homes }: FoundScena
     }
   }
   const wellKnown = DOWNLOADS.find((download) => download.name === (corpus ?? name));
-  if (wellKnown !== undefined) return (await fetchCorpus(wellKnown)).path;
+  if (wellKnown !== undefined && (url === null || url === wellKnown.url)) return (await fetchCorpus(wellKnown)).path;
+  if (url !== null) return (await fetchCorpus(textAt(url))).path;
   throw new MicrogptError(
     'MG_FILE_MISSING',
     path === null ? `scenario ${name} says no text to train on` : `${path}, the text of scenario ${name}, is not there`,
     'name a text with --data FILE',
   );
+}
+
+/** A text that a scenario file gives the address of, kept under a name that follows from the address. */
+function textAt(url: string): Download {
+  const name = `text-${createHash('sha256').update(url).digest('hex').slice(0, 12)}`;
+  return { name, about: url, url, sha256: null, bytes: MOST_DOWNLOADED, format: 'lines' };
 }

@@ -22,7 +22,7 @@ export interface Scenario {
   readonly backend: string | null;
 }
 
-type Kind = 'text' | 'number' | 'whole' | 'flag' | readonly string[];
+type Kind = 'text' | 'address' | 'number' | 'whole' | 'flag' | readonly string[];
 
 /** Field in the file → place in the settings. */
 type Fields = Readonly<Record<string, { readonly is: Kind; readonly to?: string }>>;
@@ -30,7 +30,7 @@ type Fields = Readonly<Record<string, { readonly is: Kind; readonly to?: string 
 const DATA: Fields = {
   path: { is: 'text' },
   corpus: { is: 'text' },
-  download_url: { is: 'text' },
+  download_url: { is: 'address' },
   format: { is: DATA_FORMATS, to: 'format' },
   column: { is: 'text', to: 'column' },
   chunk_size: { is: 'whole', to: 'chunkSize' },
@@ -123,6 +123,7 @@ function readFields(from: JsonObject, fields: Fields, at: string, source: string
 
 const NAMES = {
   text: 'a text',
+  address: 'an http or https address',
   number: 'a number from 0 up',
   whole: 'a whole number from 0 up',
   flag: 'true or false',
@@ -132,6 +133,8 @@ function fits(value: Json, kind: Kind): boolean {
   switch (kind) {
     case 'text':
       return typeof value === 'string' && value !== '';
+    case 'address':
+      return typeof value === 'string' && /^https?:\/\/[^/]/.test(value) && URL.canParse(value);
     case 'number':
       return typeof value === 'number' && Number.isFinite(value) && value >= 0;
     case 'whole':

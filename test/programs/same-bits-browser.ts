@@ -10,6 +10,7 @@ export interface Question {
   /** One after the other, with the same threads. */
   readonly models: readonly ModelName[];
   readonly threads: number;
+  readonly askers?: number;
 }
 
 export type Answer =
@@ -28,7 +29,7 @@ scope.onmessage = async ({ data }) => {
     const why: string[] = [];
     const threads = await browserThreads(data.threads, (reason) => why.push(reason));
     const outcomes: Outcome[] = [];
-    for (const model of data.models) outcomes.push(await sameBits(model, data.names, { threads }));
+    for (const model of data.models) outcomes.push(await sameBits(model, data.names, { threads, askers: data.askers }));
     threads?.close();
     scope.postMessage({ outcomes, why });
   } catch (error) {

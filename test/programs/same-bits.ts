@@ -8,6 +8,8 @@ import { createWasmBackend, type Threads } from '../../dist/backend/wasm/index.j
 import { createPythonRandom } from '../../dist/base/python-random.js';
 import { encodeDocuments, sequentialBatches } from '../../dist/data/batches.js';
 import type { Engine } from '../../dist/engine/engine.js';
+import type { GenerateOptions } from '../../dist/engine/generate-options.js';
+import { createService } from '../../dist/engine/service.js';
 import { createTensorEngine } from '../../dist/engine/tensor-engine.js';
 import { sampleTexts } from '../../dist/engine/text.js';
 import { counterDraw } from '../../dist/generate/sampler.js';
@@ -29,6 +31,8 @@ export interface Bits {
   readonly text: string;
   /** Every logit while 64 documents are read, the same alone and among 31 others. */
   readonly logits: string;
+  /** What the first 48 askers of one service get, the same one after the other and among all others at once. */
+  readonly answers: string;
 }
 
 export interface Outcome {
@@ -77,11 +81,30 @@ export const STEPS = 200;
 export const SEED = 42;
 const SAMPLES = 64;
 const SIDE_BY_SIDE = 32;
+const ASKERS = 48;
+
+/** What is asked of a service, in turn. */
+const KINDS: readonly GenerateOptions[] = [
+  {},
+  { prompt: 'mar', samples: 3 },
+  { topK: 4, temperature: 1.5 },
+  { topP: 0.9, minP: 0.02, temperature: 1 },
+  { matches: '[a-k]{2,5}', samples: 2 },
+  { unique: true, samples: 3, temperature: 0.3 },
+  { stop: 'a', repetitionPenalty: 1.3 },
+  { chain: true, stopAtBos: false, maxTokens: 40 },
+  { compat: 'rust', samples: 2 },
+];
 
 export async function sameBits(
   name: ModelName,
   names: readonly string[],
-  options: { readonly threads?: Threads | undefined; readonly seed?: number | undefined } = {},
+  options: {
+    readonly threads?: Threads | undefined;
+    readonly seed?: number | undefined;
+    /** How many ask at once; their answers stand for all. */
+    readonly askers?: number | undefined;
+  } = {},
 ): Promise<Outcome> {
   const { recipe, model, adam, batchSize, namesEach }: Work = MODELS[name];
   const documents = Array.from({ length: Math.floor(names.length / namesEach) }, (_, i) =>
@@ -108,14 +131,22 @@ export async function sameBits(
     const sharedTraining = backend.sharedRuns();
     const text = await aloneAndAmong((places) => textOf(engine, config, tokenizer, places));
     const logits = await aloneAndAmong((places) => logitsOf(engine, config, sequences.slice(0, SAMPLES), places));
+    const trained = { config, tokenizer, parameters: engine.parameters() };
+    const alone = await answersOf(trained, options.threads, 1, ASKERS);
+    const among = await answersOf(trained, options.threads, SIDE_BY_SIDE, options.askers ?? ASKERS);
     return {
       bits: {
         weights: await sha256(Float32Array.from(engine.parameters())),
         losses: await sha256(losses),
         text: text.alone,
         logits: logits.alone,
+        answers: await sha256(alone),
       },
-      differs: [...(text.same ? [] : ['text']), ...(logits.same ? [] : ['logits'])],
+      differs: [
+        ...(text.same ? [] : ['text']),
+        ...(logits.same ? [] : ['logits']),
+        ...((await sha256(among)) === (await sha256(alone)) ? [] : ['answers']),
+      ],
       sharedTraining,
       sharedGenerating: backend.sharedRuns() - sharedTraining,
     };
@@ -137,6 +168,28 @@ function textOf(engine: Engine, config: ModelConfig, tokenizer: Tokenizer, place
     temperature: 1,
   });
   return Uint8Array.from(texts.join('\n'), (character) => character.charCodeAt(0)); // a–z and space only
+}
+
+/** The answers of the first askers, who all ask at once and share so many places. */
+async function answersOf(
+  model: Parameters<typeof createService>[0],
+  threads: Threads | undefined,
+  places: number,
+  askers: number,
+): Promise<Uint8Array> {
+  const service = createService(model, { backend: 'wasm', threads, places });
+  try {
+    const asked = Array.from({ length: askers }, async (_, i) => {
+      const texts: string[] = []; // of each sample; samples may alternate
+      for await (const { sample, text, end } of service.stream({ ...KINDS[i % KINDS.length], seed: i })) {
+        texts[sample] = `${texts[sample] ?? ''}${text}${end === null ? '' : ` (${end})`}`;
+      }
+      return texts.join();
+    });
+    return new TextEncoder().encode((await Promise.all(asked)).slice(0, ASKERS).join('\n'));
+  } finally {
+    service.close();
+  }
 }
 
 /** The logits of every token of every document [sequence][position][V], read `places` documents at once, token by token. */

@@ -1,0 +1,72 @@
+/**
+ * Models by name, asked with plain data: what a surface needs to answer, wherever the computing is done. Here it is done in this thread;
+ * node/worker-compute.ts does it in another one.
+ * Refuses to know: requests. Invariants: a job and its events are plain data, which can be sent to another thread; what is asked gets the
+ * same events wherever it is computed.
+ */
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import type { ReplyOptions, Turn } from './conversation.js';
+import type { GenerateOptions } from './generate-options.js';
+import type { Model } from './plan.js';
+import type { PromptToken } from './prompt-logprobs.js';
+import type { SampleEvent } from './samples.js';
+import { createService, type ModelService, type ServiceOptions } from './service.js';
+
+/** Something to be written. */
+export type Job =
+  | { readonly kind: 'samples'; readonly options: Omit<GenerateOptions, 'backend' | 'threads'> }
+  | { readonly kind: 'reply'; readonly turns: readonly Turn[]; readonly options: Omit<ReplyOptions, 'signal'> };
+
+export interface Compute {
+  /** The models by name: configuration and tokenizer. */
+  readonly models: ReadonlyMap<string, Model>;
+  /** Events as they come; when it is aborted, they just end within a token. @throws what the service throws, MG_SERVE_LOST */
+  ask(model: string, job: Job, signal: AbortSignal): AsyncIterable<SampleEvent>;
+  /** How likely the tokens of a text are; [] when it is aborted. @throws as `ask` */
+  promptLogprobs(model: string, text: string, logprobs: number, signal: AbortSignal): Promise<readonly PromptToken[]>;
+  /** Whether it can be asked now. */
+  ready(): boolean;
+  close(): Promise<void>;
+}
+
+/** Does the computing in this thread, in turns between which the event loop turns. */
+export function createLocalCompute(
+  models: ReadonlyMap<string, Checkpoint>,
+  options: ServiceOptions = {},
+): Compute & { services(): ReadonlyMap<string, ModelService> } {
+  const services = new Map<string, ModelService>();
+  let closed = false;
+
+  /** Opened when it is first asked. */
+  function serviceOf(name: string): ModelService {
+    let service = services.get(name);
+    if (service === undefined) {
+      service = createService(models.get(name)!, options);
+      services.set(name, service);
+    }
+    return service;
+  }
+
+  return {
+    models,
+    ask: (name, job, signal) => answer(serviceOf(name), job, signal),
+    promptLogprobs: (name, text, logprobs, signal) => serviceOf(name).promptLogprobs(text, { logprobs, signal }),
+    ready: () => !closed,
+    services: () => services,
+    async close() {
+      closed = true;
+      for (const service of services.values()) service.close();
+    },
+  };
+}
+
+function answer(service: ModelService, job: Job, signal: AbortSignal): AsyncIterable<SampleEvent> {
+  switch (job.kind) {
+    case 'samples':
+      return service.stream({ ...job.options, signal });
+    case 'reply':
+      return service.reply(job.turns, { ...job.options, signal });
+    default:
+      return job satisfies never;
+  }
+}

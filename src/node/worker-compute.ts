@@ -1,0 +1,192 @@
+/**
+ * Computing in a thread of its own, so that the thread that talks with clients is never kept waiting.
+ * Invariants: every question comes to an end, also when the thread dies: then it fails with MG_SERVE_LOST, and another thread is started;
+ * closing it leaves no thread behind.
+ */
+import { Worker } from 'node:worker_threads';
+import { MicrogptError } from '../base/errors.js';
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import type { Compute, Job } from '../engine/compute.js';
+import type { PromptToken } from '../engine/prompt-logprobs.js';
+import type { SampleEvent } from '../engine/samples.js';
+import { tokenizerToJson } from '../tokenizer/tokenizer-json.js';
+import { CREDIT, type FromWorker, type SentError, type SentModel, type ToWorker } from './compute-messages.js';
+
+/** Who waits for the answers to a question. */
+interface Asking {
+  readonly events: SampleEvent[];
+  tokens: readonly PromptToken[];
+  ended: boolean;
+  error: unknown;
+  wake: (() => void) | null;
+}
+
+/** Milliseconds before a thread that died is started again; doubled each time that it dies without having answered. */
+const FIRST_WAIT = 50;
+const LONGEST_WAIT = 10_000;
+
+export interface WorkerCompute extends Compute {
+  /** When the thread can compute. */
+  started(): Promise<void>;
+  /** For tests: ends the thread as if it had died. */
+  kill(): Promise<void>;
+}
+
+export function createWorkerCompute(
+  models: ReadonlyMap<string, Checkpoint>,
+  { onLost = () => {} }: { readonly onLost?: ((error: unknown) => void) | undefined } = {},
+): WorkerCompute {
+  const sent = [...models].map(([name, model]) => sentModel(name, model));
+  const asking = new Map<number, Asking>();
+  const waiters = new Set<() => void>();
+  let ids = 0;
+  let ready = false;
+  let dead = false; // until another thread has been started
+  let closed = false;
+  let wait = FIRST_WAIT;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let worker = start();
+
+  function start(): Worker {
+    const made = new Worker(new URL('./compute-worker.js', import.meta.url), { workerData: { models: sent } });
+    let cause: unknown = null;
+    made.on('message', (answers: FromWorker) => {
+      if (!ready) {
+        ready = true;
+        for (const resume of waiters) resume();
+        waiters.clear();
+      }
+      for (const answer of answers) take(answer);
+    });
+    made.on('error', (error) => {
+      cause = error;
+    });
+    made.on('exit', (code) => lost(made, cause ?? new Error(`the thread ended with code ${code}`)));
+    return made;
+  }
+
+  function take(answer: FromWorker[number]): void {
+    wait = FIRST_WAIT;
+    const own = asking.get(answer.id);
+    if (own === undefined) return;
+    if (answer.type === 'events') own.events.push(...answer.events);
+    else if (answer.type === 'logprobs') own.tokens = answer.tokens;
+    else {
+      own.ended = true;
+      if (answer.type === 'failed') own.error = received(answer.error);
+    }
+    own.wake?.();
+  }
+
+  function lost(which: Worker, cause: unknown): void {
+    if (which !== worker || closed) return;
+    ready = false;
+    dead = true;
+    onLost(cause);
+    for (const own of asking.values()) fail(own);
+    timer = setTimeout(() => {
+      dead = false;
+      worker = start();
+    }, wait);
+    wait = Math.min(wait * 2, LONGEST_WAIT);
+  }
+
+  function fail(own: Asking): void {
+    own.ended = true;
+    own.error = new MicrogptError(
+      'MG_SERVE_LOST',
+      'the thread that computes ended in the middle; another one is being started',
+      'ask again in a second',
+    );
+    own.wake?.();
+  }
+
+  const post = (message: ToWorker) => worker.postMessage(message);
+
+  /** A question: sent, followed until it ends, cancelled when nobody wants to know any more. */
+  function ask(message: (id: number) => ToWorker, signal: AbortSignal) {
+    const id = ++ids;
+    const own: Asking = { events: [], tokens: [], ended: false, error: null, wake: null };
+    asking.set(id, own);
+    const abort = () => own.wake?.();
+    signal.addEventListener('abort', abort);
+    if (dead || closed) fail(own);
+    else post(message(id));
+    return {
+      id,
+      own,
+      /** Until there is something new. */
+      change: () =>
+        new Promise<void>((resolve) => {
+          own.wake = resolve;
+        }),
+      leave() {
+        signal.removeEventListener('abort', abort);
+        asking.delete(id);
+        if (!own.ended && !closed) post({ type: 'cancel', id });
+      },
+    };
+  }
+
+  async function* stream(model: string, job: Job, signal: AbortSignal): AsyncGenerator<SampleEvent, void, undefined> {
+    const question = ask((id) => ({ type: 'ask', id, model, job }), signal);
+    const { id, own } = question;
+    let read = 0;
+    try {
+      for (;;) {
+        if (signal.aborted || closed) return;
+        const events = own.events.splice(0);
+        for (const event of events) {
+          yield event;
+          if (signal.aborted || closed) return;
+          if (++read < CREDIT / 4) continue;
+          if (!own.ended) post({ type: 'read', id, count: read });
+          read = 0;
+        }
+        if (own.events.length > 0) continue;
+        if (own.error !== null) throw own.error;
+        if (own.ended) return;
+        if (!signal.aborted) await question.change();
+      }
+    } finally {
+      question.leave();
+    }
+  }
+
+  return {
+    models,
+    ask: stream,
+    async promptLogprobs(model, text, logprobs, signal) {
+      const question = ask((id) => ({ type: 'logprobs', id, model, text, logprobs }), signal);
+      const { own } = question;
+      try {
+        while (!own.ended && !signal.aborted && !closed) await question.change();
+        if (own.error !== null) throw own.error;
+        return own.tokens;
+      } finally {
+        question.leave();
+      }
+    },
+    ready: () => !dead && !closed,
+    started: () => (ready ? Promise.resolve() : new Promise((resolve) => waiters.add(resolve))),
+    async kill() {
+      await worker.terminate();
+    },
+    async close() {
+      closed = true;
+      clearTimeout(timer);
+      for (const own of asking.values()) own.wake?.();
+      await worker.terminate();
+    },
+  };
+}
+
+function sentModel(name: string, { config, tokenizer, parameters }: Checkpoint): SentModel {
+  const shared = new Float64Array(new SharedArrayBuffer(parameters.byteLength));
+  shared.set(parameters);
+  return { name, config, tokenizer: tokenizerToJson(tokenizer), parameters: shared };
+}
+
+function received({ code, message, remedy }: SentError): Error {
+  return code === null ? new Error(message) : new MicrogptError(code, message, remedy);
+}

@@ -1,0 +1,47 @@
+/**
+ * What a server can be given.
+ */
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import type { Compute } from '../engine/compute.js';
+import type { Rule } from './faults.js';
+import type { LoadLimits } from './limits.js';
+
+export interface ServerOptions {
+  /** Models by the names that requests call them by; the first one answers requests without a name. */
+  readonly models?: Readonly<Record<string, Checkpoint>> | undefined;
+  /** In the place of `models`: where they are computed, such as another thread. It is closed with the server. */
+  readonly compute?: Compute | undefined;
+  /** Keys that may ask; without any, everybody may. */
+  readonly keys?: readonly string[] | undefined;
+  /** Origins of pages that may ask, such as https://example.org; none if left out. */
+  readonly origins?: readonly string[] | undefined;
+  /** Hosts that requests may name, beside the one that the server listens at. */
+  readonly hosts?: readonly string[] | undefined;
+  readonly limits?: Partial<LoadLimits> | undefined;
+  /** Answers by rule, for tests of clients. */
+  readonly rules?: readonly Rule[] | undefined;
+  /** Lets requests ask for errors, waits and cuts by the header x-microgpt-fault. */
+  readonly faults?: boolean | undefined;
+  /** Keep the last 1,000 requests in `requests`. */
+  readonly record?: boolean | undefined;
+  /** Called once for each request when its answer has ended. */
+  readonly log?: ((line: LogLine) => void) | undefined;
+}
+
+/** What is logged of a request: never its text, never a key. */
+export interface LogLine {
+  readonly time: string;
+  readonly id: string;
+  readonly method: string;
+  /** One of the routes, or "unknown". */
+  readonly route: string;
+  readonly status: number;
+  readonly ms: number;
+  readonly queue_ms: number;
+  readonly model: string | null;
+  readonly tokens: number;
+  /** Why the answer did not come to its end; null when it did. */
+  readonly cut: string | null;
+  /** Of an error that is our fault. */
+  readonly stack?: string | undefined;
+}

@@ -1,0 +1,60 @@
+/**
+ * Server-sent events: one `data:` line of JSON each, then `data: [DONE]`.
+ * Invariants: nothing is asked for before the reader wants it; when the reader goes away, so does what makes the events; what fails in the
+ * middle is said in an event, and the stream then ends without [DONE].
+ */
+import { errorBody, refusalOf } from './refusal.js';
+
+export const SSE_HEADERS = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-store',
+  'x-accel-buffering': 'no',
+} as const;
+
+/** `ended` is called once, with what went wrong if anything did. */
+export function eventStream(
+  events: AsyncGenerator<unknown, void, undefined>,
+  ended: (error: unknown) => void,
+): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  const line = (data: string) => encoder.encode(`data: ${data}\n\n`);
+  let over = false;
+  function end(error: unknown): void {
+    if (over) return;
+    over = true;
+    ended(error);
+  }
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const next = await events.next();
+          if (over) return;
+          if (!next.done) return controller.enqueue(line(JSON.stringify(next.value)));
+          controller.enqueue(line('[DONE]'));
+          controller.close();
+          end(null);
+        } catch (error) {
+          if (over) return;
+          if (error instanceof CutShort) controller.error(error);
+          else {
+            controller.enqueue(line(JSON.stringify(errorBody(refusalOf(error)))));
+            controller.close();
+          }
+          end(error);
+        }
+      },
+      async cancel() {
+        end(new ClientGone());
+        await events.return(undefined);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+/** The reader went away. */
+export class ClientGone extends Error {}
+
+/** The connection is to be cut in the middle, as a test wants it. */
+export class CutShort extends Error {}

@@ -1,0 +1,139 @@
+// The playground as a person uses it, for the tests: served, opened, pressed. As much of playwright's types as is used here.
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type StaticFile, serveFiles } from '../src/node/playground.js';
+
+export interface Locator {
+  click(options?: { timeout?: number }): Promise<void>;
+  fill(text: string): Promise<void>;
+  check(): Promise<void>;
+  selectOption(value: string): Promise<unknown>;
+  setInputFiles(files: FilePayload | FilePayload[]): Promise<void>;
+  textContent(): Promise<string | null>;
+  allTextContents(): Promise<string[]>;
+  inputValue(): Promise<string>;
+  count(): Promise<number>;
+  isDisabled(): Promise<boolean>;
+  isVisible(): Promise<boolean>;
+  waitFor(options?: { timeout?: number; state?: string }): Promise<void>;
+  nth(i: number): Locator;
+  first(): Locator;
+  last(): Locator;
+  all(): Promise<Locator[]>;
+  locator(selector: string): Locator;
+  getByRole(role: string, options?: { name?: string | RegExp; exact?: boolean }): Locator;
+  press(key: string): Promise<void>;
+}
+export interface FilePayload {
+  readonly name: string;
+  readonly mimeType: string;
+  readonly buffer: Buffer;
+}
+export interface Download {
+  suggestedFilename(): string;
+  path(): Promise<string>;
+}
+export interface Page extends Pick<Locator, 'locator' | 'getByRole'> {
+  goto(url: string): Promise<unknown>;
+  reload(): Promise<unknown>;
+  close(): Promise<void>;
+  getByText(text: string | RegExp): Locator;
+  waitForTimeout(ms: number): Promise<void>;
+  waitForFunction<A>(run: (argument: A) => unknown, argument: A, options?: { timeout?: number }): Promise<unknown>;
+  waitForEvent(name: 'download'): Promise<Download>;
+  evaluate<R>(run: () => R | Promise<R>): Promise<R>;
+  evaluate<A, R>(run: (argument: A) => R | Promise<R>, argument: A): Promise<R>;
+  addScriptTag(options: { path: string }): Promise<unknown>;
+  screenshot(options?: { path?: string; fullPage?: boolean }): Promise<Buffer>;
+  setViewportSize(size: { width: number; height: number }): Promise<void>;
+  emulateMedia(options: { colorScheme?: 'light' | 'dark'; reducedMotion?: 'reduce' }): Promise<void>;
+  on(event: 'pageerror', heard: (error: Error) => void): void;
+  on(event: 'console', heard: (message: { type(): string; text(): string }) => void): void;
+  on(event: 'response', heard: (response: PageResponse) => void): void;
+  readonly keyboard: { press(key: string): Promise<void>; type(text: string): Promise<void> };
+}
+export interface PageResponse {
+  url(): string;
+  body(): Promise<Buffer>;
+}
+export interface Context {
+  newPage(): Promise<Page>;
+  setOffline(offline: boolean): Promise<void>;
+  close(): Promise<void>;
+}
+export interface Browser {
+  newContext(options?: object): Promise<Context>;
+  version(): string;
+  close(): Promise<void>;
+}
+
+/** The same files without the headers of cross-origin isolation, below a folder. */
+export async function servePlain(files: ReadonlyMap<string, StaticFile>, folder: string) {
+  const server = createServer((request, response) => {
+    const path = (request.url ?? '').split('?')[0];
+    const file = path.startsWith(folder) ? files.get(path.slice(folder.length)) : undefined;
+    if (file === undefined) response.writeHead(404).end();
+    else response.writeHead(200, { 'Content-Type': file.type }).end(file.bytes);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    address: `http://127.0.0.1:${(server.address() as AddressInfo).port}${folder}`,
+    close: () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+export async function serveIsolated(files: ReadonlyMap<string, StaticFile>) {
+  const { port, close } = await serveFiles(files, { port: 0 });
+  return { address: `http://127.0.0.1:${port}/`, close };
+}
+
+/** The hash of the weights once the page shows one. */
+export async function hashOf(page: Page): Promise<string> {
+  await page.waitForFunction(hasHash, null, { timeout: 60_000 });
+  return page.evaluate(shownHash);
+}
+
+/** Opens a view with these settings and waits until a run is set up. */
+export async function openPlayground(page: Page, address: string, settings = ''): Promise<void> {
+  await page.goto(`${address}${settings === '' ? '' : `#train?${settings}`}`);
+  await hashOf(page);
+}
+
+export const press = (page: Page, name: string): Promise<void> =>
+  page.getByRole('button', { name, exact: true }).click();
+
+/** Trains to the end and gives the hash of the weights. */
+export async function trainToTheEnd(page: Page, button = 'Start'): Promise<string> {
+  await press(page, button);
+  await page.getByRole('button', { name: 'Train again' }).waitFor({ timeout: 120_000 });
+  return hashOf(page);
+}
+
+/** As much of a page's world as the functions below use; they run there. */
+interface World {
+  readonly document: {
+    querySelector(selector: string): { readonly textContent: string; getAttribute(name: string): string | null } | null;
+    readonly documentElement: { readonly scrollWidth: number; readonly clientWidth: number };
+  };
+}
+
+const hasHash = () =>
+  (globalThis as unknown as World).document.querySelector('[data-hash]')?.getAttribute('data-hash')?.length === 64;
+const shownHash = () =>
+  (globalThis as unknown as World).document.querySelector('[data-hash]')?.getAttribute('data-hash') ?? '';
+
+/** Whether the page is wider than its window. */
+export const isTooWide = (): boolean => {
+  const { scrollWidth, clientWidth } = (globalThis as unknown as World).document.documentElement;
+  return scrollWidth > clientWidth;
+};
+
+/** Steps that the page says are done. */
+export const stepsDone = (page: Page): Promise<number> =>
+  page.evaluate(() => {
+    const { document } = globalThis as unknown as World;
+    return Number(/Step ([\d,]+) of/.exec(document.querySelector('.status')?.textContent ?? '')?.[1].replace(/,/g, ''));
+  });

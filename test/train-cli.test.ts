@@ -1,0 +1,160 @@
+// microgpt train as a user gives it: what is said, what is saved in which format, and the names that earlier systems gave to flags.
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { createReading } from '../src/cli/train-text.js';
+import { loadModel } from '../src/node/models.js';
+import { microgpt, ROOT, temporaryFolder } from './cli.js';
+
+const lines = (text: string) => text.trimEnd().split('\n');
+
+async function train(cwd: string, ...args: string[]) {
+  const outcome = await microgpt(['train', ...args], { cwd });
+  expect(outcome.code, outcome.stderr).toBe(0);
+  return outcome;
+}
+
+describe('samples at the end', () => {
+  test('--prompt begins them, --gen bounds them, also beyond the context; the run is the same', async () => {
+    const cwd = temporaryFolder();
+    const plain = await train(cwd, 'names', '--steps', '30', '--run', 'a', '-n', '3');
+    expect(lines(plain.stdout)).toHaveLength(3);
+    const one = await train(cwd, 'names', '--steps', '30', '--run', 'b', '--prompt', 'ma', '--gen', '3');
+    expect(one.stdout).toMatch(/^ma[a-z]{0,3}\n$/);
+    const long = ['--prompt', 'The ', '--gen', '300', '--block-size', '16', '--temp', '2', '--topk', '30'];
+    const story = await train(cwd, 'stories', '--steps', '5', '--run', 'c', '--eval-every', '0', ...long);
+    expect([...story.stdout].length).toBeGreaterThan(4 + 16);
+    expect(story.stdout.startsWith('The ')).toBe(true);
+    const model = (run: string) => readFileSync(join(cwd, run, 'model.safetensors'));
+    expect(model('b').equals(model('a'))).toBe(true);
+  });
+
+  test('of conversations: who says what, on the way and at the end; the log has it too', async () => {
+    const cwd = temporaryFolder();
+    const small = ['--n-embd', '16', '--n-layer', '1', '--steps', '20', '--sample-every', '10'];
+    const { stdout, stderr } = await train(cwd, 'chat', ...small);
+    expect(stderr).toMatch(/\n {4}user: .+\n {4}assistant: /);
+    const parts = stdout.trimEnd().split('\n\n');
+    expect(parts).toHaveLength(5);
+    for (const part of parts) expect(part).toMatch(/^user: .+\nassistant: /);
+    expect(new Set(parts.map((part) => lines(part)[0])).size).toBe(5);
+    const log = lines(readFileSync(join(cwd, 'models/chat/metrics.jsonl'), 'utf8')).map((line) => JSON.parse(line));
+    const [sample] = log.filter(({ type }) => type === 'sample');
+    expect(sample.texts).toHaveLength(3);
+    expect(sample.texts[0]).toMatch(/^user: .+\nassistant: /);
+    const asked = await train(cwd, 'chat', ...small, '--prompt', 'hello', '--gen', '4');
+    expect(asked.stdout).toMatch(/^user: hello\nassistant: .{0,4}\n$/);
+  });
+});
+
+test('--output and --save take the format from the name, as convert does; --load goes on from any of them', async () => {
+  const cwd = temporaryFolder();
+  const small = ['--steps', '3', '-n', '0'];
+  mkdirSync(join(cwd, 'there'));
+  for (const [flag, path, format] of [
+    ['--output', 'm.json', 'nested model.json'],
+    ['--save', 'm.safetensors', 'safetensors'],
+    ['--output', 'new/', 'weights.json + meta.json'],
+    ['--save', 'there', 'weights.json + meta.json'],
+  ] as const) {
+    const { stderr } = await train(cwd, 'names', ...small, flag, path);
+    expect(stderr).toMatch(/saved (m\.json|m\.safetensors|(new|there)\/weights\.json and (new|there)\/meta\.json) \(/);
+    expect((await loadModel(join(cwd, path))).format).toBe(format);
+    await train(cwd, 'names', ...small, '--load', path, '--run', `from-${format.slice(0, 4)}-${flag}`);
+  }
+  const prefix = join(ROOT, 'test/fixtures/prefix-bin/ckpt_d16_l2_step20');
+  writeFileSync(join(cwd, 'text.txt'), 'To be, or not to be, that is the question. '.repeat(50));
+  const go = [
+    '--load',
+    prefix,
+    '--data',
+    'text.txt',
+    '--save',
+    'out',
+    '--batch',
+    '2',
+    '--seq',
+    '16',
+    '--prompt',
+    'To ',
+  ];
+  const { stderr } = await train(cwd, ...go, '--steps', '3', '--gen', '5');
+  expect(stderr).toContain('text.txt, read as bytes');
+  expect(readdirSync(cwd)).toEqual(expect.arrayContaining(['out.bin', 'out.json']));
+  expect((await loadModel(join(cwd, 'out'))).format).toBe('prefix .json + .bin');
+});
+
+test('--unknown: characters that the model does not know are left out and counted, or end it', async () => {
+  const cwd = temporaryFolder();
+  writeFileSync(join(cwd, 'pets.txt'), 'rex\nbella\nmilo\n');
+  writeFileSync(join(cwd, 'others.txt'), 'rex7\nbella\n');
+  await train(cwd, '--data', 'pets.txt', '--steps', '2', '--run', 'pets', '-n', '0');
+  const more = ['--data', 'others.txt', '--init-from', 'pets', '--steps', '2', '-n', '0'];
+  const skipped = await train(cwd, ...more);
+  expect(skipped.stderr).toContain('1 character that the tokenizer does not know was left out: "7" (U+0037)');
+  const refused = await microgpt(['train', ...more, '--unknown', 'error'], { cwd });
+  expect(refused).toMatchObject({ code: 3, stderr: expect.stringContaining('error MG_DATA_UNKNOWN') });
+});
+
+describe('scenario files of the earlier scripts', () => {
+  const file = (backend: string, data: object) =>
+    JSON.stringify({
+      name: 'pets',
+      description: 'Names of pets',
+      data: { path: 'data/pets/input.txt', format: 'lines', ...data },
+      model: { n_embd: 16, n_head: 4, n_layer: 1, block_size: 8 },
+      training: { learning_rate: 0.01, beta1: 0.9, beta2: 0.95, eps_adam: 1e-8, num_steps: 3, backend },
+    });
+
+  test('load as they are, with their text beside them and their backends', async () => {
+    const cwd = temporaryFolder();
+    for (const folder of ['scenarios', 'data/pets']) mkdirSync(join(cwd, folder), { recursive: true });
+    writeFileSync(join(cwd, 'data/pets/input.txt'), 'rex\nbella\nmilo\nluna\n');
+    for (const [old, ours] of [
+      ['python', 'value'],
+      ['numpy', 'wasm'],
+    ]) {
+      writeFileSync(join(cwd, 'scenarios/pets.json'), file(old, {}));
+      const { stderr } = await train(cwd, '-c', 'scenarios/pets.json', '-n', '1');
+      expect(stderr).toContain('Names of pets\n');
+      expect(stderr).toContain(`machine  ${ours} backend`);
+      expect(stderr).toContain('learning rate 0.01 (cosine)');
+      expect(stderr).toContain('saved models/pets/model.safetensors');
+    }
+    const other = await train(cwd, 'names', '-b', 'numpy', '--steps', '2', '-n', '0', '--data', 'data/pets/input.txt');
+    expect(other.stderr).toContain('input.txt, by the settings of scenario names');
+  });
+
+  test('a text that is not there is fetched from its address; without it the way out is said', async () => {
+    const cwd = temporaryFolder();
+    writeFileSync(join(cwd, 'pets.json'), file('numpy', { download_url: 'http://127.0.0.1:9/pets.txt' }));
+    const missing = await microgpt(['train', '--config', 'pets.json'], { cwd });
+    expect(missing).toMatchObject({ code: 4, stderr: expect.stringContaining('error MG_DOWNLOAD_FAILED') });
+    expect(missing.stderr).toContain('--data FILE');
+    writeFileSync(join(cwd, 'pets.json'), file('numpy', { download_url: 'file:///etc/passwd' }));
+    const refused = await microgpt(['train', '--config', 'pets.json'], { cwd });
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('expected an http or https address') });
+  });
+});
+
+test('reading a large text says how far it is: quarters in a file, one line on a terminal', () => {
+  let time = 0;
+  const written: string[] = [];
+  const plain = createReading({ write: (text) => written.push(text) }, () => time, 'book.txt');
+  for (let done = 0; done <= 1e9; done += 1e8) {
+    time = done / 1e5;
+    plain.progress(done, 1e9);
+  }
+  plain.end();
+  expect(written).toEqual([
+    'reading book.txt: 300.0 MB of 1.00 GB, 0:07 left\n',
+    'reading book.txt: 500.0 MB of 1.00 GB, 0:05 left\n',
+    'reading book.txt: 800.0 MB of 1.00 GB, 0:02 left\n',
+    'read book.txt: 1.00 GB in 0:10\n',
+  ]);
+  written.length = 0;
+  const shown = createReading({ isTTY: true, columns: 40, write: (text) => written.push(text) }, () => time, 'b');
+  shown.progress(5e8, 1e9);
+  shown.end();
+  expect(written).toEqual([`\r\u001b[K${'reading b: 500.0 MB of 1.00 GB, 0:00 left'.slice(0, 39)}`, '\r\u001b[K']);
+});

@@ -1,0 +1,48 @@
+// docs/training.md says all of microgpt train, and the recorded session is what a user sees today.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { WARNINGS } from '../src/base/warnings.js';
+import { RECIPES } from '../src/train/recipes.js';
+import { DATA_FORMATS } from '../src/train/settings.js';
+import { sizesFor } from '../src/train/sizes.js';
+import { microgpt, ROOT, runCommand } from './cli.js';
+
+const guide = readFileSync(join(ROOT, 'docs/training.md'), 'utf8');
+
+test('the recorded session prints today what it says', async () => {
+  const { code, stderr } = await runCommand(process.execPath, [join(ROOT, 'scripts/session.mjs'), '--check'], {
+    cwd: ROOT,
+  });
+  expect(code, `${stderr}\nto record it anew: node scripts/session.mjs`).toBe(0);
+});
+
+test('the guide names every flag, format, scenario, recipe and warning', async () => {
+  const { stdout } = await microgpt(['train', '--help'], { cwd: ROOT });
+  const flags = [...stdout.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map((match) => match[1]);
+  expect(flags.length).toBeGreaterThan(40);
+  const names = [...DATA_FORMATS, ...Object.keys(RECIPES), 'names', 'stories', 'chat', 'bytes', 'alice'];
+  const codes = Object.keys(WARNINGS);
+  const missing = [...flags, ...names.map((name) => `\`${name}`), ...codes].filter((name) => !guide.includes(name));
+  expect(missing.filter((flag) => flag !== '--help')).toEqual([]);
+});
+
+test('the defaults in the guide are those of the standard recipe', () => {
+  const { schedule, floor, clip, dropout, patience, data, model } = RECIPES.standard;
+  const row = (flag: string) =>
+    guide
+      .split('\n')
+      .find((line) => line.startsWith(`| \`${flag}\``))
+      ?.split('|')[2]
+      .trim();
+  expect(row('--schedule')).toBe(`\`${schedule}\`, ${floor}`);
+  expect(row('--clip')).toBe(String(clip));
+  expect(row('--dropout')).toBe(String(dropout));
+  expect(row('--patience')).toBe(`${patience}: to the end`);
+  expect(row('--validation')).toBe(String(data.validation));
+  expect(row('--activation')).toBe(`\`${model.activation}\``);
+  const sizes = sizesFor({ format: 'lines', documents: 10_000, tokens: 70_000, longest: 12 }, null);
+  expect(row('--n-embd')).toBe(`${sizes.nEmbd}, ${sizes.nLayer}, one head per ${sizes.nEmbd / sizes.nHead}`);
+  expect(row('--lr')).toBe(String(sizes.learningRate));
+  expect(row('--weight-decay')).toBe(String(sizes.weightDecay));
+});

@@ -1,0 +1,358 @@
+/**
+ * The training in the worker: prepares a run, drives its events in slices, so that questions get their turn, and keeps what the page shows.
+ * Refuses to know: the page. Invariant: nothing here changes what is computed: the weights are those of the same run in a terminal.
+ */
+import {
+  type Checkpoint,
+  type CorpusOptions,
+  corpusFromText,
+  createTraining,
+  decodeModel,
+  type EvalEvent,
+  encodeSafetensors,
+  RECIPES,
+  sha256,
+  type TextCorpus,
+  type Training,
+} from 'microgpt';
+import { type BrowserThreads, browserThreads } from 'microgpt/browser';
+import { clearAutosave, readAutosave, writeAutosave } from './autosave';
+import { setLive } from './models';
+import type {
+  EngineEvent,
+  Job,
+  Prepared,
+  Progress,
+  Recovered,
+  Source,
+  TrainState,
+  WeightMap,
+  WeightNames,
+} from './protocol';
+
+/** How long the loop runs before questions get their turn, in ms. */
+const SLICE = 24;
+/** Between two reports to the page, and two autosaves, in ms. */
+const REPORT = 60;
+const AUTOSAVE = 2500;
+/** So often in a run, samples are drawn and weights are kept. */
+const LOOKS = 12;
+const SAMPLES = 5;
+/** Numbers of weights and gradients that are kept for the colour maps. */
+const MOST_KEPT = 12_000_000;
+/** Multiply-adds of a step from which on threads are worth having. */
+const SHARED_WORK = 4e6;
+
+interface Session {
+  readonly job: Job;
+  readonly training: Training;
+  readonly prepared: Prepared;
+  readonly losses: number[];
+  readonly evals: EvalEvent[];
+  readonly moments: { readonly step: number; readonly weights: Float32Array; readonly gradients: Float32Array }[];
+  state: TrainState;
+  controller: AbortController | null;
+  running: Promise<void>;
+  speed: number | null;
+}
+
+/** A job that leaves everything to its recipe. */
+export const NO_CHOICES = {
+  seconds: null,
+  steps: null,
+  nEmbd: null,
+  nHead: null,
+  nLayer: null,
+  blockSize: null,
+  batchSize: null,
+  learningRate: null,
+  dropout: null,
+  pace: null,
+} as const;
+
+export type Say = (event: EngineEvent) => void;
+
+let session: Session | null = null;
+let runs = 0;
+let threads: BrowserThreads | undefined;
+let threadsAsked = false;
+export let whyOneThread: string | null = null;
+
+async function threadsFor(job: Job): Promise<BrowserThreads | undefined> {
+  const small = job.recipe === 'canonical' || (job.seconds !== null && job.seconds <= 3 && job.nEmbd === null);
+  if (small) return undefined;
+  if (!threadsAsked) {
+    threadsAsked = true;
+    threads = await browserThreads(undefined, (why) => {
+      whyOneThread = why;
+    });
+  }
+  return threads;
+}
+
+function corpusOf(source: Source, heldOut: number, tokenizer?: Checkpoint['tokenizer']): TextCorpus {
+  const { name, bytes, format, column } = source;
+  const { chunkSize, chunkOverlap, trailingBos, lossOn } = RECIPES.standard.data;
+  const asked: CorpusOptions = {
+    format,
+    source: name,
+    bosPlace: 'last',
+    tokenizer: tokenizer ?? (format === 'bytes' ? 'byte' : 'char'),
+    heldOut,
+    chunkSize,
+    chunkOverlap,
+    trailingBos,
+    loss: lossOn,
+    ...(format === 'csv' || format === 'tsv' ? { column: columnOf(column) } : {}),
+  };
+  const corpus = corpusFromText(bytes, asked);
+  return { ...corpus, facts: { ...corpus.facts, sha256: sha256(bytes) } };
+}
+
+/** The first column, unless another is asked for. */
+function columnOf(column: string | null): string | number {
+  if (column === null || column === '') return 1;
+  return /^\d+$/.test(column) ? Number(column) : column;
+}
+
+const given = <T>(value: T | null): T | undefined => value ?? undefined;
+
+export async function prepare(job: Job, say: Say): Promise<Prepared> {
+  await end();
+  const recipe = RECIPES[job.recipe];
+  const corpus = corpusOf(job.source, recipe.data.validation);
+  const chat = job.source.format === 'chat' ? { temperature: 0.5 } : {};
+  const training = createTraining({
+    corpus,
+    recipe: job.recipe,
+    seconds: given(job.seconds),
+    seed: BigInt(job.seed),
+    steps: given(job.steps),
+    batchSize: given(job.batchSize),
+    learningRate: given(job.learningRate),
+    model: {
+      nEmbd: given(job.nEmbd),
+      nHead: given(job.nHead),
+      nLayer: given(job.nLayer),
+      blockSize: given(job.blockSize),
+    },
+    settings: { dropout: given(job.dropout), ...chat },
+    threads: await threadsFor(job),
+  });
+  return begin(job, training, say);
+}
+
+/** Goes on with a run from its checkpoint. */
+export async function resume(job: Job, checkpoint: Checkpoint, say: Say): Promise<Prepared> {
+  await end();
+  const settings = checkpoint.run?.['settings'] as { readonly data?: { readonly validation?: number } } | undefined;
+  const corpus = corpusOf(job.source, settings?.data?.validation ?? 0, checkpoint.tokenizer);
+  const training = createTraining({ corpus, resume: checkpoint, threads: await threadsFor(job) });
+  return begin(job, training, say);
+}
+
+function begin(job: Job, training: Training, say: Say): Prepared {
+  const { corpus, data, settings, config } = training;
+  const prepared: Prepared = {
+    run: ++runs,
+    source: job.source.name,
+    format: job.source.format,
+    settings,
+    config,
+    parameters: training.parameters,
+    documents: data.documents,
+    heldOut: data.heldOut,
+    tokens: data.tokens,
+    startStep: training.startStep,
+    guessing: Math.log(config.vocabSize),
+    threads: workOf(training) >= SHARED_WORK ? (threads?.count ?? 1) : 1,
+    notes: corpus.facts.notes,
+  };
+  session = {
+    job,
+    training,
+    prepared,
+    losses: [],
+    evals: [],
+    moments: [],
+    state: training.startStep >= training.steps ? 'done' : training.startStep > 0 ? 'paused' : 'ready',
+    controller: null,
+    running: Promise.resolve(),
+    speed: null,
+  };
+  setLive(() => ({ name: nameOf(job.source.name), checkpoint: training.checkpoint() }));
+  look(session, say);
+  return prepared;
+}
+
+const nameOf = (path: string) => path.replace(/\.[a-z]+$/i, '');
+
+/** Multiply-adds of a step, about. */
+function workOf({ parameters, settings, config, corpus }: Training): number {
+  return 3 * parameters * settings.batchSize * Math.min(config.blockSize, corpus.facts.longest);
+}
+
+/** Samples of the model as it is, and its weights and gradients for the colour maps. */
+function look(of: Session, say: Say): void {
+  const { training, moments, prepared } = of;
+  const step = training.step();
+  say({ type: 'samples', run: prepared.run, step, texts: training.peek(SAMPLES) });
+  if (moments.at(-1)?.step === step || training.parameters * 2 * (LOOKS + 2) > MOST_KEPT) return;
+  const { gradients } = training.gradients();
+  const weights = Float32Array.from(training.engine.parameters());
+  moments.push({ step, weights, gradients: Float32Array.from(gradients) });
+}
+
+/** Lets messages be read; `setTimeout` would sleep for 4 ms. */
+const { port1, port2 } = new MessageChannel();
+let resumeLoop: () => void = () => {};
+port2.onmessage = () => resumeLoop();
+const breathe = () =>
+  new Promise<void>((resolve) => {
+    resumeLoop = resolve;
+    port1.postMessage(null);
+  });
+
+export async function train(steps: number | null, say: Say, failed: (error: unknown) => void): Promise<void> {
+  const of = session;
+  if (of === null || of.state === 'running' || of.state === 'done') return;
+  of.state = 'running';
+  of.controller = new AbortController();
+  of.running = loop(of, of.controller, steps === null ? Number.POSITIVE_INFINITY : steps, say).catch(
+    (error: unknown) => {
+      of.state = 'done';
+      failed(error);
+    },
+  );
+}
+
+async function loop(of: Session, controller: AbortController, most: number, say: Say): Promise<void> {
+  const { training, job } = of;
+  const every = Math.max(1, Math.ceil(training.steps / LOOKS));
+  let [fresh, evals]: [number[], EvalEvent[]] = [[], []];
+  let done = 0;
+  const started = performance.now();
+  let [turn, reported, saved] = [started, started, started];
+  let away = 0; // ms that went into looking and waiting
+  of.speed = null;
+
+  function report(): void {
+    const spent = performance.now() - started - away;
+    if (done > 4 && spent > 15) of.speed = (1000 * done) / spent;
+    of.losses.push(...fresh);
+    of.evals.push(...evals);
+    say({ type: 'progress', run: of.prepared.run, progress: progressOf(of), losses: Float32Array.from(fresh), evals });
+    [fresh, evals] = [[], []];
+    reported = performance.now();
+  }
+
+  for await (const event of training.events({ signal: controller.signal })) {
+    if (event.type === 'warning') say({ type: 'warning', message: event.message, remedy: event.remedy });
+    else if (event.type === 'eval') evals.push(event);
+    else if (event.type === 'step') {
+      fresh.push(event.loss);
+      done++;
+      if (done >= most) controller.abort();
+      const now = performance.now();
+      if (event.step % every === 0 && event.step < event.steps) {
+        look(of, say);
+        away += performance.now() - now;
+      }
+      if (job.pace !== null) {
+        report();
+        const from = performance.now();
+        await new Promise((resolve) => setTimeout(resolve, 1000 / (job.pace as number)));
+        away += performance.now() - from;
+      }
+    } else if (event.type === 'stopped') of.state = event.reason === 'aborted' ? 'paused' : 'done';
+    const now = performance.now();
+    if (now - reported > REPORT) report();
+    if (now - saved > AUTOSAVE) {
+      await autosave(of, say);
+      saved = performance.now();
+      away += saved - now;
+    }
+    if (now - turn > SLICE) {
+      await breathe();
+      turn = performance.now();
+    }
+  }
+  if (of.state === 'running') of.state = 'paused';
+  if (of.state === 'done') look(of, say);
+  report();
+  await autosave(of, say);
+}
+
+function progressOf({ state, training, speed }: Session): Progress {
+  const step = training.step();
+  return { state, step, stepsPerSecond: speed, secondsLeft: speed === null ? null : (training.steps - step) / speed };
+}
+
+async function autosave(of: Session, say: Say): Promise<void> {
+  if (session !== of) return;
+  const works = await writeAutosave({
+    version: 1,
+    savedAt: Date.now(),
+    job: of.job,
+    checkpoint: encodeSafetensors(of.training.checkpoint({ optimizer: true })),
+    losses: Float32Array.from(of.losses),
+    evals: of.evals,
+  });
+  say({ type: 'autosave', works });
+}
+
+export async function pause(): Promise<Progress> {
+  if (session === null) return { state: 'ready', step: 0, stepsPerSecond: null, secondsLeft: null };
+  session.controller?.abort();
+  await session.running;
+  return progressOf(session);
+}
+
+async function end(): Promise<void> {
+  if (session === null) return;
+  const old = session;
+  session = null; // from here on nothing of it is kept
+  setLive(null);
+  old.controller?.abort();
+  await old.running;
+  old.training.close();
+}
+
+export async function recover(say: Say): Promise<Recovered | null> {
+  const saved = await readAutosave();
+  if (saved === null) return null;
+  try {
+    const { checkpoint } = decodeModel(saved.checkpoint, 'the run that this browser kept');
+    const prepared = await resume(saved.job, checkpoint, say);
+    session?.losses.push(...saved.losses);
+    session?.evals.push(...saved.evals);
+    const { job, savedAt, losses, evals } = saved;
+    return { prepared, job, step: checkpoint.optimizer?.step ?? 0, savedAt, losses, evals };
+  } catch {
+    await clearAutosave(); // of an older version, or damaged: it cannot go on
+    return null;
+  }
+}
+
+export const forget = clearAutosave;
+
+/** sha256 of the weights as f32, little-endian. */
+export function weightsHash(): string {
+  const parameters = session?.training.engine.parameters() ?? new Float64Array(0);
+  return sha256(new Uint8Array(Float32Array.from(parameters).buffer));
+}
+
+export const resumable = (): Checkpoint | null => session?.training.checkpoint({ optimizer: true }) ?? null;
+export const liveName = (): string => nameOf(session?.job.source.name ?? 'model');
+
+export function weightNames(tensors: WeightNames['tensors']): WeightNames | null {
+  return session === null ? null : { tensors, moments: session.moments.map(({ step }) => step) };
+}
+
+export function weightsAt(offset: number, rows: number, columns: number, moment: number, gradient: boolean): WeightMap {
+  const found = session?.moments[moment];
+  const values = (gradient ? found?.gradients : found?.weights)?.slice(offset, offset + rows * columns);
+  return { rows, columns, values: values ?? new Float32Array(rows * columns) };
+}
+
+export const liveConfig = () => session?.prepared.config ?? null;

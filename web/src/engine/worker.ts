@@ -1,0 +1,130 @@
+/**
+ * The engine's side of the page: takes calls, answers each once, and lets no error pass without saying so.
+ * Refuses to know: what is on the screen. Invariant: an answer or a problem comes for every call.
+ */
+import { createScorer, createService, guessFormat, MicrogptError, parameterTable } from 'microgpt';
+import { whyNoThreads } from 'microgpt/browser';
+import { neuron, see, tensorsOf } from './looks';
+import { closeModel, keepModel, liveInfo, modelOf, openModel, saveModel } from './models';
+import type { Answered, Asked, CallName, EngineEvent, Message, ModelId, Problem, Request, Sampling } from './protocol';
+import * as session from './session';
+
+const scope = self as unknown as DedicatedWorkerGlobalScope;
+const post = (message: Message) => scope.postMessage(message);
+const say = (event: EngineEvent) => post({ event });
+
+function problemOf(error: unknown): Problem {
+  if (error instanceof MicrogptError) return { code: error.code, message: error.message, remedy: error.remedy };
+  const message = error instanceof Error ? error.message : String(error);
+  return { code: null, message, remedy: '' };
+}
+
+const failed = (error: unknown) => say({ type: 'failed', problem: problemOf(error) });
+
+/** Tells the page what the model in training is called and how large it is. */
+function sayLive(): void {
+  const model = liveInfo();
+  if (model !== null) say({ type: 'live', model });
+}
+
+const streams = new Map<number, AbortController>();
+
+async function streamed(
+  stream: number,
+  model: ModelId,
+  options: Sampling,
+  ask: 'generate' | { readonly turns: Asked<'reply'>['turns'] },
+): Promise<null> {
+  const controller = new AbortController();
+  streams.set(stream, controller);
+  const { seed, ...rest } = options;
+  const all = { ...rest, seed: BigInt(seed ?? 42), signal: controller.signal };
+  const places = ask === 'generate' ? Math.max(1, Math.min(options.samples ?? 1, 32)) : 1;
+  const service = createService(modelOf(model), { places });
+  try {
+    const { samples: _, prompt: __, chain: ___, ...reply } = all;
+    const events = ask === 'generate' ? service.stream(all) : service.reply(ask.turns, reply);
+    for await (const event of events) say({ type: 'sample', stream, event });
+  } finally {
+    service.close();
+    streams.delete(stream);
+  }
+  return null;
+}
+
+const calls: { [N in CallName]: (argument: Asked<N>) => Answered<N> | Promise<Answered<N>> } = {
+  hello: () => ({ isolated: globalThis.crossOriginIsolated === true, whyOneThread: whyNoThreads() }),
+  guess: ({ name, bytes }) => guessFormat(name, bytes.subarray(0, 65_536)),
+  async prepare(job) {
+    const prepared = await session.prepare(job, say);
+    sayLive();
+    return prepared;
+  },
+  async train({ steps }) {
+    await session.train(steps, say, failed);
+    return null;
+  },
+  pause: () => session.pause(),
+  hash: () => session.weightsHash(),
+  keep: ({ name }) => keepModel(name, modelOf('live')),
+  open: ({ files }) => openModel(files),
+  async resume({ model, source }) {
+    const checkpoint = modelOf(model);
+    const seed = String((checkpoint.run?.['settings'] as { readonly seed?: string } | undefined)?.seed ?? '42');
+    const prepared = await session.resume({ ...session.NO_CHOICES, source, recipe: 'standard', seed }, checkpoint, say);
+    sayLive();
+    return prepared;
+  },
+  close({ model }) {
+    closeModel(model);
+    return null;
+  },
+  save: ({ model, as, name }) => saveModel(model, as, name, session.resumable),
+  see: ({ model, text }) => see(modelOf(model), text),
+  weightNames() {
+    const config = session.liveConfig();
+    return config === null ? null : session.weightNames(tensorsOf(config));
+  },
+  weights({ tensor, moment, gradient }) {
+    const config = session.liveConfig();
+    const found = config === null ? undefined : parameterTable(config).byName.get(tensor);
+    if (found === undefined) return { rows: 0, columns: 0, values: new Float32Array(0) };
+    const [rows, columns] = found.shape[1] === undefined ? [1, found.shape[0]] : [found.shape[0], found.shape[1]];
+    return session.weightsAt(found.offset, rows, columns, moment, gradient);
+  },
+  neuron: ({ model, text, shown }) => neuron(modelOf(model), text, shown),
+  generate: ({ stream, model, options }) => streamed(stream, model, options, 'generate'),
+  reply: ({ stream, model, turns, options }) => streamed(stream, model, options, { turns }),
+  stop({ stream }) {
+    streams.get(stream)?.abort();
+    return null;
+  },
+  pieces: ({ model }) => modelOf(model).tokenizer.pieces,
+  score({ model, texts }) {
+    const scorer = createScorer(modelOf(model));
+    try {
+      return scorer.score(texts, { perCharacter: true });
+    } finally {
+      scorer.close();
+    }
+  },
+  async recover() {
+    const found = await session.recover(say);
+    sayLive();
+    return found;
+  },
+  async forget() {
+    await session.forget();
+    return null;
+  },
+};
+
+scope.onmessage = async ({ data }: MessageEvent<Request>) => {
+  const { id, call, argument } = data;
+  try {
+    const act = calls[call] as (argument: unknown) => unknown;
+    post({ id, answer: await act(argument) });
+  } catch (error) {
+    post({ id, problem: problemOf(error) });
+  }
+};

@@ -1,0 +1,23 @@
+/** What went wrong, in the engine's own words, with the way out. */
+import { update, useApp } from '../state';
+import { t } from '../texts';
+
+export function Problem() {
+  const problem = useApp((app) => app.problem);
+  return (
+    <div role="alert">
+      {problem !== null && (
+        <div class="problem">
+          <p>
+            <strong>{problem.code === null ? t.error.ours : t.error.title}</strong> {problem.message}
+            {problem.remedy !== '' && <> → {problem.remedy}</>}
+            {problem.code !== null && <code>{problem.code}</code>}
+          </p>
+          <button type="button" onClick={() => update({ problem: null })}>
+            {t.close}
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}

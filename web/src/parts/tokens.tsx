@@ -1,0 +1,29 @@
+/** Tokens as one can see them, and a row of them to choose from. */
+import { t } from '../texts';
+
+/** Special tokens and white space by their names. */
+export function tokenText(text: string | null, first = false): string {
+  if (text === null) return first ? t.see.boundary : t.see.end;
+  if (text === ' ') return t.see.space;
+  if (text === '\n') return t.see.newline;
+  return /^[\s\p{Cc}]$/u.test(text) ? `U+${text.codePointAt(0)?.toString(16).padStart(4, '0').toUpperCase()}` : text;
+}
+
+interface Row {
+  readonly tokens: readonly { readonly id: number; readonly text: string | null }[];
+  readonly chosen: number;
+  readonly choose: (at: number) => void;
+}
+
+export function Tokens({ tokens, chosen, choose }: Row) {
+  return (
+    <div class="tokens">
+      {tokens.map(({ id, text }, i) => (
+        <button type="button" key={String(i)} class="token" aria-pressed={i === chosen} onClick={() => choose(i)}>
+          <span class={text === null || /^\s$/.test(text) ? 'named' : ''}>{tokenText(text, i === 0)}</span>
+          <small>{id}</small>
+        </button>
+      ))}
+    </div>
+  );
+}

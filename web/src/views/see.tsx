@@ -1,0 +1,107 @@
+/** The inside of a model while it reads a text: its parts share the text, the tokens and the token that is looked at. */
+import { useEffect, useState } from 'preact/hooks';
+import { fail } from '../actions';
+import { ask } from '../engine/client';
+import type { Seen } from '../engine/protocol';
+import { ModelChoice, NoModel, Parts, useModel } from '../parts/model-choice';
+import { Term } from '../parts/term';
+import { Tokens } from '../parts/tokens';
+import { update, useApp } from '../state';
+import { t } from '../texts';
+import { Attention } from './see/attention';
+import { NextToken } from './see/next-token';
+import { Path } from './see/path';
+import { Scalar } from './see/scalar';
+import { Weights } from './see/weights';
+
+const S = t.see;
+type Part = keyof typeof S.parts;
+const partOf = (place: string): Part =>
+  Object.hasOwn(S.parts, place.split('/')[1] ?? '') ? (place.split('/')[1] as Part) : 'next';
+
+export function See() {
+  const part = useApp((app) => partOf(app.place));
+  const text = useApp((app) => app.text);
+  const step = useApp((app) => app.run.progress.step);
+  const running = useApp((app) => app.run.progress.state === 'running');
+  const run = useApp((app) => app.run.prepared?.run);
+  const model = useModel();
+  const [seen, setSeen] = useState<Seen | null>(null);
+  const [at, setAt] = useState<number | null>(null);
+  const reads = part === 'next' || part === 'attention' || part === 'path';
+  const age = running ? 'now' : step;
+
+  useEffect(() => {
+    if (model === null || !reads) return;
+    let current = true;
+    const look = () =>
+      ask('see', { model: model.id, text }).then(
+        (answer) => current && setSeen(answer),
+        (error) => current && fail(error),
+      );
+    look();
+    // A model in training changes while one looks at it.
+    const again = running ? setInterval(look, 500) : undefined;
+    return () => {
+      current = false;
+      clearInterval(again);
+    };
+  }, [model?.id, text, age, run, reads]);
+
+  if (model === null)
+    return (
+      <Frame part={part}>
+        <NoModel />
+      </Frame>
+    );
+  const chosen = seen === null ? 0 : Math.min(at ?? seen.tokens.length - 1, seen.tokens.length - 1);
+  const cut =
+    seen !== null && seen.tokens.length >= model.config.blockSize && [...text].length >= model.config.blockSize;
+  return (
+    <Frame part={part}>
+      {part !== 'weights' && (
+        <div class="panel asked">
+          <label class="field grow">
+            {S.text}
+            <input
+              value={text}
+              spellcheck={false}
+              onInput={(event) => {
+                update({ text: event.currentTarget.value });
+                setAt(null);
+              }}
+            />
+          </label>
+          <ModelChoice />
+          {reads && seen !== null && (
+            <div class="wide">
+              <p class="note">
+                {S.tokens}: <Term of="token" />, <Term of="boundary" />. {S.tokensLead}
+              </p>
+              <Tokens tokens={seen.tokens} chosen={chosen} choose={setAt} />
+              {seen.unknown.length > 0 && <p class="note">{S.unknown(seen.unknown.join(' '))}</p>}
+              {cut && <p class="note">{S.cut}</p>}
+            </div>
+          )}
+        </div>
+      )}
+      {part === 'next' && seen !== null && <NextToken seen={seen} at={chosen} />}
+      {part === 'attention' && seen !== null && <Attention seen={seen} at={chosen} />}
+      {part === 'path' && seen !== null && <Path seen={seen} at={chosen} />}
+      {part === 'weights' && <Weights />}
+      {part === 'scalar' && <Scalar model={model.id} text={text} />}
+    </Frame>
+  );
+}
+
+function Frame({ part, children }: { part: Part; children: preact.ComponentChildren }) {
+  return (
+    <>
+      <div class="lead">
+        <h1>{S.heading}</h1>
+      </div>
+      <Parts view="see" parts={S.parts} chosen={part} />
+      <div class="stack">{children}</div>
+    </>
+  );
+}

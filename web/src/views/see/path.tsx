@@ -1,0 +1,73 @@
+/** One token on its way through the model: every stage as a strip of its real numbers. */
+import type { StageName } from 'microgpt';
+import type { Seen, SeenStage } from '../../engine/protocol';
+import { Matrix } from '../../parts/matrix';
+import { Term } from '../../parts/term';
+import { tokenText } from '../../parts/tokens';
+import { type Term as TermName, t } from '../../texts';
+import { count, fixed } from '../../texts/numbers';
+
+const P = t.see.path;
+const TERMS: Record<StageName, TermName> = {
+  embedding: 'embedding',
+  norm: 'norm',
+  'queries, keys, values': 'qkv',
+  attention: 'attention',
+  projection: 'attention',
+  stream: 'stream',
+  widened: 'mlp',
+  bent: 'mlp',
+  narrowed: 'mlp',
+  logits: 'logits',
+};
+
+export function Path({ seen, at }: { seen: Seen; at: number }) {
+  const groups = new Map<string, { readonly stage: SeenStage; readonly i: number }[]>();
+  for (const [i, stage] of seen.stages.entries()) {
+    const title = stage.layer === null ? (i < 2 ? P.before : P.after) : P.layer(count(stage.layer + 1));
+    groups.set(title, [...(groups.get(title) ?? []), { stage, i }]);
+  }
+  return (
+    <section class="panel">
+      <h2>{P.heading(`“${tokenText(seen.tokens[at].text, at === 0)}”`)}</h2>
+      <p class="note">{P.lead}</p>
+      {[...groups].map(([title, stages]) => (
+        <div key={title} class="stages">
+          <h3>{title}</h3>
+          {stages.map(({ stage, i }) => (
+            <Strip key={String(i)} stage={stage} at={at} />
+          ))}
+        </div>
+      ))}
+    </section>
+  );
+}
+
+function Strip({ stage, at }: { stage: SeenStage; at: number }) {
+  const { name, width } = stage;
+  const values = stage.values.subarray(at * width, (at + 1) * width);
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const range = P.range(fixed(low, 2), fixed(high, 2));
+  return (
+    <div class="stage">
+      <Term of={TERMS[name]}>{P.stages[name]}</Term>
+      <Matrix
+        class="strip"
+        values={values}
+        rows={1}
+        columns={width}
+        most={Math.max(-low, high)}
+        label={`${P.stages[name]}: ${P.wide(count(width))}, ${range}`}
+      />
+      <details>
+        <summary>
+          <span class="hidden">
+            {P.numbers}, {P.stages[name]}:{' '}
+          </span>
+          {P.wide(count(width))}, {range}
+        </summary>
+        <p class="mono numbers">{Array.from(values, (x) => fixed(x, 3)).join('  ')}</p>
+      </details>
+    </div>
+  );
+}

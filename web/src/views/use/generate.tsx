@@ -1,0 +1,155 @@
+/** Samples of a model, and for each character what the model thought of all the others. */
+import { useEffect, useState } from 'preact/hooks';
+import { fail } from '../../actions';
+import { ask } from '../../engine/client';
+import type { ModelInfo } from '../../engine/protocol';
+import { Bars } from '../../parts/bars';
+import { Term } from '../../parts/term';
+import { tokenText } from '../../parts/tokens';
+import { t } from '../../texts';
+import { type Drawn, draw, type Place } from './drawn';
+import { type Drawing, FIRST_DRAWING, SamplingFields, samplingOf } from './sampling';
+
+const U = t.use;
+const TOP = 12;
+let kept: Drawing = FIRST_DRAWING; // while one looks at other views
+
+export function Generate({ model }: { model: ModelInfo }) {
+  const [drawing, setDrawing] = useState(kept);
+  const [drawnBy, setDrawnBy] = useState(kept);
+  const [samples, setSamples] = useState<readonly Drawn[]>([]);
+  const [stop, setStop] = useState<(() => void) | null>(null);
+  const [at, setAt] = useState<readonly [number, number] | null>(null);
+  const [pieces, setPieces] = useState<ReadonlyMap<number, string | null>>(new Map());
+  useEffect(() => {
+    setSamples([]);
+    setAt(null);
+  }, [model.id]);
+
+  const change = (part: Partial<Drawing>) => {
+    kept = { ...drawing, ...part };
+    setDrawing(kept);
+  };
+  const go = () => {
+    setAt(null);
+    setDrawnBy(drawing);
+    const running = draw({ model: model.id, options: { ...samplingOf(drawing), top: TOP } }, setSamples);
+    setStop(() => running.stop);
+    running.done.catch(fail).finally(() => setStop(null));
+    ask('pieces', { model: model.id }).then((list) => setPieces(new Map(list.map((text, id) => [id, text]))), fail);
+  };
+  const place = at === null ? null : (samples[at[0]]?.places[at[1]] ?? null);
+  return (
+    <>
+      <form
+        class="panel asked"
+        onSubmit={(event) => {
+          event.preventDefault();
+          go();
+        }}
+      >
+        <SamplingFields
+          id="g"
+          drawing={drawing}
+          change={change}
+          fields={['prompt', 'temperature', 'topK', 'topP', 'samples', 'seed']}
+        />
+        {stop === null ? (
+          <button type="submit" class="primary">
+            {U.go}
+          </button>
+        ) : (
+          <button type="button" onClick={stop}>
+            {U.stop}
+          </button>
+        )}
+      </form>
+      <div class="two">
+        <section class="panel" aria-label={U.samples}>
+          {samples.length === 0 ? (
+            <p class="empty">{U.empty}</p>
+          ) : (
+            <ol class="drawn">
+              {samples.map((sample, i) => (
+                <li key={String(i)}>
+                  <Characters sample={sample} at={at?.[0] === i ? at[1] : null} choose={(k) => setAt([i, k])} />
+                </li>
+              ))}
+            </ol>
+          )}
+        </section>
+        <section class="panel" aria-label={U.choice.heading}>
+          <h2>{U.choice.heading}</h2>
+          {place === null || place.top.length === 0 ? (
+            <p class="empty">{U.choice.none}</p>
+          ) : (
+            <Choices place={place} drawing={drawnBy} pieces={pieces} />
+          )}
+        </section>
+      </div>
+    </>
+  );
+}
+
+function Characters({ sample, at, choose }: { sample: Drawn; at: number | null; choose: (k: number) => void }) {
+  return (
+    <span class="characters">
+      {sample.places.map((place, k) => (
+        <button
+          type="button"
+          key={String(k)}
+          aria-pressed={k === at}
+          disabled={place.token === null}
+          class={place.token === null ? 'given' : ''}
+          onClick={() => choose(k)}
+        >
+          {place.text === '' ? <small>{U.choice.end}</small> : place.text}
+        </button>
+      ))}
+      {sample.ended && sample.places.length === 0 && <em>{U.nothing}</em>}
+    </span>
+  );
+}
+
+/** Which of the likeliest are left by top k and top p, in that order, as the library filters. */
+function allowed(top: Place['top'], { topK, topP }: Drawing): number {
+  const byK = topK === 0 ? top.length : Math.min(topK, top.length);
+  if (topP >= 1) return byK;
+  const total = topK === 0 ? 1 : top.slice(0, byK).reduce((sum, { probability }) => sum + probability, 0);
+  let sum = 0;
+  for (let i = 0; i < byK; i++) {
+    sum += top[i].probability / total;
+    if (sum >= topP) return i + 1;
+  }
+  return byK;
+}
+
+function Choices({
+  place,
+  drawing,
+  pieces,
+}: {
+  place: Place;
+  drawing: Drawing;
+  pieces: ReadonlyMap<number, string | null>;
+}) {
+  const left = drawing.temperature === 0 ? 1 : allowed(place.top, drawing);
+  return (
+    <>
+      <p class="note">
+        <Term of="probability" />, <Term of="temperature" />. {U.choice.lead}{' '}
+        {left < place.top.length && U.choice.filtered}
+      </p>
+      <Bars
+        label={U.choice.heading}
+        bars={place.top.map(({ token, probability }, i) => ({
+          key: String(token),
+          name: tokenText(pieces.get(token) ?? null),
+          share: probability,
+          strong: token === place.token,
+          faded: i >= left && token !== place.token,
+        }))}
+      />
+    </>
+  );
+}
