@@ -14,7 +14,8 @@ import {
   generate,
   type TrainingOptions,
 } from '../src/index.js';
-import { playgroundFiles, type StaticFile } from '../src/node/playground.js';
+import { PLAYGROUND_HEADERS, playgroundFiles, type StaticFile } from '../src/node/playground.js';
+import { createServer } from '../src/server/index.js';
 import { chromium, launchChromium, WHY_NO_BROWSER } from './chromium.js';
 import { microgpt, ROOT, runCommand, temporaryFolder } from './cli.js';
 import { FULL } from './golden.js';
@@ -319,6 +320,21 @@ describe.runIf(FULL)('the playground', () => {
       await openPlayground(page, isolated.address, 'text=names&dial=0&seed=42');
       await page.getByText(/threads for large models/).waitFor();
     });
+  });
+
+  test('below the server of models: the same page, with threads', async () => {
+    const { model } = await trained({ seed: 42, steps: 1 }, 0);
+    const server = createServer({ models: { names: model }, playground: { files, headers: PLAYGROUND_HEADERS } });
+    try {
+      const { url } = await server.listen(0);
+      await within(async (page) => {
+        await openPlayground(page, `${url}/playground`, 'text=names&dial=0&seed=42');
+        await page.getByText(/threads for large models/).waitFor();
+        expect(await trainToTheEnd(page)).toBe(CLASSIC);
+      });
+    } finally {
+      await server.close();
+    }
   });
 
   test('a reload in the middle of training: it goes on to the same weights', async () => {
