@@ -427,7 +427,7 @@ describe.runIf(FULL)('the playground', () => {
       });
       expect(await bytes()).toBeGreaterThan(most);
     });
-  }, 120_000);
+  }, 180_000);
 
   test('a model of conversations chats; others say why they do not', async () => {
     await within(async (page) => {
@@ -676,11 +676,13 @@ describe.runIf(FULL)('the playground', () => {
               colorScheme === 'light' || DARK.includes(name),
             );
           });
+          await page.evaluate(addFault);
+          expect((await violations(page)).map(({ id }) => id)).toContain('button-name');
         },
         { bypassCSP: true, colorScheme, reducedMotion: 'reduce' },
       );
     },
-    120_000,
+    180_000,
   );
 
   test('a phone: every view fits', async () => {
@@ -690,10 +692,12 @@ describe.runIf(FULL)('the playground', () => {
           expect(await page.evaluate(isTooWide), `${name} is wider than the screen`).toBe(false);
           await picture(page, `phone-${name}`, PHONE.includes(name));
         });
+        await page.evaluate(addFault);
+        expect(await page.evaluate(isTooWide)).toBe(true);
       },
       { viewport: { width: 390, height: 844 }, deviceScaleFactor: 1, isMobile: true, hasTouch: true },
     );
-  }, 120_000);
+  }, 180_000);
 
   test('empty and wrong: before the first step, and a file that is no model', async () => {
     await within(async (page) => {
@@ -706,6 +710,14 @@ describe.runIf(FULL)('the playground', () => {
     });
   });
 });
+
+/** A button without a name, wider than any screen: what the checks must not miss. Runs in the page. */
+function addFault(): void {
+  const { document } = globalThis as unknown as {
+    document: { body: { insertAdjacentHTML(where: string, html: string): void } };
+  };
+  document.body.insertAdjacentHTML('beforeend', '<button type="button" style="width: 5000px"></button>');
+}
 
 /** What a browser does when a file is dropped on the page; runs there. */
 function dropText(text: string): void {
