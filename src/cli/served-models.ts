@@ -7,7 +7,7 @@ import { MicrogptError } from '../base/errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import type { ModelConfig } from '../model/config.js';
 import { BUNDLED_MODELS, findModel } from '../node/bundled-models.js';
-import { isModelPath, loadModel, newestModelIn } from '../node/models.js';
+import { loadModel, newestModelIn } from '../node/models.js';
 import { note } from './output.js';
 
 interface Served {
@@ -56,7 +56,8 @@ async function foundModels(): Promise<Served[]> {
   const found: Served[] = [];
   for (const name of (await readdir('models').catch(() => [])).sort()) {
     const path = join('models', name);
-    if (await isModelPath(path)) found.push({ name: nameOf(path), path });
+    const files = await readdir(path).catch(() => []);
+    if (files.some((file) => /^model\.(safetensors|json)$/.test(file))) found.push({ name: nameOf(path), path });
   }
   if (found.length > 0) {
     note(`serving what is in ./models: ${found.map(({ name }) => name).join(', ')}`);

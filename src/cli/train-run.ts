@@ -12,11 +12,13 @@ import { openRun, type Replace, type Run } from '../node/runs.js';
 import { nodeThreads } from '../node/threads.js';
 import type { RunRecord } from '../report/record.js';
 import { tinyCorpus } from '../train/guards.js';
+import type { Ranks } from '../train/ranks.js';
 import { count, note, result, say, size } from './output.js';
 import { preflightLines } from './preflight.js';
 import { createProgress, type Progress, spent } from './progress.js';
 import { listenForSignals, type Signals } from './signals.js';
 import { sampleOptions, type TrainFlags } from './train-flags.js';
+import { followTraining, isFollower, stopOf } from './train-ranks.js';
 import { type Best, createRecorder, type Recorder } from './train-recorder.js';
 
 export interface RunPlan {
@@ -29,6 +31,7 @@ export interface RunPlan {
   /** The open folder of a run that goes on, closed by whoever opened it; and its best model so far. */
   readonly resume: { readonly run: Run; readonly best: Best | null } | null;
   readonly flags: TrainFlags;
+  readonly ranks?: Ranks | undefined;
 }
 
 /** How many samples there are at the end, unless the user says otherwise. */
@@ -37,7 +40,8 @@ const CONVERSATIONS = 5;
 
 /** Trains to the end, to the first signal or to `--stop-after`; gives the exit code. Closes the training. */
 export async function runTraining(training: Training, plan: RunPlan): Promise<number> {
-  const { flags } = plan;
+  const { flags, ranks } = plan;
+  if (isFollower(ranks)) return followTraining(training, ranks, flags.stopAfter);
   const run = plan.resume?.run ?? (await openRun(plan.folder, createOptions(training, plan)));
   for (const sentence of run.notes) note(sentence);
   const threads = training.engine.backend === 'wasm' ? nodeThreads(flags.threads).count : 1;
@@ -61,7 +65,7 @@ export async function runTraining(training: Training, plan: RunPlan): Promise<nu
   );
   const started = performance.now();
   try {
-    await follow(training, recorder, progress, signals, flags.stopAfter);
+    await follow(training, recorder, progress, stopOf(ranks, signals.signal), flags.stopAfter);
     progress.end();
     const took = spent(training.step() - training.startStep, (performance.now() - started) / 1000);
     const step = training.step();
@@ -126,11 +130,9 @@ async function follow(
   training: Training,
   recorder: Recorder,
   progress: Progress,
-  { signal }: Signals,
+  controller: AbortController,
   stopAfter: number | undefined,
 ): Promise<void> {
-  const controller = new AbortController();
-  signal.addEventListener('abort', () => controller.abort());
   if (stopAfter !== undefined && training.startStep >= stopAfter) controller.abort();
   let paused = performance.now();
   for await (const event of training.events({ signal: controller.signal })) {

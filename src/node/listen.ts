@@ -26,6 +26,8 @@ export interface NodeListener {
 interface Peer {
   readonly rawHeaders: readonly string[];
   readonly target: string;
+  /** Breaks the connection off. */
+  cut(): void;
 }
 
 export interface ConnectionLimits {
@@ -75,7 +77,8 @@ export async function listen(
     },
     fetch: (request, env) => {
       const incoming = (env as { readonly incoming: IncomingMessage }).incoming;
-      return answer(request, { rawHeaders: incoming.rawHeaders, target: incoming.url ?? '' });
+      const { rawHeaders, url = '', socket } = incoming;
+      return answer(request, { rawHeaders, target: url, cut: () => socket.destroy() });
     },
   }) as HttpServer;
   server.maxHeadersCount = 0; // all are counted where they are looked at

@@ -96,8 +96,12 @@ export function createServer(options: ServerOptions): Server {
   }
 
   return {
-    fetch: (request, init) =>
-      app(request instanceof Request ? request : new Request(new URL(request, 'http://microgpt.local'), init)),
+    async fetch(input, init) {
+      const request = input instanceof Request ? input : new Request(new URL(input, 'http://microgpt.local'), init);
+      const response = await app(request);
+      if (request.signal.aborted) throw request.signal.reason; // as the global one
+      return response;
+    },
     async listen(port = 0, { host = '127.0.0.1', insecure = false } = {}) {
       if (listener !== null) {
         throw new MicrogptError(

@@ -47,6 +47,24 @@ describe.runIf(FULL && existsSync(join(FOLDER, 'node_modules/openai')))('the ope
     expect(response.headers.get('x-request-id')).toBe(data._request_id);
   });
 
+  test('in-process, without a port; aborting is as with a port', async () => {
+    const { default: OpenAI } = await load('openai');
+    const server = serverFor({ models: { chat, talking } });
+    const openai = new OpenAI({ fetch: server.fetch, baseURL: 'http://in-process/v1', apiKey: 'none', maxRetries: 0 });
+    const answer = await openai.chat.completions.create({ model: 'chat', messages: who, temperature: 0 });
+    expect(answer.choices[0].message.content).toBe('a cat');
+    const stream = await openai.chat.completions.create({ model: 'talking', messages: who, stream: true });
+    let count = 0;
+    for await (const _ of stream) if (count++ === 5) break;
+    await until(() => server.active() === 0);
+    const controller = new AbortController();
+    const asked = openai.chat.completions.create({ model: 'talking', messages: who }, { signal: controller.signal });
+    await until(() => server.active() === 1);
+    controller.abort();
+    await expect(asked).rejects.toThrow(/abort/i);
+    await until(() => server.active() === 0);
+  });
+
   test('scores candidates by echo', async () => {
     const { openai } = await client();
     const scored = await openai.completions.create({

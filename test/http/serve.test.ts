@@ -217,8 +217,8 @@ test('N14 the thread that computes dies: answers in the making are told so, and 
     child.on('exit', resolve);
   });
   expect(code).toBe(0);
-  const { rounds, told, hung, longest, same } = JSON.parse(out);
-  expect([told, hung, same]).toEqual([rounds * 6, 0, true]);
+  const { rounds, lost, told, hung, longest, same } = JSON.parse(out);
+  expect([lost, told, hung, same]).toEqual(['MG_SERVE_LOST', rounds * 6, 0, true]);
   expect(longest).toBeLessThan(2000);
 });
 

@@ -30,6 +30,21 @@ const small = async () => {
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 const first = await small();
+// What a question that is not made over HTTP gets.
+let lost = '';
+const asked = compute.ask(
+  'model',
+  { kind: 'samples', options: { maxTokens: 4000, stopAtBos: false } },
+  new AbortController().signal,
+);
+setTimeout(() => compute.kill(), 20);
+try {
+  for await (const _ of asked);
+} catch (error) {
+  lost = (error as { readonly code: string }).code;
+}
+while (!compute.ready()) await pause(5);
+
 let [told, hung, longest, same] = [0, 0, 0, true];
 for (let round = 0; round < rounds; round++) {
   // Three streams, and three answers in one piece.
@@ -53,4 +68,4 @@ for (let round = 0; round < rounds; round++) {
   longest = Math.max(longest, performance.now() - since);
 }
 await server.close();
-console.log(JSON.stringify({ rounds, told, hung, longest, same }));
+console.log(JSON.stringify({ rounds, lost, told, hung, longest, same }));
