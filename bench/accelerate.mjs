@@ -43,7 +43,7 @@ for (const { name, batchSize, ...model } of SIZES) {
     const sides = { kernels: open(undefined), blas: open(blas.found) };
     const step = (side) => {
       const { adam } = job.settings;
-      const request = plainStep(adamHyper(adam, adam.learningRate, side.taken));
+      const request = plainStep(adamHyper(adam, 3e-4, side.taken));
       return side.engine.trainStep([job.batches(side.taken++)], request).loss;
     };
     for (let i = 0; i < 3; i++) {

@@ -46,6 +46,15 @@ export const ERRORS = {
     exit: EXIT.data,
     about: 'A run cannot go on, because its text, its tokenizer or its settings have changed.',
   },
+  MG_MPI_UNAVAILABLE: {
+    exit: EXIT.usage,
+    about:
+      'A launcher (mpirun) started several processes, but they cannot reach one another: koffi or Open MPI is missing.',
+  },
+  MG_MPI_DIFFERENT: {
+    exit: EXIT.data,
+    about: 'Processes that should train one model together have different texts, settings or versions.',
+  },
   MG_BENCH_CHECK: {
     exit: EXIT.bug,
     about: 'A backend computes another loss than the reference backend, so its speed was not measured.',

@@ -3,9 +3,16 @@
  */
 import { MicrogptError } from '../base/errors.js';
 
+let silent = false;
+
+/** From now on nothing about the work is printed, because another process prints the same. */
+export function silence(now = true): void {
+  silent = now;
+}
+
 /** A line about the work, on stderr. */
 export function say(line: string): void {
-  process.stderr.write(`${line}\n`);
+  if (!silent) process.stderr.write(`${line}\n`);
 }
 
 /** Something the user did not say and should know. */

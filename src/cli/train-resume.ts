@@ -12,58 +12,80 @@ import { loadModel } from '../node/models.js';
 import { openRun, type Run } from '../node/runs.js';
 import { nodeThreads } from '../node/threads.js';
 import { type RunRecord, recordOf } from '../report/record.js';
+import type { Ranks } from '../train/ranks.js';
 import type { RecipeName } from '../train/recipes.js';
 import { differences, withOverrides } from '../train/settings.js';
 import { openProducts } from './accelerate.js';
 import { note } from './output.js';
 import { backendCalled, corpusOptions, settingsOf, type TrainFlags } from './train-flags.js';
+import { giveStart, isFollower, type Start, takeStart } from './train-ranks.js';
 import type { Best } from './train-recorder.js';
-import { runTraining } from './train-run.js';
+import { type RunPlan, runTraining } from './train-run.js';
 import { openText } from './train-text.js';
 
-export async function resumeTraining(folder: string, scenario: string | undefined, flags: TrainFlags): Promise<number> {
+export async function resumeTraining(
+  folder: string,
+  scenario: string | undefined,
+  flags: TrainFlags,
+  ranks: Ranks | undefined,
+): Promise<number> {
+  if (isFollower(ranks)) {
+    const start = takeStart(ranks, folder);
+    return start === null ? 0 : goOn(start, { folder, flags, ranks, run: null });
+  }
   const run = await openRun(folder, { resume: true, keep: flags.keep });
   try {
     const record = recordOf(run.settings, folder);
     refuseOthers(record.settings, scenario, folder, flags);
     if (run.finished !== null) {
       note(`the run in ${folder} is finished: its model has all ${run.finished} steps`);
+      giveStart(ranks, null);
       return 0;
     }
     const saved = await newestSave(run);
     await run.truncateMetrics(saved?.step ?? 0);
-
-    const { settings } = record;
-    const path = flags.data ?? record.data.path;
-    const start =
-      saved?.checkpoint ?? (record.initFrom === null ? undefined : (await loadModel(record.initFrom)).checkpoint);
-    const ownsAlphabet = record.initFrom === null && flags.allowChanged === undefined;
-    const options = corpusOptions(settings.data, settings.bosPlace, ownsAlphabet ? undefined : start);
-    const corpus = await openText(path, options);
-    try {
-      const threads = nodeThreads(flags.threads);
-      const training = createTraining({
-        corpus,
-        threads,
-        products: await openProducts(flags.accelerate, settings.backend as BackendName, threads.count),
-        ...(saved === null ? fromTheBeginning(record, corpus.facts.sha256, start) : { resume: saved.checkpoint }),
-        allowChanged: flags.allowChanged,
-      });
-      const step = saved?.step ?? 0;
-      return await runTraining(training, {
-        name: record.name,
-        about: `going on with ${folder} ${step === 0 ? 'from its beginning (nothing was saved yet)' : `after step ${step.toLocaleString('en')}`}, on ${basename(path)}`,
-        notes: [],
-        dataPath: path,
-        folder,
-        resume: { run, best: await bestSoFar(folder, step) },
-        flags,
-      });
-    } finally {
-      await corpus.close();
-    }
+    const start = { record, checkpoint: saved?.checkpoint ?? null };
+    giveStart(ranks, start);
+    return await goOn(start, { folder, flags, ranks, run });
   } finally {
     await run.close();
+  }
+}
+
+/** `run` is null on ranks that keep none. */
+async function goOn(
+  { record, checkpoint }: Start,
+  { folder, flags, ranks, run }: Pick<RunPlan, 'folder' | 'flags' | 'ranks'> & { readonly run: Run | null },
+): Promise<number> {
+  const { settings } = record;
+  const path = flags.data ?? record.data.path;
+  const start = checkpoint ?? (record.initFrom === null ? undefined : (await loadModel(record.initFrom)).checkpoint);
+  const ownsAlphabet = record.initFrom === null && flags.allowChanged === undefined;
+  const options = corpusOptions(settings.data, settings.bosPlace, ownsAlphabet ? undefined : start);
+  const corpus = await openText(path, options);
+  try {
+    const threads = nodeThreads(flags.threads);
+    const training = createTraining({
+      corpus,
+      threads,
+      products: await openProducts(flags.accelerate, settings.backend as BackendName, threads.count),
+      ranks,
+      ...(checkpoint === null ? fromTheBeginning(record, corpus.facts.sha256, start) : { resume: checkpoint }),
+      allowChanged: flags.allowChanged,
+    });
+    const step = training.startStep;
+    return await runTraining(training, {
+      name: record.name,
+      about: `going on with ${folder} ${step === 0 ? 'from its beginning (nothing was saved yet)' : `after step ${step.toLocaleString('en')}`}, on ${basename(path)}`,
+      notes: [],
+      dataPath: path,
+      folder,
+      resume: run && { run, best: await bestSoFar(folder, step) },
+      flags,
+      ranks,
+    });
+  } finally {
+    await corpus.close();
   }
 }
 
@@ -125,7 +147,7 @@ function refuseOthers(
   const twice =
     scenario ??
     (['config', 'initFrom', 'time', 'run'] as const)
-      .filter((name) => flags[name] !== undefined)
+      .filter((name) => flags[name] !== undefined && flags[name] !== folder) // a run from a file gets the folder of --run
       .map((name) => FLAG[name])[0];
   if (twice !== undefined) {
     throw new MicrogptError(

@@ -12,11 +12,13 @@ import { openRun, type Replace, type Run } from '../node/runs.js';
 import { nodeThreads } from '../node/threads.js';
 import type { RunRecord } from '../report/record.js';
 import { tinyCorpus } from '../train/guards.js';
+import type { Ranks } from '../train/ranks.js';
 import { count, note, result, say, size } from './output.js';
 import { preflightLines } from './preflight.js';
 import { createProgress, type Progress, spent } from './progress.js';
 import { listenForSignals, type Signals } from './signals.js';
 import { sampleOptions, type TrainFlags } from './train-flags.js';
+import { followTraining, isFollower, stopOf } from './train-ranks.js';
 import { type Best, createRecorder, type Recorder } from './train-recorder.js';
 
 export interface RunPlan {
@@ -29,6 +31,7 @@ export interface RunPlan {
   /** The open folder of a run that goes on, closed by whoever opened it; and its best model so far. */
   readonly resume: { readonly run: Run; readonly best: Best | null } | null;
   readonly flags: TrainFlags;
+  readonly ranks?: Ranks | undefined;
 }
 
 /** How many samples there are at the end, unless the user says otherwise. */
@@ -37,7 +40,8 @@ const CONVERSATIONS = 5;
 
 /** Trains to the end, to the first signal or to `--stop-after`; gives the exit code. Closes the training. */
 export async function runTraining(training: Training, plan: RunPlan): Promise<number> {
-  const { flags } = plan;
+  const { flags, ranks } = plan;
+  if (isFollower(ranks)) return followTraining(training, ranks, flags.stopAfter);
   const run = plan.resume?.run ?? (await openRun(plan.folder, createOptions(training, plan)));
   for (const sentence of run.notes) note(sentence);
   const threads = training.engine.backend === 'wasm' ? nodeThreads(flags.threads).count : 1;
@@ -48,13 +52,20 @@ export async function runTraining(training: Training, plan: RunPlan): Promise<nu
     eta: flags.eta,
     timing: flags.timing === true,
   });
-  const signals = listenForSignals(() =>
-    progress.say('finishing the step, then saving … (once more to leave at once)'),
-  );
   const recorder = createRecorder({ run, training, flags, progress, best: plan.resume?.best ?? null });
+  const signals = listenForSignals(
+    () => progress.say('finishing the step, then saving … (once more to leave at once)'),
+    () => {
+      progress.end();
+      const step = recorder.lastSaved();
+      say(
+        `left at once; ${step === null ? 'nothing was saved' : `go on from step ${count(step)}: microgpt train --resume ${plan.folder}`}`,
+      );
+    },
+  );
   const started = performance.now();
   try {
-    await follow(training, recorder, progress, signals, flags.stopAfter);
+    await follow(training, recorder, progress, stopOf(ranks, signals.signal), flags.stopAfter);
     progress.end();
     const took = spent(training.step() - training.startStep, (performance.now() - started) / 1000);
     const step = training.step();
@@ -106,7 +117,10 @@ function notesOf(training: Training): string[] {
   }
   if (corpus.facts.leftOut > 0) notes.push(`${count(corpus.facts.leftOut)} examples hold nothing and were left out`);
   const tokens = settings.steps * settings.batchSize * Math.min(training.config.blockSize, corpus.facts.longest);
-  const warning = training.startStep === 0 ? tinyCorpus(parameters, data.tokens, tokens) : null;
+  const warning =
+    training.startStep > 0 || settings.patience > 0
+      ? null
+      : tinyCorpus(parameters, data.tokens, tokens, training.heldOut !== null);
   return warning === null ? notes : [...notes, `${warning.message}: ${warning.remedy}`];
 }
 
@@ -116,11 +130,9 @@ async function follow(
   training: Training,
   recorder: Recorder,
   progress: Progress,
-  { signal }: Signals,
+  controller: AbortController,
   stopAfter: number | undefined,
 ): Promise<void> {
-  const controller = new AbortController();
-  signal.addEventListener('abort', () => controller.abort());
   if (stopAfter !== undefined && training.startStep >= stopAfter) controller.abort();
   let paused = performance.now();
   for await (const event of training.events({ signal: controller.signal })) {
@@ -193,6 +205,11 @@ async function finish(
   if (best !== null && best.step !== step)
     training.engine.restore({ ...training.engine.moments(), parameters: best.model.parameters });
   const chats = training.corpus.tokenizer.roles !== null;
+  const { unknown } = training.corpus.tokenizer.encode(flags.prompt ?? '');
+  if (unknown.length > 0) {
+    const which = unknown.map((piece) => JSON.stringify(piece)).join(', ');
+    note(`the model does not know ${which}: left out of what it reads, kept in what is printed`);
+  }
   const usual = flags.prompt ? 1 : chats ? CONVERSATIONS : SAMPLES;
   const texts = training.samples(flags.samples ?? usual, sampleOptions(flags));
   if (flags.json) {

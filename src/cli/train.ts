@@ -13,12 +13,14 @@ import { requireWritable } from '../node/files.js';
 import { loadModel } from '../node/models.js';
 import { type FoundScenario, findScenarioText, loadScenario, loadScenarioFile } from '../node/scenarios.js';
 import { nodeThreads } from '../node/threads.js';
+import type { Ranks } from '../train/ranks.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
 import { type DataSettings, type Overrides, type Settings, withOverrides } from '../train/settings.js';
 import { openProducts } from './accelerate.js';
 import { count, note } from './output.js';
 import { refuseCppFlags, trainAsCpp } from './train-cpp.js';
 import { addTrainFlags, backendCalled, corpusOptions, settingsOf, type TrainFlags } from './train-flags.js';
+import { amongRanks, isFollower } from './train-ranks.js';
 import { resumeTraining } from './train-resume.js';
 import { runTraining } from './train-run.js';
 import { formatOf, openText } from './train-text.js';
@@ -47,14 +49,17 @@ Examples:
 Ctrl-C finishes the step, saves and says how to go on; a second one leaves at once.`,
     )
     .action(async (scenario: string | undefined, flags: TrainFlags) =>
-      exit(await train(scenario ?? flags.scenario, flags)),
+      exit(await amongRanks(flags, (own, ranks) => train(scenario ?? flags.scenario, own, ranks))),
     );
 }
 
-async function train(scenarioName: string | undefined, given: TrainFlags): Promise<number> {
+async function train(scenarioName: string | undefined, given: TrainFlags, ranks: Ranks | undefined): Promise<number> {
   if (given.compat === 'cpp') return trainAsCpp(scenarioName, given);
   refuseCppFlags(given);
-  if (given.resume !== undefined) return resumeTraining(await unpackRun(given.resume, given), scenarioName, given);
+  if (given.resume !== undefined) {
+    const goesOn = isFollower(ranks) ? { folder: given.resume, flags: given } : await unpackRun(given.resume, given);
+    return resumeTraining(goesOn.folder, scenarioName, goesOn.flags, ranks);
+  }
   // The run's record says which file it was, not what it was called.
   const flags = given.initFrom === undefined ? given : { ...given, initFrom: (await findModel(given.initFrom)).path };
   const scenario = await scenarioOf(scenarioName, flags);
@@ -86,6 +91,7 @@ async function train(scenarioName: string | undefined, given: TrainFlags): Promi
       backend,
       threads,
       products: await openProducts(flags.accelerate, backend, threads.count),
+      ranks,
       initFrom,
     };
     const training = await startTraining(options, flags);
@@ -107,6 +113,7 @@ async function train(scenarioName: string | undefined, given: TrainFlags): Promi
       folder: flags.run ?? join('models', name),
       resume: null,
       flags,
+      ranks,
     });
   } finally {
     await corpus.close();

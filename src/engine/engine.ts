@@ -11,6 +11,7 @@ import type { Batch } from '../data/batches.js';
 import type { ModelConfig } from '../model/config.js';
 import { parameterTable } from '../model/parameters.js';
 import type { Dropout, Learner } from '../train/learner.js';
+import type { Ranks } from '../train/ranks.js';
 import type { Look } from './look.js';
 import { createTensorEngine } from './tensor-engine.js';
 import { createValueEngine } from './value-engine.js';
@@ -77,6 +78,8 @@ export interface EngineOptions {
   readonly threads?: Threads | undefined;
   /** Lets the wasm backend have large matrix products computed by the host's BLAS. The results are then those of that library. */
   readonly products?: Products | undefined;
+  /** The processes that train this model together. */
+  readonly ranks?: Ranks | undefined;
 }
 
 /** @throws MG_TRAIN_BACKEND when there is no backend of that name. */
@@ -84,7 +87,7 @@ export function createEngine(
   name: BackendName | 'auto',
   config: ModelConfig,
   parameters: Float64Array,
-  { threads, products }: EngineOptions = {},
+  { threads, products, ranks }: EngineOptions = {},
 ): Engine {
   const { total } = parameterTable(config);
   if (parameters.length !== total) {
@@ -94,15 +97,20 @@ export function createEngine(
   const chosen = name === 'auto' ? DEFAULT_BACKEND : name;
   switch (chosen) {
     case 'value':
+      if (ranks !== undefined) {
+        const message = 'the value backend computes in one process, not in several';
+        throw new MicrogptError('MG_TRAIN_BACKEND', message, 'leave out mpirun, or choose wasm or reference');
+      }
       return createValueEngine(config, parameters);
     case 'reference':
-      return createTensorEngine('reference', createReferenceBackend(), config, parameters);
+      return createTensorEngine('reference', createReferenceBackend(), config, parameters, ranks);
     case 'wasm':
       return createTensorEngine(
         'wasm',
         createWasmBackend({ products, ...(threads ? { threads } : {}) }),
         config,
         parameters,
+        ranks,
       );
     default:
       throw new MicrogptError(

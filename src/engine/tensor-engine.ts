@@ -16,9 +16,11 @@ import {
 } from '../model/program.js';
 import { type Backend, type Mark, type Op, type Tensor, view } from '../tensor/backend.js';
 import type { Dropout, StepRequest, StepResult } from '../train/learner.js';
+import type { Ranks } from '../train/ranks.js';
 import type { BackendName, Decoder, Engine } from './engine.js';
 import { deadShare, firstNonFinite } from './health.js';
 import { createLook } from './look.js';
+import { createSharedStep } from './ranks.js';
 import { feed, type Recorded, shapeOf, withRoom } from './recorded-batch.js';
 import { createTensorDecoder } from './tensor-decoder.js';
 
@@ -35,7 +37,9 @@ export function createTensorEngine(
   backend: Backend,
   config: ModelConfig,
   parameters: Float64Array,
+  ranks?: Ranks | undefined,
 ): Engine {
+  const among = ranks && createSharedStep(ranks);
   const model = allocModel(backend, config);
   backend.write(model.params, parameters);
   const recorded = new Map<string, Recorded>();
@@ -144,10 +148,46 @@ export function createTensorEngine(
     return { loss, gradNorm: read(owner.norm) };
   }
 
+  /** The same, of which each rank computes its share. */
+  function stepAmongRanks(parts: readonly Batch[], { hyper, clip, dropout }: StepRequest): StepResult {
+    const { sum, update } = accumulating();
+    const owner = buffers();
+    const { loss, gradients: all } = (among as NonNullable<typeof among>).sum(parts.length, {
+      total: owner.table.total,
+      precision: backend.precision,
+      gradients(part, into) {
+        const program = load(parts[part], dropout !== null);
+        if (dropout !== null) setDropout(dropout, part);
+        backend.run(program.gradients);
+        backend.read(owner.grads, into);
+        return read(program.loss);
+      },
+    });
+    backend.write(sum, all);
+    backend.write(owner.hyper, hyper);
+    backend.write(owner.limit, [clip ?? Number.POSITIVE_INFINITY]);
+    backend.run(update);
+    gradients = sum;
+    return { loss, gradNorm: read(owner.norm) };
+  }
+
+  function trainStep(parts: readonly Batch[], request: StepRequest): StepResult {
+    if (parts.length > 1) return among ? stepAmongRanks(parts, request) : stepInParts(parts, request);
+    const result = oneStep(parts[0], request);
+    among?.agree();
+    return result;
+  }
+
+  function evaluate(batch: Batch): number {
+    const program = load(batch, false);
+    backend.run(program.forward);
+    return read(program.loss);
+  }
+
   return {
     backend: name,
     config,
-    trainStep: (parts, request) => (parts.length === 1 ? oneStep(parts[0], request) : stepInParts(parts, request)),
+    trainStep,
     gradients(batch, dropout = null, part = 0) {
       const program = load(batch, dropout !== null);
       if (dropout !== null) setDropout(dropout, part);
@@ -155,11 +195,8 @@ export function createTensorEngine(
       gradients = buffers().grads;
       return { loss: read(program.loss), gradients: backend.read(gradients) };
     },
-    evaluate(batch) {
-      const program = load(batch, false);
-      backend.run(program.forward);
-      return read(program.loss);
-    },
+    evaluate,
+    ...(among && { evaluateAll: (batches: Iterable<Batch>) => among.evaluate(batches, evaluate) }),
     deadUnits(batch) {
       const program = load(batch, false);
       backend.run(program.forward);

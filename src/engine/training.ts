@@ -14,12 +14,14 @@ import { counterDraw, pythonDraw } from '../generate/sampler.js';
 import { type ModelConfig, modelConfig } from '../model/config.js';
 import { initialParameters, parameterTable } from '../model/parameters.js';
 import type { TrainEvent } from '../train/events.js';
+import type { Ranks } from '../train/ranks.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
 import type { DataFacts, Overrides, RunSettings, Settings } from '../train/settings.js';
 import { type LoopState, newLoopState, trainLoop } from '../train/trainer.js';
 import { type BackendName, createEngine, type Engine, type Products, type Threads } from './engine.js';
 import { requireMemory } from './memory.js';
 import { requireDocuments } from './options.js';
+import { partsForAll, requireSame } from './ranks.js';
 import { resumedFrom, runOf } from './run-state.js';
 import { requireSettings, resolveSettings } from './settings.js';
 import { type LeftOut, trainingBatches } from './training-data.js';
@@ -54,6 +56,8 @@ export interface TrainingOptions {
   readonly threads?: Threads | undefined;
   /** Has the wasm backend's large matrix products computed by the host's BLAS, whose bits are its own. Not if left out. */
   readonly products?: Products | undefined;
+  /** The processes that train this model together; each reads the same text. Alone if left out. */
+  readonly ranks?: Ranks | undefined;
   /** Goes on where the run was that this checkpoint is of: settings come from it, and the text must be the same. */
   readonly resume?: Checkpoint | undefined;
   /** Goes on although the text is another one. */
@@ -105,7 +109,8 @@ export function createTraining(options: TrainingOptions): Training {
   const recipe = recipeCalled(options.recipe ?? 'canonical');
   const asked = resumed?.settings ?? recipe;
   const corpus = options.corpus ?? documentCorpus(options, asked);
-  const settings = resumed?.settings ?? resolveSettings(recipe, options, corpus.facts);
+  const { ranks } = options;
+  const settings = resumed?.settings ?? partsForAll(resolveSettings(recipe, options, corpus.facts), options);
   requireSettings(settings);
   const data = dataFacts(corpus);
   resumed?.requireSame(data, corpus.tokenizer, options.allowChanged === 'data');
@@ -130,7 +135,9 @@ export function createTraining(options: TrainingOptions): Training {
   const engine = createEngine(settings.backend as BackendName, config, initial, {
     threads: options.threads,
     products: options.products,
+    ranks,
   });
+  if (ranks) requireSame(ranks.transport, { settings, data }, initial);
   if (resumed) engine.restore({ parameters: initial, ...resumed.moments });
 
   const startStep = resumed?.step ?? 0;

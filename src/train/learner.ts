@@ -46,6 +46,8 @@ export interface Learner {
   trainStep(parts: readonly Batch[], request: StepRequest): StepResult;
   /** Σ weights·losses without dropout; changes nothing. */
   evaluate(batch: Batch): number;
+  /** The sum of `evaluate` over batches, in their order; for a learner that shares the work. Left out, each is evaluated here. */
+  evaluateAll?(batches: Iterable<Batch>): number;
   /** Looks through parameters, then moments, then the gradients of the last step. */
   firstNonFinite(): NonFinite | null;
   /** For each layer the share of its hidden units that are 0 in every row of the batch: they neither say nor learn anything. */

@@ -85,8 +85,7 @@ export async function* trainLoop(loop: TrainLoop): AsyncGenerator<TrainEvent, vo
 
   /** A run that was saved between a step and the validation after it begins with that validation. */
   function* validated(of: Validation): Generator<TrainEvent> {
-    let loss = 0;
-    for (const batch of of.batches()) loss += learner.evaluate(batch);
+    const loss = lossOf(learner, of.batches());
     if (!Number.isFinite(loss)) throw validationError(loss, step, steps, adam, clip, learner.firstNonFinite());
     const event = evaluated(loss, progress, step);
     const warnings = guards.eval(event);
@@ -129,6 +128,13 @@ export async function* trainLoop(loop: TrainLoop): AsyncGenerator<TrainEvent, vo
   }
   const reason = step >= steps ? 'done' : outOfPatience() ? 'early' : 'aborted';
   yield { type: 'stopped', reason, step, steps };
+}
+
+function lossOf(learner: Learner, batches: Iterable<Batch>): number {
+  if (learner.evaluateAll !== undefined) return learner.evaluateAll(batches);
+  let loss = 0;
+  for (const batch of batches) loss += learner.evaluate(batch);
+  return loss;
 }
 
 function evaluated(loss: number, progress: LoopState, step: number): EvalEvent {

@@ -4,7 +4,7 @@
  * leading dimension would write over whatever lies behind.
  */
 import type { Gemm, Product } from '../../backend/wasm/products.js';
-import type { Library } from './foreign.js';
+import type { Library } from '../foreign.js';
 
 const ROW_MAJOR = 101;
 const NO_TRANSPOSE = 111;

@@ -5,8 +5,8 @@
  */
 import { readFileSync } from 'node:fs';
 import type { Products } from '../../backend/wasm/products.js';
+import { type Found, firstLibrary, firstLine, type Library, loadForeign } from '../foreign.js';
 import { coreType } from './core-type.js';
-import { type Found, firstLibrary, firstLine, type Library, loadForeign } from './foreign.js';
 import { gemmOf, isSound } from './gemm.js';
 
 export interface Blas extends Products {

@@ -1,0 +1,118 @@
+/**
+ * Training under mpirun: rank 0 keeps the run and prints, the others compute along.
+ * Invariant: without a launcher nothing here does anything; a rank that fails ends the process with an error, upon which mpirun ends the others.
+ */
+import { availableParallelism, cpus } from 'node:os';
+import { MicrogptError } from '../base/errors.js';
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import { decodeModel } from '../checkpoint/decode.js';
+import { encodeSafetensors } from '../checkpoint/safetensors.js';
+import type { Training } from '../engine/training.js';
+import { joinRanks } from '../node/mpi/index.js';
+import { threadsEach } from '../node/mpi/launcher.js';
+import { type RunRecord, recordOf } from '../report/record.js';
+import { createRanks, gather, type Ranks, share } from '../train/ranks.js';
+import { note, silence } from './output.js';
+import { listenForSignals } from './signals.js';
+import type { TrainFlags } from './train-flags.js';
+
+/** So long a rank keeps an error to itself: when rank 0 has the same one, mpirun ends us meanwhile, and it is printed once. */
+const GRACE_MS = 5000;
+const YIELD_MS = 50; // how often signals get a chance
+
+export const isFollower = (ranks: Ranks | undefined): ranks is Ranks => ranks !== undefined && ranks.transport.rank > 0;
+
+/** Runs `train` alone, or as one of the processes that a launcher started. */
+export async function amongRanks(
+  flags: TrainFlags,
+  train: (flags: TrainFlags, ranks: Ranks | undefined) => Promise<number>,
+): Promise<number> {
+  const joined = await joinRanks();
+  if (joined === null) return train(flags, undefined);
+  const { transport, launched } = joined;
+  const { rank, size } = transport;
+  if (rank > 0) silence();
+  try {
+    if (flags.time !== undefined && flags.steps === undefined) {
+      throw new MicrogptError(
+        'MG_CLI_USAGE',
+        '--time cannot be measured by several processes',
+        'give --steps instead, as many as one process would fit into the time, or more',
+      );
+    }
+    if (flags.compat === 'cpp') {
+      const message = '--compat cpp trains in one process, not in several';
+      throw new MicrogptError('MG_CLI_USAGE', message, 'leave out mpirun, or --compat');
+    }
+    const threads = flags.threads ?? threadsEach(availableParallelism(), launched, cpus().length);
+    note(`${size} processes train this model together, ${threads} thread${threads === 1 ? '' : 's'} each`);
+    const start = performance.now();
+    const ranks = createRanks(transport);
+    const code = await train({ ...flags, threads }, ranks);
+    const percent = (100 * transport.seconds()) / ((performance.now() - start) / 1000);
+    note(
+      `${percent.toFixed(0)} % of the time went into exchanging gradients with the other processes, and waiting for them`,
+    );
+    gather(transport, new Float64Array(1)); // nobody leaves before rank 0 has saved
+    // A signal came from mpirun, as a rule, which by now answers nothing any more, not even a farewell.
+    if (!ranks.stopped.aborted) transport.close();
+    return code;
+  } catch (error) {
+    if (rank === 0) throw error;
+    await new Promise((done) => setTimeout(done, GRACE_MS));
+    silence(false);
+    throw error instanceof MicrogptError
+      ? new MicrogptError(error.code, `rank ${rank}: ${error.message}`, error.remedy, { cause: error })
+      : error;
+  }
+}
+
+/** Computes along until rank 0 stops or all is done. */
+export async function followTraining(training: Training, ranks: Ranks, stopAfter: number | undefined): Promise<number> {
+  const signals = listenForSignals(() => {});
+  const stop = stopOf(ranks, signals.signal);
+  if (stopAfter !== undefined && training.startStep >= stopAfter) stop.abort();
+  let paused = performance.now();
+  try {
+    for await (const event of training.events({ signal: stop.signal })) {
+      if (event.type === 'step' && event.step === stopAfter) stop.abort();
+      if (performance.now() - paused < YIELD_MS) continue;
+      await new Promise((done) => setImmediate(done));
+      paused = performance.now();
+    }
+    return 0;
+  } finally {
+    signals.forget();
+    training.close();
+  }
+}
+
+/** Aborted by the signal when alone; among others, on every rank after the same step. */
+export function stopOf(ranks: Ranks | undefined, signal: AbortSignal): AbortController {
+  const controller = new AbortController();
+  signal.addEventListener('abort', () => (ranks === undefined ? controller.abort() : ranks.askToStop()));
+  ranks?.stopped.addEventListener('abort', () => controller.abort());
+  return controller;
+}
+
+/** What rank 0 found in the folder of a run that goes on. */
+export interface Start {
+  readonly record: RunRecord;
+  readonly checkpoint: Checkpoint | null;
+}
+
+/** Tells the others, who may not see the folder; null when there is nothing to do. */
+export function giveStart(ranks: Ranks | undefined, start: Start | null): void {
+  if (ranks === undefined) return;
+  share(ranks.transport, new TextEncoder().encode(JSON.stringify(start?.record ?? null)));
+  if (start !== null)
+    share(ranks.transport, start.checkpoint ? encodeSafetensors(start.checkpoint) : new Uint8Array(0));
+}
+
+export function takeStart({ transport }: Ranks, folder: string): Start | null {
+  const record: unknown = JSON.parse(new TextDecoder().decode(share(transport, new Uint8Array(0))));
+  if (record === null) return null;
+  const bytes = share(transport, new Uint8Array(0));
+  const checkpoint = bytes.length === 0 ? null : decodeModel(bytes, `the save of ${folder}`).checkpoint;
+  return { record: recordOf(record, folder), checkpoint };
+}

@@ -1,0 +1,238 @@
+// Training under mpirun: the bits of one process, going on with another number of ranks, and what happens when a rank dies or differs.
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { microgpt, ROOT, temporaryFolder } from './cli.js';
+import { FULL } from './golden.js';
+import { COMMON, mpiMissing, mpirun, onRanks, ranksOf } from './mpi.js';
+
+const missing = await mpiMissing();
+const BIN = join(ROOT, 'bin/microgpt.js');
+/** Held-out text, dropout and clipping, so that all that ranks share is shared. */
+const JOB = [
+  ...[
+    'train',
+    'names',
+    '--recipe',
+    'standard',
+    '--n-embd',
+    '16',
+    '--n-head',
+    '2',
+    '--n-layer',
+    '1',
+    '--block-size',
+    '16',
+  ],
+  ...[
+    '--steps',
+    '24',
+    '--batch-size',
+    '13',
+    '--eval-every',
+    '8',
+    '--dropout',
+    '0.1',
+    '--clip',
+    '0.5',
+    '--samples',
+    '0',
+  ],
+  ...['--threads', '1'],
+];
+
+/** Everything that a run computed, as bytes. */
+function results(cwd: string, run: string): string[] {
+  const checkpoints = readdirSync(join(cwd, run, 'checkpoints')).sort();
+  const files = [
+    'model.safetensors',
+    'best.safetensors',
+    'metrics.jsonl',
+    ...checkpoints.map((f) => `checkpoints/${f}`),
+  ];
+  return files.map((file) => `${file} ${readFileSync(join(cwd, run, file)).toString('base64')}`);
+}
+
+/** Calls `act` once, when the run has a save. */
+function whenSaved(folder: string, act: () => void): void {
+  const timer = setInterval(() => {
+    const saves = join(folder, 'checkpoints');
+    if (!existsSync(saves) || readdirSync(saves).every((file) => !file.endsWith('.safetensors'))) return;
+    clearInterval(timer);
+    act();
+  }, 20);
+  onTestFinished(() => clearInterval(timer));
+}
+
+const good = (outcome: { code: number | null; stderr: string }) => expect(outcome.code, outcome.stderr).toBe(0);
+
+describe.skipIf(missing !== null)(`under mpirun${missing === null ? '' : `: skipped, ${missing}`}`, () => {
+  test.each(FULL ? [2, 3, 4] : [3])('%i ranks leave the bits of one process with as many parts', async (n) => {
+    const cwd = temporaryFolder();
+    good(await microgpt([...JOB, '--run', 'alone', '--grad-accum', String(n)], { cwd }));
+    const outcome = await onRanks(n, [...JOB, '--run', 'ranks'], { cwd });
+    good(outcome);
+    expect(results(cwd, 'ranks')).toEqual(results(cwd, 'alone'));
+    expect(outcome.stderr).toContain(`${n} processes train this model together`);
+    expect(outcome.stderr.match(/^saved /gm)).toHaveLength(1);
+    // A negative control: another number of parts is another run.
+    good(await microgpt([...JOB, '--run', 'other', '--grad-accum', String(n + 1)], { cwd }));
+    expect(results(cwd, 'other')[0]).not.toBe(results(cwd, 'alone')[0]);
+  });
+
+  test('five parts on two ranks, stopped, gone on with on three and then alone', async () => {
+    const cwd = temporaryFolder();
+    const job = [...JOB, '--grad-accum', '5'];
+    good(await microgpt([...job, '--run', 'alone'], { cwd }));
+    good(await onRanks(2, [...job, '--run', 'run', '--stop-after', '10'], { cwd }));
+    expect(readdirSync(join(cwd, 'run/checkpoints'))).toEqual(['step-00000010.safetensors']);
+    good(await onRanks(3, ['train', '--resume', 'run', '--stop-after', '17'], { cwd }));
+    good(await microgpt(['train', '--resume', 'run', '--samples', '0'], { cwd }));
+    const last = (run: string) => results(cwd, run).filter((file) => !file.startsWith('checkpoints/step-00000017'));
+    expect(last('run')).toEqual(last('alone'));
+    const again = await onRanks(2, ['train', '--resume', 'run'], { cwd });
+    expect(again).toMatchObject({ code: 0, stderr: expect.stringContaining('is finished') });
+  });
+
+  test('ranks with different texts, too small a batch and a time to measure are refused, and said once', async () => {
+    const cwd = temporaryFolder();
+    for (const name of ['a', 'b']) writeFileSync(join(cwd, `${name}.txt`), `ann\nbea\ncle${name}\ndoe\n`);
+    const train = (file: string) => ['train', '--data', file, '--run', 'run', '--steps', '5', '--batch-size', '4'];
+    const different = await mpirun([...ranksOf(1, train('a.txt')), ':', ...ranksOf(1, train('b.txt'))], { cwd });
+    expect(different.code).toBe(3);
+    expect(existsSync(join(cwd, 'run'))).toBe(false);
+    expect(
+      different.stderr.match(/error MG_MPI_DIFFERENT: the text of process 1 and of process 0 differ/g),
+    ).toHaveLength(1);
+
+    const small = await onRanks(3, ['train', 'names', '--run', 'run', '--batch-size', '2'], { cwd });
+    expect(small.code).toBe(2);
+    expect(small.stderr.match(/error MG_OPTION_VALUE: a batch of 2 in 2 parts cannot be shared among 3/g)).toHaveLength(
+      1,
+    );
+
+    const timed = await onRanks(2, ['train', 'names', '--time', '1m'], { cwd });
+    expect(timed.code).toBe(2);
+    expect(timed.stderr).toContain('--time cannot be measured by several processes');
+  });
+
+  test('a rank that is killed ends the run with a message, and the last save goes on to the same bits', async () => {
+    const cwd = temporaryFolder();
+    const job = [...JOB.map((word) => (word === '24' ? '1000000' : word)), '--save-every', '10', '--run', 'run'];
+    const script = `echo $$ > rank$OMPI_COMM_WORLD_RANK; exec ${process.execPath} ${BIN} ${job.join(' ')}`;
+    let killed = false;
+    whenSaved(join(cwd, 'run'), () => {
+      killed = process.kill(Number(readFileSync(join(cwd, 'rank1'), 'utf8')), 'SIGKILL');
+    });
+    const outcome = await mpirun(['-n', '2', 'sh', '-c', script], { cwd });
+    expect(killed).toBe(true);
+    expect(outcome.code).not.toBe(0);
+    expect(outcome.stderr).toMatch(/rank 1 .*exited on signal 9/);
+    const last = readdirSync(join(cwd, 'run/checkpoints')).sort().at(-1) as string;
+    const step = Number(/\d+/.exec(last)?.[0]) + 7;
+    const file = `checkpoints/step-${String(step).padStart(8, '0')}.safetensors`;
+    good({ ...(await microgpt(['train', '--resume', 'run', '--stop-after', String(step)], { cwd })) });
+    const alone = [...job.slice(0, -1), 'alone', '--grad-accum', '2', '--stop-after', String(step)];
+    good(await microgpt(alone, { cwd }));
+    expect(readFileSync(join(cwd, 'run', file)).equals(readFileSync(join(cwd, 'alone', file)))).toBe(true);
+  });
+
+  // mpirun waits twice the given time, whether or not anyone is left.
+  test.runIf(FULL)('a signal to mpirun stops all ranks after the same step, which is saved', async () => {
+    const cwd = temporaryFolder();
+    const job = [...JOB.map((word) => (word === '24' ? '1000000' : word)), '--save-every', '10', '--run', 'run'];
+    let stop = (): void => {};
+    whenSaved(join(cwd, 'run'), () => stop());
+    const outcome = await mpirun(['--mca', 'odls_base_sigkill_timeout', '10', ...ranksOf(2, job)], {
+      cwd,
+      onStderr: (_, kill) => {
+        stop = () => kill('SIGTERM');
+      },
+    });
+    expect(outcome.stderr).toMatch(/saved step [\d,]+ of 1,000,000 in run/);
+    const step = /saved step ([\d,]+) of/.exec(outcome.stderr)?.[1]?.replaceAll(',', '') ?? '';
+    const newest = readdirSync(join(cwd, 'run/checkpoints')).sort().at(-1);
+    expect(newest).toBe(`step-${step.padStart(8, '0')}.safetensors`);
+  });
+
+  const namespaces = FULL && spawnSync('ip', ['netns', 'add', 'microgpt-probe']).status === 0;
+  if (namespaces) spawnSync('ip', ['netns', 'delete', 'microgpt-probe']);
+  const why = !FULL ? ' (full tier)' : namespaces ? '' : ' (skipped: network namespaces cannot be made here)';
+
+  test.skipIf(!namespaces)(`two machines over TCP, played by network namespaces${why}`, async () => {
+    const cwd = temporaryFolder();
+    const ip = (line: string) => {
+      const { status, stderr } = spawnSync('ip', line.split(' '), { encoding: 'utf8' });
+      expect(status, `ip ${line}: ${stderr}`).toBe(0);
+    };
+    const hosts = { '10.77.0.1': 'mgpt-a', '10.77.0.2': 'mgpt-b' };
+    onTestFinished(() => {
+      for (const name of Object.values(hosts)) spawnSync('ip', ['netns', 'delete', name]);
+    });
+    for (const name of Object.values(hosts)) ip(`netns add ${name}`);
+    ip('link add mgpt-a netns mgpt-a type veth peer name mgpt-b netns mgpt-b');
+    for (const [address, name] of Object.entries(hosts)) {
+      ip(`-n ${name} addr add ${address}/24 dev ${name}`);
+      for (const device of [name, 'lo']) ip(`-n ${name} link set ${device} up`);
+    }
+    // In the place of ssh.
+    const agent = join(cwd, 'agent.sh');
+    const cases = Object.entries(hosts).map(([address, name]) => `${address}) exec ip netns exec ${name} sh -c "$*";;`);
+    writeFileSync(agent, `#!/bin/sh\nhost=$1; shift\ncase $host in ${cases.join(' ')} esac\n`);
+    chmodSync(agent, 0o755);
+    const only = '10.77.0.0/24';
+    const network = [
+      '--mca',
+      'plm_rsh_agent',
+      agent,
+      '--mca',
+      'pml',
+      'ob1',
+      '--mca',
+      'btl',
+      'self,tcp',
+      '--mca',
+      'btl_tcp_if_include',
+      only,
+      '--mca',
+      'oob_tcp_if_include',
+      only,
+    ];
+    const where = join(cwd, 'where');
+    const script = `ip -brief address >> ${where}; exec ${process.execPath} ${BIN} ${[...JOB, '--run', 'ranks'].join(' ')}`;
+    const args = ['netns', 'exec', 'mgpt-a', 'mpirun', ...COMMON, '--host', Object.keys(hosts).join(), ...network];
+    const outcome = spawnSync('ip', [...args, '-n', '2', 'sh', '-c', script], {
+      cwd,
+      encoding: 'utf8',
+      timeout: 120_000,
+      env: { ...process.env, OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' },
+    });
+    expect(outcome.status, outcome.stderr).toBe(0);
+    for (const address of Object.keys(hosts)) expect(readFileSync(where, 'utf8')).toContain(address);
+    good(await microgpt([...JOB, '--run', 'alone', '--grad-accum', '2'], { cwd }));
+    expect(results(cwd, 'ranks')).toEqual(results(cwd, 'alone'));
+  });
+});
+
+test.runIf(process.platform === 'linux')('without mpirun and --accelerate, none of this is loaded', async () => {
+  const cwd = temporaryFolder();
+  const script = (
+    ...flags: string[]
+  ) => `const { main } = await import(${JSON.stringify(join(ROOT, 'dist/cli/main.js'))});
+    await main(${JSON.stringify(['train', 'names', '--steps', '2', '--batch-size', '2', '--samples', '0', '--overwrite', ...flags])});
+    const { readFileSync } = await import('node:fs');
+    console.log([...new Set(readFileSync('/proc/self/maps', 'utf8').match(/koffi|libmpi|openblas/g))].sort().join());`;
+  const loaded = async (...flags: string[]) => {
+    const { stdout } = await mpiless(['--input-type=module', '-e', script(...flags)], cwd);
+    return stdout.trim();
+  };
+  expect(await loaded()).toBe('');
+  // The check can see it: with the flag, the package at least is there, where it is installed.
+  if (missing === null) expect(await loaded('--accelerate', 'auto')).toContain('koffi');
+});
+
+async function mpiless(args: readonly string[], cwd: string) {
+  const { runCommand } = await import('./cli.js');
+  return runCommand(process.execPath, args, { cwd });
+}
