@@ -197,11 +197,11 @@ async function streams({ port, memory, lines }, count) {
   if (good.length + answers.filter(({ status }) => status === 503).length !== count)
     throw new Error('an answer is missing');
   await new Promise((resolve) => setTimeout(resolve, 200));
-  // By the server's own clock, from a stream's turn to its end: this process is too busy to say.
+  // By the server's own clock, from a stream's first token to its end: this process is too busy to say.
   const rates = lines()
     .filter(({ tokens, cut }) => tokens === 256 && cut === null)
     .slice(-good.length)
-    .map(({ ms, queue_ms }) => 256 / (ms - queue_ms));
+    .map(({ ms, first_ms }) => 255 / (ms - first_ms));
   return {
     streams: count,
     admitted: good.length,
