@@ -19,6 +19,7 @@ import { addPlayground } from './playground.js';
 import { addReport } from './report.js';
 import { addScore } from './score.js';
 import { addServe } from './serve.js';
+import { addSweep } from './sweep.js';
 import { addTrain } from './train.js';
 
 export async function main(argv: readonly string[]): Promise<number> {
@@ -76,6 +77,7 @@ function createProgram(exit: (code: number) => void): Command {
   addData(program);
   addBench(program);
   addReport(program);
+  addSweep(program, exit);
   addPlayground(program, exit);
   return program;
 }
