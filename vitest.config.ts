@@ -5,7 +5,7 @@ export default defineConfig({
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     exclude: ['**/node_modules/**'],
     globalSetup: 'test/programs.ts',
-    testTimeout: 60_000,
+    testTimeout: process.env['MICROGPT_TEST_TIER'] === 'full' ? 300_000 : 60_000,
     // Vitest leaves a core to whoever watches; on two cores that would be half of them.
     maxWorkers: '100%',
   },

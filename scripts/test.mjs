@@ -12,6 +12,8 @@ if (full) {
   install(`${root}/test/full`);
   install(`${root}/test/nodes`);
   install(`${root}/test/onnx`);
+  install(`${root}/test/safetensors`);
+  install(`${root}/test/clients`);
   install(`${root}/kernels`);
   run(process.execPath, ['scripts/lint.mjs']);
 }

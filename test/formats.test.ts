@@ -252,7 +252,27 @@ describe('round trips', () => {
       'what it knows about its run',
       expect.stringContaining('activation relu'),
     ]);
+    for (const format of ['flat model.json', 'weights.json + meta.json'] as const) {
+      expect(lost({ ...models['canonical'], optimizer, run }, format).slice(0, 2)).toEqual([
+        'the optimizer after 1,234 steps',
+        'what it knows about its run',
+      ]);
+    }
     expect(lost(models['squared relu, BOS first'], 'nested model.json')).toEqual([]);
+    // Whatever is not there any more after a way through another format has been said, and nothing else.
+    for (const [name, whole] of Object.entries(models)) {
+      const full = {
+        ...whole,
+        optimizer: { ...optimizer!, moments: { m: whole.parameters, v: whole.parameters } },
+        run,
+      };
+      for (const format of formats.filter((one) => holds(full, one))) {
+        const said = lost(full, format).join();
+        const again = through(full, format);
+        expect(said.includes('the optimizer'), `${name} → ${format}`).toBe(again.optimizer === undefined);
+        expect(said.includes('its run'), `${name} → ${format}`).toBe(again.run?.['seed'] === undefined);
+      }
+    }
     expect(codeOf(() => lost(model, 'prefix .json + .bin', 'half'))).toBe('MG_CKPT_FORMAT');
   });
 });

@@ -20,6 +20,24 @@ function names(): string {
 }
 const generate = (args: string[], cwd = names()) => microgpt(['generate', ...args], { cwd });
 
+test.each(['generate', 'chat'])(
+  '%s --scenario: the model that it was trained to, or how to train it',
+  async (command) => {
+    const cwd = temporaryFolder();
+    const untrained = await microgpt([command, '--scenario', 'chat'], { cwd });
+    expect(untrained).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining('→ train it first: microgpt train chat\n'),
+    });
+    const { code } = await microgpt(['train', 'chat', '--steps', '2', '--samples', '0'], { cwd });
+    expect(code).toBe(0);
+    const args = { generate: ['-n', '1'], chat: ['--message', 'hello'] }[command as 'chat'];
+    const trained = await microgpt([command, '-s', 'chat', ...args], { cwd });
+    expect([trained.code, lines(trained.stdout).length]).toEqual([0, 1]);
+    expect(trained.stderr).toContain('note: using models/chat\n');
+  },
+);
+
 describe('demands', () => {
   test('each is met by every sample, and the number asked for is printed', async () => {
     const cwd = names();

@@ -107,8 +107,10 @@ export const press = (page: Page, name: string): Promise<void> =>
 
 /** Trains to the end and gives the hash of the weights. */
 export async function trainToTheEnd(page: Page, button = 'Start'): Promise<string> {
+  const before = await page.evaluate(runNumber);
   await press(page, button);
-  await page.getByRole('button', { name: 'Train again' }).waitFor({ timeout: 120_000 });
+  const least = button === 'Train again' ? before + 1 : before;
+  await page.waitForFunction(isDone, least, { timeout: 120_000 });
   return hashOf(page);
 }
 
@@ -124,6 +126,14 @@ const hasHash = () =>
   (globalThis as unknown as World).document.querySelector('[data-hash]')?.getAttribute('data-hash')?.length === 64;
 const shownHash = () =>
   (globalThis as unknown as World).document.querySelector('[data-hash]')?.getAttribute('data-hash') ?? '';
+
+const runNumber = () =>
+  Number((globalThis as unknown as World).document.querySelector('[data-run]')?.getAttribute('data-run'));
+/** Whether a run of this number, or a later one, is at its end. */
+const isDone = (least: number) => {
+  const controls = (globalThis as unknown as World).document.querySelector('[data-run]');
+  return controls?.getAttribute('data-state') === 'done' && Number(controls.getAttribute('data-run')) >= least;
+};
 
 /** Whether the page is wider than its window. */
 export const isTooWide = (): boolean => {

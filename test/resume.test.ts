@@ -50,7 +50,7 @@ async function straightAndHalved(what: string[], half: number, threads: readonly
 
 const PLAIN = 'rex bella milo luna rocky bruno nala simba coco daisy'.split(' ').join('\n');
 
-describe('half, and the other half later', () => {
+describe('half, and the other half later', { timeout: FULL ? 300_000 : 60_000 }, () => {
   const half = FULL ? 100 : 8;
   const quicker = FULL ? [] : ['--eval-every', '8']; // each look at the held-out text costs as much as many steps
   const threads = FULL ? [1, 2, 4] : [1, 2];
@@ -77,7 +77,7 @@ describe('half, and the other half later', () => {
         await straightAndHalved(['alice', '--data', path, '--backend', backend], half, counts);
       }
     },
-    180_000,
+    300_000,
   );
 
   test('with everything on: dropout, clipping, accumulation, validation, warm-up, and saves in between', async () => {
@@ -134,7 +134,7 @@ describe('kill -9 again and again, then to the end', () => {
   }
 
   const names = ['names', '--n-embd', '32', '--batch-size', '64'];
-  test('names', () => killedAndStraight(names, FULL ? 3000 : 1000, 100));
+  test('names', { timeout: 180_000 }, () => killedAndStraight(names, FULL ? 3000 : 1000, 100));
   if (!FULL) return;
   const timeout = 180_000;
   const reference = ['--backend', 'reference', '--n-embd', '16', '--block-size', '32'];

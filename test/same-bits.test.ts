@@ -86,7 +86,7 @@ describe.runIf(FULL)('other versions of Node', () => {
       const { code, stdout, stderr } = await runCommand(node, args, { cwd });
       expect(code, stderr).toBe(0);
       expect(stdout.trim().split('\n')).toHaveLength(20);
-      const model = readFileSync(join(cwd, 'models/names/model.json'));
+      const model = readFileSync(join(cwd, 'models/names/model.safetensors'));
       results.push({ stdout, sha256: createHash('sha256').update(model).digest('hex') });
     }
     for (const result of results) expect(result).toEqual(results[0]);

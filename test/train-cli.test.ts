@@ -21,6 +21,9 @@ describe('samples at the end', () => {
     expect(lines(plain.stdout)).toHaveLength(3);
     const one = await train(cwd, 'names', '--steps', '30', '--run', 'b', '--prompt', 'ma', '--gen', '3');
     expect(one.stdout).toMatch(/^ma[a-z]{0,3}\n$/);
+    const odd = await train(cwd, 'names', '--steps', '2', '--run', 'd', '--prompt', 'Zo7');
+    expect(odd.stderr).toContain('note: the model does not know "Z", "7": left out of what it reads');
+    expect(odd.stdout.startsWith('Zo7')).toBe(true);
     const long = ['--prompt', 'The ', '--gen', '300', '--block-size', '16', '--temp', '2', '--topk', '30'];
     const story = await train(cwd, 'stories', '--steps', '5', '--run', 'c', '--eval-every', '0', ...long);
     expect([...story.stdout].length).toBeGreaterThan(4 + 16);
@@ -94,6 +97,52 @@ test('--unknown: characters that the model does not know are left out and counte
   expect(skipped.stderr).toContain('1 character that the tokenizer does not know was left out: "7" (U+0037)');
   const refused = await microgpt(['train', ...more, '--unknown', 'error'], { cwd });
   expect(refused).toMatchObject({ code: 3, stderr: expect.stringContaining('error MG_DATA_UNKNOWN') });
+});
+
+describe('nothing is dropped in silence', () => {
+  test('flags that something else decides get a note, or are refused', async () => {
+    const cwd = temporaryFolder();
+    const run = ['names', '--steps', '4', '-n', '0'];
+    const first = await train(cwd, ...run, '--run', 'r', '--stop-after', '2', '--warmup', '9', '--grad-accum', '3');
+    expect(first.stderr).toContain('note: the warm-up takes 9 steps, and the run has only 4');
+    expect(first.stderr).toContain('note: a batch of 1 cannot be computed in 3 parts');
+    expect(first.stderr).toContain(
+      'with     Adam, warm-up 9 steps, no clipping, no dropout, batches in 3 parts, nothing',
+    );
+    const sized = await train(cwd, ...run, '--init-from', 'r', '--n-embd', '32', '--n-layer', '1');
+    expect(sized.stderr).toContain('note: --n-embd 32 is not used: the model that training starts from has 16');
+    expect(sized.stderr).not.toContain('--n-layer 1');
+    for (const args of [
+      [...run, '--patience', '3'],
+      [...run, '--eval-every', '2'],
+      ['--resume', 'r', '--time', '3s'],
+      ['--resume', 'r', '--run', 's'],
+      ['--resume', 'r', '--init-from', 's'],
+      ['names', '--resume', 'r'],
+    ]) {
+      const { code, stderr } = await microgpt(['train', ...args], { cwd });
+      expect([code, stderr]).toEqual([2, expect.stringMatching(/^error MG_CLI_USAGE: .+\n {2}→ .+\n$/)]);
+    }
+    const held = await train(cwd, ...run, '--validation', '0.1', '--patience', '3', '--run', 't');
+    expect(held.stderr).toContain('validated every step, until 3 in a row are no better');
+  });
+
+  test('a loss that ends above knowing nothing is said; so is how to repeat a run that was given a time', async () => {
+    const cwd = temporaryFolder();
+    const bad = await train(cwd, 'names', '--lr', '5', '--steps', '60', '-n', '0', '--run', 'bad');
+    expect(bad.stderr).toMatch(/note: the loss ended at \d+(\.\d+)?, and 3\.30 is to know nothing: try a lower --lr/);
+    const timed = await train(cwd, 'names', '--time', '0.3s', '-n', '0', '--json');
+    const steps = Number(/note: ([\d,]+) steps fit into 0\.3 s/.exec(timed.stderr)?.[1].replace(',', ''));
+    const events = lines(timed.stdout).map(
+      (line) => JSON.parse(line) as { type: string; step: number; texts?: string[] },
+    );
+    expect(events.filter(({ type }) => type === 'step').at(-1)?.step).toBe(steps);
+    expect(events.at(-1)).toMatchObject({ type: 'sample', step: steps, texts: [] });
+    const again = ['names', '--time', '0.3s', '--steps', String(steps), '-n', '0', '--run', 'again'];
+    await train(cwd, ...again);
+    const model = (run: string) => readFileSync(join(cwd, run, 'model.safetensors'));
+    expect(model('again').equals(model('models/names'))).toBe(true);
+  });
 });
 
 describe('scenario files of the earlier scripts', () => {

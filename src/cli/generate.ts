@@ -1,6 +1,7 @@
 /**
  * microgpt generate: samples from a model file, on stdout as they come.
  */
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { MicrogptError } from '../base/errors.js';
@@ -85,11 +86,17 @@ export function usesBundled({ name, about, ownModel }: BundledModel): string {
   return `using ${name}, ${about} that comes with microgpt; train your own: ${ownModel}`;
 }
 
-/** Where `train NAME` saves. @throws MG_CLI_SCENARIO */
+/** Where `train NAME` saves. @throws MG_CLI_SCENARIO, MG_FILE_MISSING */
 async function scenarioModel(name: string | undefined): Promise<string | undefined> {
   if (name === undefined) return undefined;
   await loadScenario(name);
-  return join('models', name);
+  const path = join('models', name);
+  if ((await stat(path).catch(() => null)) !== null) return path;
+  throw new MicrogptError(
+    'MG_FILE_MISSING',
+    `scenario ${name} has not been trained here: there is no ${path}`,
+    `train it first: microgpt train ${name}`,
+  );
 }
 
 async function printSamples(flags: GenerateFlags & ModelFlags): Promise<void> {

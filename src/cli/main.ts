@@ -4,23 +4,30 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { EXIT, MicrogptError } from '../base/errors.js';
-import { addBench } from './bench.js';
-import { addChat } from './chat.js';
-import { addConvert } from './convert.js';
-import { addData } from './data.js';
-import { addEval } from './eval.js';
-import { addExport } from './export.js';
-import { addGenerate } from './generate.js';
-import { addInfo } from './info.js';
-import { addInspect } from './inspect.js';
-import { addNovelty } from './novelty.js';
 import { complain, say } from './output.js';
-import { addPlayground } from './playground.js';
-import { addReport } from './report.js';
-import { addScore } from './score.js';
-import { addServe } from './serve.js';
-import { addSweep } from './sweep.js';
-import { addTrain } from './train.js';
+
+/** Adds a command to the program; `exit` takes its exit code where that is not 0. */
+type Add = (program: Command, exit: (code: number) => void) => void;
+
+/** The commands, in the order in which --help shows them. Only the one that is called is loaded. */
+const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
+  train: async () => (await import('./train.js')).addTrain,
+  generate: async () => (await import('./generate.js')).addGenerate,
+  chat: async () => (await import('./chat.js')).addChat,
+  score: async () => (await import('./score.js')).addScore,
+  serve: async () => (await import('./serve.js')).addServe,
+  eval: async () => (await import('./eval.js')).addEval,
+  novelty: async () => (await import('./novelty.js')).addNovelty,
+  inspect: async () => (await import('./inspect.js')).addInspect,
+  info: async () => (await import('./info.js')).addInfo,
+  convert: async () => (await import('./convert.js')).addConvert,
+  export: async () => (await import('./export.js')).addExport,
+  data: async () => (await import('./data.js')).addData,
+  bench: async () => (await import('./bench.js')).addBench,
+  report: async () => (await import('./report.js')).addReport,
+  sweep: async () => (await import('./sweep.js')).addSweep,
+  playground: async () => (await import('./playground.js')).addPlayground,
+};
 
 export async function main(argv: readonly string[]): Promise<number> {
   // A reader that has seen enough (`| head`) is no error.
@@ -32,7 +39,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   process.stderr.on('error', () => {});
 
   let exitCode: number = EXIT.ok;
-  const program = createProgram((code) => {
+  const program = await createProgram(argv[0], (code) => {
     exitCode = code;
   });
   if (argv.length === 0) {
@@ -53,7 +60,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-function createProgram(exit: (code: number) => void): Command {
+async function createProgram(called: string | undefined, exit: (code: number) => void): Promise<Command> {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
     version: string;
   };
@@ -63,22 +70,8 @@ function createProgram(exit: (code: number) => void): Command {
     .exitOverride()
     .configureOutput({ outputError: () => {} }) // main() prints errors in its own form
     .addHelpText('after', '\nStart here:\n  microgpt train names\n  microgpt generate');
-  addTrain(program, exit);
-  addGenerate(program);
-  addChat(program, exit);
-  addScore(program, exit);
-  addServe(program, exit);
-  addEval(program);
-  addNovelty(program);
-  addInspect(program);
-  addInfo(program);
-  addConvert(program);
-  addExport(program);
-  addData(program);
-  addBench(program);
-  addReport(program);
-  addSweep(program, exit);
-  addPlayground(program, exit);
+  const alone = called !== undefined && Object.hasOwn(COMMANDS, called) ? COMMANDS[called] : undefined;
+  for (const load of alone === undefined ? Object.values(COMMANDS) : [alone]) (await load())(program, exit);
   return program;
 }
 

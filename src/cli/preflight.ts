@@ -34,6 +34,7 @@ export function preflightLines({ about, training, threads, folder, output, from 
       `${from > 0 ? `step ${count(from + 1)} to ${count(settings.steps)}` : `${count(settings.steps)} steps`} of ${count(settings.batchSize)} example${settings.batchSize === 1 ? '' : 's'}, ` +
         `recipe ${settings.recipe}, learning rate ${settings.adam.learningRate} (${settings.schedule}), seed ${settings.seed}`,
     ],
+    ['with', habits(training)],
     [
       'machine',
       `${engine.backend} backend, ${threads === 1 ? '1 thread' : `up to ${threads} threads`}, about ${size(model + step)} of memory`,
@@ -62,6 +63,22 @@ function examples({ settings, data }: Training): string {
     default:
       return `${count(data.documents)} documents${held}`;
   }
+}
+
+/** How it learns, beyond the learning rate. */
+function habits({ settings, heldOut }: Training): string {
+  const { adam, warmup, floor, clip, dropout, accumulate, evalEvery, patience } = settings;
+  return [
+    adam.weightDecay > 0 ? `AdamW, weight decay ${adam.weightDecay}` : 'Adam',
+    warmup > 0 ? `warm-up ${count(warmup)} steps` : 'no warm-up',
+    ...(floor > 0 ? [`down to ${Number((100 * floor).toPrecision(3))} % of the rate`] : []),
+    clip > 0 ? `gradients clipped at ${clip}` : 'no clipping',
+    dropout > 0 ? `dropout ${dropout}` : 'no dropout',
+    ...(accumulate > 1 ? [`batches in ${accumulate} parts`] : []),
+    heldOut === null
+      ? 'nothing held out'
+      : `validated every ${evalEvery === 1 ? 'step' : `${count(evalEvery)} steps`}${patience > 0 ? `, until ${patience} in a row are no better` : ''}`,
+  ].join(', ');
 }
 
 /** Rough, from what such models reach. */

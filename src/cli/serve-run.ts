@@ -7,8 +7,8 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { parameterTable } from '../model/parameters.js';
 import { readFileBounded } from '../node/files.js';
 import { createWorkerCompute } from '../node/worker-compute.js';
-import { createServer, type Rule, type Server } from '../server/index.js';
-import { requireLoopback } from '../server/server.js';
+import type { Rule, Server } from '../server/index.js';
+import { requireLoopback } from '../server/open-address.js';
 import { count, note, result, say } from './output.js';
 import type { ServeFlags } from './serve.js';
 import { servedModels } from './served-models.js';
@@ -25,6 +25,8 @@ export async function runServe(flags: ServeFlags): Promise<number> {
     onLost: (error) => say(`the thread that computes ended: ${error instanceof Error ? error.message : String(error)}`),
   });
   try {
+    // While the thread starts.
+    const { createServer } = await import('../server/server.js');
     const server = createServer({
       compute,
       keys,

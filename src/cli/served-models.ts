@@ -6,7 +6,8 @@ import { basename, dirname, extname, join } from 'node:path';
 import { MicrogptError } from '../base/errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import type { ModelConfig } from '../model/config.js';
-import { findNewestModel, loadModel } from '../node/models.js';
+import { BUNDLED_MODELS, findModel } from '../node/bundled-models.js';
+import { loadModel, newestModelIn } from '../node/models.js';
 import { note } from './output.js';
 
 interface Served {
@@ -20,14 +21,15 @@ export async function servedModels(
   folder: string | undefined,
   activation: ModelConfig['activation'] | undefined,
 ): Promise<Map<string, Checkpoint>> {
-  const list = asked?.map(namedModel) ?? (folder ? [namedModel(folder)] : await foundModels());
+  const named = asked?.map(namedModel) ?? (folder ? [namedModel(folder)] : null);
+  const list = named ?? (await foundModels());
   const models = new Map<string, Checkpoint>();
   for (const { name, path } of list) {
     if (models.has(name)) {
       const message = `two models go by the name ${JSON.stringify(name)}`;
       throw new MicrogptError('MG_CLI_VALUE', message, 'give them names: --model NAME=PATH');
     }
-    const { checkpoint, notes } = await loadModel(path, { activation });
+    const { checkpoint, notes } = await loadModel((await findModel(path)).path, { activation });
     for (const sentence of notes) note(`${name}: ${sentence}`);
     models.set(name, checkpoint);
   }
@@ -49,19 +51,24 @@ function nameOf(path: string): string {
   return name.replace(/[^\w.-]/g, '_').slice(0, 64) || 'model';
 }
 
-/** Every model in ./models, or the one in this folder, or those that come with microgpt. */
+/** Every model in ./models, or the one in this folder, or those that come with microgpt. Says which. */
 async function foundModels(): Promise<Served[]> {
   const found: Served[] = [];
   for (const name of (await readdir('models').catch(() => [])).sort()) {
     const path = join('models', name);
     const files = await readdir(path).catch(() => []);
-    if (files.some((file) => file === 'model.safetensors' || file === 'model.json'))
-      found.push({ name: nameOf(path), path });
+    if (files.some((file) => /^model\.(safetensors|json)$/.test(file))) found.push({ name: nameOf(path), path });
   }
   if (found.length > 0) {
     note(`serving what is in ./models: ${found.map(({ name }) => name).join(', ')}`);
     return found;
   }
-  const path = await findNewestModel();
-  return [{ name: nameOf(path), path }];
+  const path = await newestModelIn('.');
+  if (path !== null) {
+    note(`serving ${path}`);
+    return [{ name: nameOf(path), path }];
+  }
+  const about = BUNDLED_MODELS.map(({ name, about }) => `${name}, ${about}`).join('; ');
+  note(`there is no model here, so the models that come with microgpt are served: ${about}`);
+  return [...BUNDLED_MODELS];
 }

@@ -10,14 +10,17 @@ export interface Signals {
   forget(): void;
 }
 
-/** `first` is called when the first one comes. */
-export function listenForSignals(first: () => void = () => {}): Signals {
+/** `first` is called when the first one comes, `second` before the process ends. */
+export function listenForSignals(first: () => void = () => {}, second: () => void = () => {}): Signals {
   const controller = new AbortController();
   let code: number = EXIT.ok;
   const codes = { SIGINT: EXIT.sigint, SIGTERM: EXIT.sigterm, SIGHUP: EXIT.sighup } as const;
   const handlers = Object.entries(codes).map(([name, exitCode]) => {
     const handler = () => {
-      if (controller.signal.aborted) process.exit(exitCode);
+      if (controller.signal.aborted) {
+        second();
+        process.exit(exitCode);
+      }
       code = exitCode;
       controller.abort();
       first();

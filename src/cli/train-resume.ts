@@ -147,7 +147,7 @@ function refuseOthers(
   const twice =
     scenario ??
     (['config', 'initFrom', 'time', 'run'] as const)
-      .filter((name) => flags[name] !== undefined)
+      .filter((name) => flags[name] !== undefined && flags[name] !== folder) // a run from a file gets the folder of --run
       .map((name) => FLAG[name])[0];
   if (twice !== undefined) {
     throw new MicrogptError(

@@ -52,10 +52,17 @@ export async function runTraining(training: Training, plan: RunPlan): Promise<nu
     eta: flags.eta,
     timing: flags.timing === true,
   });
-  const signals = listenForSignals(() =>
-    progress.say('finishing the step, then saving … (once more to leave at once)'),
-  );
   const recorder = createRecorder({ run, training, flags, progress, best: plan.resume?.best ?? null });
+  const signals = listenForSignals(
+    () => progress.say('finishing the step, then saving … (once more to leave at once)'),
+    () => {
+      progress.end();
+      const step = recorder.lastSaved();
+      say(
+        `left at once; ${step === null ? 'nothing was saved' : `go on from step ${count(step)}: microgpt train --resume ${plan.folder}`}`,
+      );
+    },
+  );
   const started = performance.now();
   try {
     await follow(training, recorder, progress, stopOf(ranks, signals.signal), flags.stopAfter);
@@ -110,7 +117,10 @@ function notesOf(training: Training): string[] {
   }
   if (corpus.facts.leftOut > 0) notes.push(`${count(corpus.facts.leftOut)} examples hold nothing and were left out`);
   const tokens = settings.steps * settings.batchSize * Math.min(training.config.blockSize, corpus.facts.longest);
-  const warning = training.startStep === 0 ? tinyCorpus(parameters, data.tokens, tokens) : null;
+  const warning =
+    training.startStep > 0 || settings.patience > 0
+      ? null
+      : tinyCorpus(parameters, data.tokens, tokens, training.heldOut !== null);
   return warning === null ? notes : [...notes, `${warning.message}: ${warning.remedy}`];
 }
 
@@ -195,6 +205,11 @@ async function finish(
   if (best !== null && best.step !== step)
     training.engine.restore({ ...training.engine.moments(), parameters: best.model.parameters });
   const chats = training.corpus.tokenizer.roles !== null;
+  const { unknown } = training.corpus.tokenizer.encode(flags.prompt ?? '');
+  if (unknown.length > 0) {
+    const which = unknown.map((piece) => JSON.stringify(piece)).join(', ');
+    note(`the model does not know ${which}: left out of what it reads, kept in what is printed`);
+  }
   const usual = flags.prompt ? 1 : chats ? CONVERSATIONS : SAMPLES;
   const texts = training.samples(flags.samples ?? usual, sampleOptions(flags));
   if (flags.json) {

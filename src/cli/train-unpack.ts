@@ -20,11 +20,14 @@ import type { TrainFlags } from './train-flags.js';
 const DATA = { name: '', bytes: 0, sha256: '', documents: 0, heldOut: 0, tokens: 0, characters: 0 };
 
 /**
- * The folder to go on in: the one that was named, or a new one for the run in a file.
+ * The folder to go on in, and what is left of the flags: the folder that was named, or a new one for the run in a file.
  * @throws MG_CKPT_*, MG_RESUME_IMPOSSIBLE, MG_RUN_INVALID, MG_CLI_USAGE, MG_FILE_*
  */
-export async function unpackRun(path: string, flags: TrainFlags): Promise<string> {
-  if (!(await stat(path).catch(() => null))?.isFile()) return path;
+export async function unpackRun(
+  path: string,
+  flags: TrainFlags,
+): Promise<{ readonly folder: string; readonly flags: TrainFlags }> {
+  if (!(await stat(path).catch(() => null))?.isFile()) return { folder: path, flags };
   const bytes = await readFileBounded(path, LIMITS.modelBytes, 'give the file of a run');
   const { checkpoint } = decodeModel(bytes, path);
   const { settings, step } = resumedFrom(checkpoint);
@@ -50,7 +53,8 @@ export async function unpackRun(path: string, flags: TrainFlags): Promise<string
     await run.close();
   }
   note(`the run of ${path} goes on in ${folder}`);
-  return folder;
+  const { run: _, ...rest } = flags;
+  return { folder, flags: rest };
 }
 
 /** The text of that name that comes with microgpt. */

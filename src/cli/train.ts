@@ -57,8 +57,8 @@ async function train(scenarioName: string | undefined, given: TrainFlags, ranks:
   if (given.compat === 'cpp') return trainAsCpp(scenarioName, given);
   refuseCppFlags(given);
   if (given.resume !== undefined) {
-    const folder = isFollower(ranks) ? given.resume : await unpackRun(given.resume, given);
-    return resumeTraining(folder, scenarioName, given, ranks);
+    const goesOn = isFollower(ranks) ? { folder: given.resume, flags: given } : await unpackRun(given.resume, given);
+    return resumeTraining(goesOn.folder, scenarioName, goesOn.flags, ranks);
   }
   // The run's record says which file it was, not what it was called.
   const flags = given.initFrom === undefined ? given : { ...given, initFrom: (await findModel(given.initFrom)).path };

@@ -10,7 +10,7 @@ import type { GenerateOptions } from './generate-options.js';
 import type { Model } from './plan.js';
 import type { PromptToken } from './prompt-logprobs.js';
 import type { SampleEvent } from './samples.js';
-import { createService, type ModelService, type ServiceOptions } from './service.js';
+import type { ModelService, ServiceOptions } from './service.js';
 
 /** Something to be written. */
 export type Job =
@@ -29,19 +29,19 @@ export interface Compute {
   close(): Promise<void>;
 }
 
-/** Does the computing in this thread, in turns between which the event loop turns. */
-export function createLocalCompute(
-  models: ReadonlyMap<string, Checkpoint>,
-  options: ServiceOptions = {},
-): Compute & { services(): ReadonlyMap<string, ModelService> } {
-  const services = new Map<string, ModelService>();
+/**
+ * Does the computing in this thread, in turns between which the event loop turns. What computes is loaded when it is first asked, so that a
+ * surface whose models are computed elsewhere need not wait for it.
+ */
+export function createLocalCompute(models: ReadonlyMap<string, Checkpoint>, options: ServiceOptions = {}): Compute {
+  const services = new Map<string, Promise<ModelService>>();
   let closed = false;
 
   /** Opened when it is first asked. */
-  function serviceOf(name: string): ModelService {
+  function serviceOf(name: string): Promise<ModelService> {
     let service = services.get(name);
     if (service === undefined) {
-      service = createService(models.get(name)!, options);
+      service = import('./service.js').then(({ createService }) => createService(models.get(name)!, options));
       services.set(name, service);
     }
     return service;
@@ -49,18 +49,23 @@ export function createLocalCompute(
 
   return {
     models,
-    ask: (name, job, signal) => answer(serviceOf(name), job, signal),
-    promptLogprobs: (name, text, logprobs, signal) => serviceOf(name).promptLogprobs(text, { logprobs, signal }),
+    async *ask(name, job, signal) {
+      const service = await serviceOf(name);
+      if (!closed) yield* answer(service, job, signal);
+    },
+    async promptLogprobs(name, text, logprobs, signal) {
+      const service = await serviceOf(name);
+      return closed ? [] : await service.promptLogprobs(text, { logprobs, signal });
+    },
     ready: () => !closed,
-    services: () => services,
     async close() {
       closed = true;
-      for (const service of services.values()) service.close();
+      for (const service of services.values()) (await service).close();
     },
   };
 }
 
-function answer(service: ModelService, job: Job, signal: AbortSignal): AsyncIterable<SampleEvent> {
+function answer(service: ModelService, job: Job, signal: AbortSignal): AsyncGenerator<SampleEvent, void, undefined> {
   switch (job.kind) {
     case 'samples':
       return service.stream({ ...job.options, signal });

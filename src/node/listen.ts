@@ -11,6 +11,7 @@ import { MicrogptError } from '../base/errors.js';
 export interface ListenerOptions {
   readonly host: string;
   readonly port: number;
+  readonly limits?: Partial<ConnectionLimits> | undefined;
 }
 
 export interface NodeListener {
@@ -25,10 +26,26 @@ export interface NodeListener {
 interface Peer {
   readonly rawHeaders: readonly string[];
   readonly target: string;
+  /** Breaks the connection off. */
+  cut(): void;
 }
 
-/** Milliseconds, bytes, counts. */
-export const CONNECTION_LIMITS = {
+export interface ConnectionLimits {
+  readonly headerBytes: number;
+  /** Milliseconds in which the headers, and the whole request, have to come; how often that is looked at. */
+  readonly headersMs: number;
+  readonly requestMs: number;
+  readonly checkMs: number;
+  /** Milliseconds that a connection may wait for a further request, and that a reader may take nothing. */
+  readonly keepAliveMs: number;
+  readonly idleWriteMs: number;
+  readonly requestsPerSocket: number;
+  readonly connections: number;
+  /** Connections of one address other than this machine's own. */
+  readonly perAddress: number;
+}
+
+export const CONNECTION_LIMITS: ConnectionLimits = {
   headerBytes: 16_384,
   headersMs: 10_000,
   requestMs: 30_000,
@@ -38,14 +55,14 @@ export const CONNECTION_LIMITS = {
   requestsPerSocket: 1_000,
   connections: 2_048,
   perAddress: 64,
-} as const;
+};
 
 /** @throws MG_SERVE_PORT_BUSY, MG_SERVE_ADDRESS */
 export async function listen(
   answer: (request: Request, peer: Peer) => Promise<Response>,
-  { host, port }: ListenerOptions,
+  { host, port, limits }: ListenerOptions,
 ): Promise<NodeListener> {
-  const L = CONNECTION_LIMITS;
+  const L = { ...CONNECTION_LIMITS, ...limits };
   const server = createAdaptorServer({
     // The Request that is built has an address made of Host; nothing is decided by it.
     hostname: 'localhost',
@@ -60,7 +77,8 @@ export async function listen(
     },
     fetch: (request, env) => {
       const incoming = (env as { readonly incoming: IncomingMessage }).incoming;
-      return answer(request, { rawHeaders: incoming.rawHeaders, target: incoming.url ?? '' });
+      const { rawHeaders, url = '', socket } = incoming;
+      return answer(request, { rawHeaders, target: url, cut: () => socket.destroy() });
     },
   }) as HttpServer;
   server.maxHeadersCount = 0; // all are counted where they are looked at
@@ -77,19 +95,22 @@ export async function listen(
     host,
     port: own,
     url: `http://${shown}:${own}`,
-    closeIdle() {
-      server.close();
-      server.closeIdleConnections();
-    },
+    closeIdle: () => server.closeIdleConnections(),
     close() {
       return new Promise((resolve) => {
-        server.close(() => resolve());
-        // What has been written is on its way; give it the time of one turn.
-        setImmediate(() => server.closeAllConnections());
+        // What has been said last is on its way; whoever does not take it now is cut off.
+        const timer = setTimeout(() => server.closeAllConnections(), LAST_WORDS_MS);
+        server.close(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+        server.closeIdleConnections();
       });
     },
   };
 }
+
+const LAST_WORDS_MS = 250;
 
 /** No byte moved for a while: if some are waiting to be read, nobody reads them. Without any, the answer is being computed. */
 function endIdle(socket: Socket): void {

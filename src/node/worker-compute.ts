@@ -21,6 +21,12 @@ interface Asking {
   wake: (() => void) | null;
 }
 
+/**
+ * So many events of a question are passed on before the event loop turns. Without it, messages that come faster than they are dealt with
+ * keep timers and sockets waiting for seconds: Node takes up to a thousand messages in one turn.
+ */
+const EVENTS_A_TURN = 16;
+
 /** Milliseconds before a thread that died is started again; doubled each time that it dies without having answered. */
 const FIRST_WAIT = 50;
 const LONGEST_WAIT = 10_000;
@@ -45,6 +51,7 @@ export function createWorkerCompute(
   let closed = false;
   let wait = FIRST_WAIT;
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let turning: Promise<void> | null = null;
   let worker = start();
 
   function start(): Worker {
@@ -101,6 +108,17 @@ export function createWorkerCompute(
     own.wake?.();
   }
 
+  /** When the event loop has turned; one turn for all who wait for it. */
+  function turn(): Promise<void> {
+    turning ??= new Promise((resolve) => {
+      setImmediate(() => {
+        turning = null;
+        resolve();
+      });
+    });
+    return turning;
+  }
+
   const post = (message: ToWorker) => worker.postMessage(message);
 
   /** A question: sent, followed until it ends, cancelled when nobody wants to know any more. */
@@ -135,7 +153,7 @@ export function createWorkerCompute(
     try {
       for (;;) {
         if (signal.aborted || closed) return;
-        const events = own.events.splice(0);
+        const events = own.events.splice(0, EVENTS_A_TURN);
         for (const event of events) {
           yield event;
           if (signal.aborted || closed) return;
@@ -143,6 +161,7 @@ export function createWorkerCompute(
           if (!own.ended) post({ type: 'read', id, count: read });
           read = 0;
         }
+        if (events.length > 0) await turn();
         if (own.events.length > 0) continue;
         if (own.error !== null) throw own.error;
         if (own.ended) return;

@@ -10,14 +10,15 @@ import type { Planned } from './asking.js';
 import { type Body, type Plain, readJson } from './body.js';
 import { planChat } from './chat-completions.js';
 import { planCompletion } from './completions.js';
-import { EarlierRefusal, planEarlierChat, planGenerate, readEarlierBody } from './earlier-api.js';
+import { planEarlierChat, planGenerate, readEarlierBody } from './earlier-api.js';
 import { before, during, type Fault, type Faults, type RecordedRequest, scripted } from './faults.js';
 import type { Guard, Peer } from './guard.js';
 import { REQUEST_LIMITS } from './limits.js';
 import type { Metrics } from './metrics.js';
 import type { LogLine } from './options.js';
 import { PAGE_FILES, PAGE_HEADERS } from './page.js';
-import { errorBody, overloaded, Refusal, refusalOf } from './refusal.js';
+import { overloaded, Refusal, refusalOf } from './refusal.js';
+import { type Cutter, isBug, json, modelEntry, PREFLIGHT, refused, textResponse } from './responses.js';
 import { ClientGone, CutShort, eventStream, SSE_HEADERS } from './sse.js';
 
 export interface AppParts {
@@ -43,6 +44,7 @@ export interface Stop {
 interface Trace {
   readonly id: string;
   readonly request: Request;
+  readonly peer: Peer | null;
   readonly since: number;
   route: string;
   key: string | null;
@@ -101,8 +103,8 @@ export function createApp({ compute, admission, guard, faults, metrics, stop, re
   app.post('/microgpt/v1/chat', (c) => answerEarlier(c.env.trace, planEarlierChat));
   app.notFound((c) => {
     const path = new URL(c.req.url).pathname;
-    const known = KNOWN.find((route) => route === path || (route.includes(':') && path.startsWith('/v1/models/')));
-    if (known !== undefined) throw new Refusal(405, 'method_not_allowed', `${c.req.method} is not for ${known}`);
+    const route = routeOf(path);
+    if (KNOWN.includes(route)) throw new Refusal(405, 'method_not_allowed', `${c.req.method} is not for ${route}`);
     throw new Refusal(404, 'not_found', 'there is no such path here');
   });
   app.onError((error) => {
@@ -123,7 +125,7 @@ export function createApp({ compute, admission, guard, faults, metrics, stop, re
         for (let i = 0; fault?.slow && i < planned.counter.completion; i++)
           await before({ delay: fault.slow }, turn.signal);
         turn.check();
-        return json(200, value, planned.notes, fault?.cut !== undefined);
+        return json(200, value, planned.notes, cutterOf(trace, fault));
       } finally {
         turn.end();
       }
@@ -131,10 +133,14 @@ export function createApp({ compute, admission, guard, faults, metrics, stop, re
     trace.streaming = true;
     trace.status = 200;
     const events = checked(planned.events(turn.signal), turn.check);
-    const stream = eventStream(fault === null ? events : during(events, fault, turn.signal), (error) => {
-      turn.end();
-      finish(trace, error);
-    });
+    const stream = eventStream(
+      fault === null ? events : during(events, fault, turn.signal),
+      (error) => {
+        turn.end();
+        finish(trace, error);
+      },
+      trace.peer?.cut,
+    );
     return new Response(stream, { headers: { ...SSE_HEADERS, ...planned.notes } });
   }
 
@@ -154,7 +160,7 @@ export function createApp({ compute, admission, guard, faults, metrics, stop, re
     try {
       const value = await planned.json(turn.signal);
       turn.check();
-      return json(200, value, {}, fault?.cut !== undefined);
+      return json(200, value, {}, cutterOf(trace, fault));
     } finally {
       turn.end();
     }
@@ -258,6 +264,7 @@ export function createApp({ compute, admission, guard, faults, metrics, stop, re
     const trace: Trace = {
       id: own !== null && /^[\w.-]{1,64}$/.test(own) ? own : `req-${++requests}`,
       request,
+      peer,
       since: performance.now(),
       route: 'unknown',
       key: null,
@@ -289,64 +296,14 @@ export function createApp({ compute, admission, guard, faults, metrics, stop, re
   };
 }
 
-const PREFLIGHT = {
-  'access-control-allow-methods': 'GET, POST',
-  'access-control-allow-headers': 'authorization, content-type, x-request-id, x-microgpt-fault',
-  'access-control-max-age': '600',
-};
-
-const modelEntry = (id: string) => ({ id, object: 'model', created: 0, owned_by: 'microgpt' });
+/** What breaks an answer off, when that was asked for. */
+const cutterOf = ({ peer }: Trace, fault: Fault | null): Cutter | null =>
+  fault?.cut === undefined ? null : (peer ?? {});
 
 function routeOf(pathname: string): string {
   if (KNOWN.includes(pathname)) return pathname;
   if (/^\/v1\/models\/[^/]+$/.test(pathname)) return '/v1/models/:name';
   return pathname.startsWith('/v1/') ? '/v1/*' : 'unknown';
-}
-
-const isBug = (error: unknown): boolean =>
-  error !== null &&
-  !(error instanceof EarlierRefusal || error instanceof ClientGone) &&
-  refusalOf(error).status === 500;
-
-/** An error in the form of the API that was asked. */
-function refused(route: string, error: unknown): Response {
-  if (error instanceof EarlierRefusal) {
-    const { status, body } = error;
-    if (typeof body !== 'string') return json(status, body);
-    return body === '' ? new Response(null, { status }) : textResponse(status, body);
-  }
-  const refusal =
-    error instanceof ClientGone ? new Refusal(408, 'client_closed', 'the client went away') : refusalOf(error);
-  const { status, headers, message } = refusal;
-  if (route.startsWith('/microgpt/')) {
-    if (status === 405) return new Response(null, { status, headers: { allow: 'POST', ...headers } });
-    if (status === 415) return textResponse(status, message, undefined, headers);
-    return json(status, { error: message }, headers);
-  }
-  if (route === 'unknown' && status === 404) return textResponse(404, 'Not Found', undefined, headers);
-  const allow = status === 405 ? { allow: route.startsWith('/v1/c') ? 'POST' : 'GET' } : {};
-  return json(status, errorBody(refusal), { ...allow, ...headers });
-}
-
-function textResponse(status: number, text: string, type = 'text/plain; charset=utf-8', headers = {}): Response {
-  return new Response(text, { status, headers: { 'content-type': type, ...headers } });
-}
-
-/** `cut`: only half of it, and then the connection breaks. */
-function json(status: number, value: unknown, headers: Readonly<Record<string, string>> = {}, cut = false): Response {
-  const text = JSON.stringify(value);
-  const init = { status, headers: { 'content-type': 'application/json', ...headers } };
-  if (!cut) return new Response(text, init);
-  const half = new TextEncoder().encode(text.slice(0, text.length / 2));
-  let given = false;
-  const stream = new ReadableStream<Uint8Array>({
-    pull(controller) {
-      if (given) controller.error(new CutShort('cut as it was asked for'));
-      else controller.enqueue(half);
-      given = true;
-    },
-  });
-  return new Response(stream, init);
 }
 
 /** The events, and at their end the error if they ended early. */

@@ -13,6 +13,8 @@ export interface Peer {
   readonly rawHeaders: readonly string[];
   /** The path as it came. */
   readonly target: string;
+  /** Breaks the connection off. */
+  cut(): void;
 }
 
 export interface GuardOptions {

@@ -3,6 +3,7 @@
  */
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import type { Compute } from '../engine/compute.js';
+import type { ConnectionLimits } from '../node/listen.js';
 import type { Rule } from './faults.js';
 import type { LoadLimits } from './limits.js';
 
@@ -18,6 +19,8 @@ export interface ServerOptions {
   /** Hosts that requests may name, beside the one that the server listens at. */
   readonly hosts?: readonly string[] | undefined;
   readonly limits?: Partial<LoadLimits> | undefined;
+  /** Of connections, when it listens. */
+  readonly connections?: Partial<ConnectionLimits> | undefined;
   /** Answers by rule, for tests of clients. */
   readonly rules?: readonly Rule[] | undefined;
   /** Lets requests ask for errors, waits and cuts by the header x-microgpt-fault. */

@@ -10,6 +10,7 @@ import { createFaults, type RecordedRequest } from './faults.js';
 import { createGuard, type Peer } from './guard.js';
 import { LOAD_LIMITS } from './limits.js';
 import { createMetrics } from './metrics.js';
+import { isAny, isLoopback, requireLoopback } from './open-address.js';
 import type { ServerOptions } from './options.js';
 
 export interface Server {
@@ -47,7 +48,7 @@ export interface Listening {
 /** What listens: node/listen.ts. */
 interface Listener extends Listening {
   close(): Promise<void>;
-  /** Connections that wait for a further request are closed now, all others when their answer has ended. */
+  /** Connections that wait for a further request are closed. */
   closeIdle(): void;
 }
 
@@ -94,8 +95,12 @@ export function createServer(options: ServerOptions): Server {
   }
 
   return {
-    fetch: (request, init) =>
-      app(request instanceof Request ? request : new Request(new URL(request, 'http://microgpt.local'), init)),
+    async fetch(input, init) {
+      const request = input instanceof Request ? input : new Request(new URL(input, 'http://microgpt.local'), init);
+      const response = await app(request);
+      if (request.signal.aborted) throw request.signal.reason; // as the global one
+      return response;
+    },
     async listen(port = 0, { host = '127.0.0.1', insecure = false } = {}) {
       if (listener !== null) {
         throw new MicrogptError(
@@ -106,7 +111,11 @@ export function createServer(options: ServerOptions): Server {
       }
       if (keys.length === 0 && !insecure) requireLoopback(host);
       const { listen } = await import('../node/listen.js');
-      const started: Listener = await listen((request: Request, peer: Peer) => app(request, peer), { host, port });
+      const started: Listener = await listen((request: Request, peer: Peer) => app(request, peer), {
+        host,
+        port,
+        limits: options.connections,
+      });
       listener = started;
       guard.allowHosts([...namesOf(host).map((name) => `${name}:${started.port}`), ...hosts]);
       return { host, port: started.port, url: started.url };
@@ -153,18 +162,4 @@ function localCompute({ models = {} }: ServerOptions): Compute {
 function namesOf(host: string): string[] {
   const plain = host.includes(':') ? `[${host.replace(/^\[|\]$/g, '')}]` : host;
   return isLoopback(host) || isAny(host) ? [...new Set([plain, 'localhost', '127.0.0.1', '[::1]'])] : [plain];
-}
-
-const isAny = (host: string) => host === '0.0.0.0' || host === '::' || host === '[::]';
-const isLoopback = (host: string) =>
-  host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
-
-/** @throws MG_SERVE_OPEN */
-export function requireLoopback(host: string): void {
-  if (isLoopback(host)) return;
-  throw new MicrogptError(
-    'MG_SERVE_OPEN',
-    `refusing to listen on ${host} without a key: others could use this server`,
-    'set MICROGPT_API_KEY, listen on 127.0.0.1, or pass --insecure-no-key',
-  );
 }

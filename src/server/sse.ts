@@ -11,10 +11,11 @@ export const SSE_HEADERS = {
   'x-accel-buffering': 'no',
 } as const;
 
-/** `ended` is called once, with what went wrong if anything did. */
+/** `ended` is called once, with what went wrong if anything did; `cut` breaks the connection off, where there is one. */
 export function eventStream(
   events: AsyncGenerator<unknown, void, undefined>,
   ended: (error: unknown) => void,
+  cut?: () => void,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   const line = (data: string) => encoder.encode(`data: ${data}\n\n`);
@@ -36,8 +37,12 @@ export function eventStream(
           end(null);
         } catch (error) {
           if (over) return;
-          if (error instanceof CutShort) controller.error(error);
-          else {
+          if (error instanceof CutShort) {
+            if (cut === undefined) controller.error(error);
+            else cut();
+          } else if (error instanceof ClientGone) {
+            controller.error(new DOMException('This operation was aborted', 'AbortError'));
+          } else {
             controller.enqueue(line(JSON.stringify(errorBody(refusalOf(error)))));
             controller.close();
           }

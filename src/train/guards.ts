@@ -211,7 +211,12 @@ export function createGuards(state: GuardState, clip: number | null): Guards {
  * Before the first step: whether the corpus will be learned by heart. It will when the model has more parameters than the corpus tokens and
  * comes by each of them more than four times.
  */
-export function tinyCorpus(parameters: number, tokens: number, trainedTokens: number): WarningEvent | null {
+export function tinyCorpus(
+  parameters: number,
+  tokens: number,
+  trainedTokens: number,
+  heldOut = false,
+): WarningEvent | null {
   if (parameters <= tokens || trainedTokens <= PASSES * tokens) return null;
   const whole = (n: number) => Math.round(n).toLocaleString('en');
   return {
@@ -219,7 +224,9 @@ export function tinyCorpus(parameters: number, tokens: number, trainedTokens: nu
     code: 'MG_TRAIN_TINY_CORPUS',
     step: 0,
     message: `${whole(tokens)} tokens of text for ${whole(parameters)} parameters, read ${whole(trainedTokens / tokens)} times: the model will learn the text by heart`,
-    remedy: 'give more text, a smaller model or fewer steps, or hold some text back to see when to stop',
+    remedy: heldOut
+      ? 'give more text, a smaller model or fewer steps; --patience 3 ends it when held-out text gains no more'
+      : 'give more text, a smaller model or fewer steps, or hold some text back to see when to stop',
   };
 }
 

@@ -38,8 +38,8 @@ interface Rung {
 
 /** What is worth training in a given time on two cores of a current machine. */
 const LADDER: readonly Rung[] = [
-  { seconds: 3, nEmbd: 32, nLayer: 1, tokens: 450, learningRate: 0.01, weightDecay: 0, context: 32 },
-  { seconds: 8, nEmbd: 64, nLayer: 2, tokens: 256, learningRate: 0.003, weightDecay: 0.01, context: 64 },
+  { seconds: 2, nEmbd: 32, nLayer: 1, tokens: 256, learningRate: 0.007, weightDecay: 0, context: 32 },
+  { seconds: 20, nEmbd: 64, nLayer: 2, tokens: 256, learningRate: 0.003, weightDecay: 0.01, context: 64 },
   { seconds: 90, nEmbd: 128, nLayer: 2, tokens: 512, learningRate: 0.002, weightDecay: 0.1, context: 128 },
   { seconds: 900, nEmbd: 128, nLayer: 4, tokens: 1024, learningRate: 0.002, weightDecay: 0.1, context: 128 },
   {
@@ -57,6 +57,7 @@ const LADDER: readonly Rung[] = [
 const USUAL = LADDER[1];
 const USUAL_TOKENS = 1_000_000;
 const HEAD = 16;
+const LEAST_HEADS = 4;
 
 export function sizesFor(text: TextSize, seconds: number | null): Sizes {
   const rung = seconds === null ? USUAL : (LADDER.find((one) => seconds <= one.seconds) ?? USUAL);
@@ -66,7 +67,7 @@ export function sizesFor(text: TextSize, seconds: number | null): Sizes {
   const batchSize = Math.max(4, Math.min(256, Math.round(rung.tokens / mean)));
   return {
     nEmbd: rung.nEmbd,
-    nHead: Math.max(1, rung.nEmbd / HEAD),
+    nHead: Math.max(LEAST_HEADS, rung.nEmbd / HEAD),
     nLayer: rung.nLayer,
     blockSize: context,
     batchSize,

@@ -136,6 +136,7 @@ test(`C6: ${TRIALS} first signals, and ${TRIALS} times a second one`, { timeout:
     ({ code, stderr, ms }, first, run, before) => {
       // It may have come to its end in good order within the 10 ms.
       expect([CODES[first], 130], stderr).toContain(code);
+      expect(stderr).toMatch(/saved step [\d,]+ of|left at once; (nothing was saved|go on from step [\d,]+: microgpt)/);
       times.push(ms - 10);
       expect(saved(run)[0] ?? 0).toBeGreaterThanOrEqual(before[0] ?? 0);
     },
@@ -144,7 +145,7 @@ test(`C6: ${TRIALS} first signals, and ${TRIALS} times a second one`, { timeout:
   console.log(
     `second signals: ended after ${middle.toFixed(0)} ms (middle), ${times.at(-1)?.toFixed(0)} ms at the most`,
   );
-  expect(middle).toBeLessThan(500);
+  expect(middle).toBeLessThan(1000); // at once, on a busy machine too
 });
 
 test('the control: a process that is killed saves nothing more and says nothing', async () => {

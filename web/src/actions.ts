@@ -10,6 +10,7 @@ import {
   LIVE,
   type ModelInfo,
   type NamedFile,
+  type Prepared,
   type Problem,
   type Source,
 } from './engine/protocol';
@@ -207,11 +208,23 @@ export async function resumeModel(model: ModelInfo, source: Source): Promise<voi
   preparing++;
   const prepared = await ask('resume', { model: model.id, source });
   showResumed(prepared.startStep, prepared);
-  update({ model: LIVE });
+  update({ model: LIVE, choice: choiceOf(prepared, source), own: corpusOf(source) === 'own' ? source : current().own });
+  updateRun({ hash: await ask('hash', null) });
   go('train');
 }
 
-function showResumed(step: number, prepared: Awaited<ReturnType<typeof ask<'resume'>>>): void {
+const corpusOf = ({ name }: Pick<Source, 'name'>): Corpus =>
+  (Object.keys(FILES) as (keyof typeof FILES)[]).find((corpus) => FILES[corpus].name === name) ?? 'own';
+
+/** What one would have chosen for this run, so that a reset begins it anew. */
+function choiceOf({ settings }: Prepared, source: Source): Choice {
+  const { seed, steps, batchSize, dropout, model, adam } = settings;
+  const { nEmbd, nHead, nLayer, blockSize } = model;
+  const numbers = { steps, batchSize, dropout, nEmbd, nHead, nLayer, blockSize, learningRate: adam.learningRate };
+  return { ...numbers, seed, corpus: corpusOf(source), dial: settings.recipe === 'canonical' ? 0 : 2, pace: null };
+}
+
+function showResumed(step: number, prepared: Prepared): void {
   const state = step >= prepared.settings.steps ? 'done' : 'paused';
   updateRun({ prepared, preparing: false, progress: { ...IDLE, state, step }, lossesFrom: step });
 }
@@ -259,8 +272,7 @@ export async function begin(): Promise<void> {
   const recovered = choice === null ? await ask('recover', null) : null;
   if (recovered === null) return prepare();
   const { prepared, job, step, savedAt, losses, evals } = recovered;
-  const corpus =
-    (Object.keys(FILES) as (keyof typeof FILES)[]).find((name) => FILES[name].name === job.source.name) ?? 'own';
+  const corpus = corpusOf(job.source);
   const dial = Math.max(
     0,
     DIAL.findIndex(({ recipe, seconds }) => recipe === job.recipe && seconds === job.seconds),

@@ -27,6 +27,7 @@ export function App() {
   useEffect(() => {
     document.title = `${t.views[view]} · ${t.title}`;
     if (!first.current) {
+      update({ term: null });
       window.scrollTo(0, 0);
       main.current?.focus({ preventScroll: true });
     }

@@ -38,6 +38,8 @@ const AUTOSAVE = 2500;
 /** So often in a run, samples are drawn and weights are kept. */
 const LOOKS = 12;
 const SAMPLES = 5;
+/** Of texts that are longer than so many tokens, two are enough. */
+const LONG = 48;
 /** Numbers of weights and gradients that are kept for the colour maps. */
 const MOST_KEPT = 12_000_000;
 /** Multiply-adds of a step from which on threads are worth having. */
@@ -196,7 +198,12 @@ function workOf({ parameters, settings, config, corpus }: Training): number {
 function look(of: Session, say: Say): void {
   const { training, moments, prepared } = of;
   const step = training.step();
-  say({ type: 'samples', run: prepared.run, step, texts: training.peek(SAMPLES) });
+  say({
+    type: 'samples',
+    run: prepared.run,
+    step,
+    texts: training.peek(training.config.blockSize > LONG ? 2 : SAMPLES),
+  });
   if (moments.at(-1)?.step === step || training.parameters * 2 * (LOOKS + 2) > MOST_KEPT) return;
   const { gradients } = training.gradients();
   const weights = Float32Array.from(training.engine.parameters());

@@ -10,7 +10,6 @@ export const en = {
   theme: { label: 'Colours', light: 'Light', dark: 'Dark', auto: 'As the system' },
   footer: {
     private: 'Everything happens in this page. Nothing is sent anywhere.',
-    oneThread: 'One thread',
     threads: (n: string) => `${n} threads for large models`,
     notIsolated:
       'The page came without the headers for cross-origin isolation, so training uses one thread. The results are the same bits.',

@@ -59,7 +59,7 @@ function Controls() {
   const steps = prepared?.settings.steps ?? 0;
   const last = run.losses.at(-1);
   return (
-    <div class="controls">
+    <div class="controls" data-run={run.number} data-state={state}>
       <div class="buttons">
         {state === 'running' ? (
           <button type="button" class="primary" onClick={() => attempt(pause)}>

@@ -1,0 +1,264 @@
+// Connections that mean no good, and clients that leave or do not read. (N6, N7, N9–N12, N20, N21)
+import { expect, test } from 'vitest';
+import { talkingModel } from '../chat-model.js';
+import { type Answer, bodyOf, raw, request, said, serverFor, statusOf, until } from './asking.js';
+
+const talking = talkingModel(4000);
+// The end of the text, which would come by chance, is ruled out.
+const long = { prompt: 'a', max_tokens: 3900, stream: true, logit_bias: { [talking.tokenizer.bos!]: -100 } };
+const ask = (body: object) => ({ method: 'POST', body: JSON.stringify(body) });
+
+test('the same bytes over a port as in-process; close leaves nothing open', async () => {
+  const server = serverFor();
+  const { port, url } = await server.listen(0);
+  const body = JSON.stringify({ prompt: 'ma', n: 2, stream: true, logprobs: 1 });
+  const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body };
+  const own = await (await server.fetch('/v1/completions', init)).text();
+  expect(await (await fetch(`${url}/v1/completions`, init)).text()).toBe(own);
+  expect((await fetch(`http://localhost:${port}/health`)).status).toBe(200);
+  await expect(server.listen(0)).rejects.toMatchObject({ code: 'MG_OPTION_VALUE' });
+  const idle = raw({ port });
+  await server.close();
+  await idle.closed;
+  await expect(fetch(`${url}/health`)).rejects.toThrow();
+});
+
+test('N6 slow headers, slow bodies and half requests are ended; others do not notice', async () => {
+  const connections = { headersMs: 400, requestMs: 800, checkMs: 100, keepAliveMs: 300 };
+  const listening = await serverFor({ connections }).listen(0);
+  const since = performance.now();
+  const slow = Array.from({ length: 50 }, (_, i) => {
+    const connection = raw(
+      listening,
+      i % 2 === 0
+        ? 'GET /health HT'
+        : request(listening, '/v1/completions', ask({ prompt: 'a'.repeat(500) })).slice(0, -300),
+    );
+    const timer = setInterval(() => connection.socket.write('x'), 50);
+    connection.closed.then(() => clearInterval(timer));
+    return connection;
+  });
+  const silent = Array.from({ length: 200 }, () => raw(listening));
+  for (let i = 0; i < 10; i++) {
+    const start = performance.now();
+    expect(statusOf(await said(listening, request(listening, '/health')))).toBe(200);
+    expect(performance.now() - start).toBeLessThan(400);
+  }
+  await Promise.all(slow.map(({ closed }) => closed));
+  expect(performance.now() - since).toBeLessThan(5000);
+  for (const { text } of slow) expect([408, 400]).toContain(statusOf(text()));
+  await Promise.all(silent.map(({ closed }) => closed));
+});
+
+test('N7 what is not HTTP as it should be is answered 400 or 431, and closed', async () => {
+  const listening = await serverFor({ keys: ['k'] }).listen(0);
+  const host = `Host: 127.0.0.1:${listening.port}`;
+  const post = `POST /v1/completions HTTP/1.1\r\n${host}\r\nContent-Type: application/json\r\n`;
+  const cases: [string, number[]][] = [
+    [`GET / HTTP/1.1\r\n${host}\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, [431]],
+    [`GET / HTTP/1.1\r\n${host}\r\n${'A: b\r\n'.repeat(100)}Connection: close\r\n\r\n`, [431]],
+    [`GET / HTTP/1.1\r\n${host}\r\n${'A: b\r\n'.repeat(10_000)}\r\n`, [431]],
+    [`HELLO / HTTP/1.1\r\n${host}\r\n\r\n`, [400]],
+    ['GET /\r\n\r\n', [400, 403]],
+    ['\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', [400]],
+    [`${post}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}`, [400]],
+    [`${post}Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}`, [400]],
+    [`${post}Content-Length: -1\r\n\r\n{}`, [400]],
+    [`${post}Transfer-Encoding: chunked\r\n\r\nzz\r\n`, [400]],
+    [`GET / HTTP/1.1\n${host}\n\n`, [400]],
+    [`GET / HTTP/1.1\r\n\r\n`, [400]],
+    [`GET / HTTP/1.1\r\n${host}\r\nHost: evil\r\n\r\n`, [400]],
+    [`GET http://evil.example/ HTTP/1.1\r\n${host}\r\nConnection: close\r\n\r\n`, [400]],
+    [`GET /v1/models HTTP/1.1\r\nHost: a/b?c\r\nConnection: close\r\n\r\n`, [400, 403]],
+  ];
+  for (const [text, statuses] of cases) {
+    const answer = await said(listening, text);
+    expect(statuses, `${text.slice(0, 60)} → ${answer.slice(0, 60)}`).toContain(statusOf(answer));
+    expect(answer.toLowerCase()).toContain('connection: close');
+  }
+  // No key is asked of a Host, and none is given by one.
+  for (const target of ['/v1/models', '//v1/models', '/health/../v1/models', '/v1/models?x=/health']) {
+    expect([401, 404], target).toContain(statusOf(await said(listening, request(listening, target))));
+  }
+});
+
+test('N20 only the hosts of the list, whole', async () => {
+  const listening = await serverFor({ hosts: ['model.local:80'] }).listen(0);
+  const { port } = listening;
+  const right = [`127.0.0.1:${port}`, `localhost:${port}`, `LOCALHOST:${port}`, `[::1]:${port}`, 'model.local:80'];
+  for (const host of right)
+    expect(statusOf(await said(listening, request(listening, '/health', { host }))), host).toBe(200);
+  const wrong = [
+    'evil.example',
+    `evil.example:${port}`,
+    `localhost.evil:${port}`,
+    `127.0.0.1.nip.io:${port}`,
+    'localhost',
+    '127.0.0.1',
+    `localhost:${port + 1}`,
+    `localhost:${port}.`,
+    `[::ffff:127.0.0.1]:${port}`,
+    `[::]:${port}`,
+    `0.0.0.0:${port}`,
+    `2130706433:${port}`,
+    `127.1:${port}`,
+    `localhost:0${port}`,
+    `user@localhost:${port}`,
+    `localhost:${port}#`,
+    'model.local',
+    'xmodel.local:80',
+  ];
+  for (const host of wrong) {
+    const answer = await said(listening, request(listening, '/health', { host }));
+    expect([403, 400], `${host} → ${answer.slice(0, 80)}`).toContain(statusOf(answer));
+    expect(answer).not.toContain('Ok');
+  }
+  const without = await said(listening, 'GET /health HTTP/1.0\r\n\r\n');
+  expect([400, 403]).toContain(statusOf(without));
+  // Before the key, and before the body.
+  const keyed = await serverFor({ keys: ['k'] }).listen(0);
+  const early = raw(
+    keyed,
+    `POST /v1/completions HTTP/1.1\r\nHost: evil.example\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n`,
+  );
+  await until(() => early.text().includes('host_not_allowed'));
+});
+
+test('N21 pages of other origins are refused, and no answer names an origin that was not allowed', async () => {
+  const listening = await serverFor({ origins: ['https://mine.example'] }).listen(0);
+  const get = async (origin: string, method = 'GET') =>
+    await said(listening, request(listening, '/v1/models', { method, headers: [`Origin: ${origin}`] }));
+  for (const origin of [
+    'https://evil',
+    'null',
+    'file://',
+    'https://mine.example.evil',
+    'http://mine.example',
+    `http://localhost:${listening.port + 1}`,
+  ]) {
+    for (const method of ['GET', 'OPTIONS', 'POST']) {
+      const answer = await get(origin, method);
+      expect([origin, statusOf(answer)]).toEqual([origin, 403]);
+      expect(answer.toLowerCase()).not.toContain('access-control');
+    }
+  }
+  const own = await get(`http://127.0.0.1:${listening.port}`);
+  expect([statusOf(own), own.toLowerCase().includes('access-control')]).toEqual([200, false]);
+  const allowed = await get('https://mine.example');
+  expect(allowed).toMatch(/^access-control-allow-origin: https:\/\/mine\.example\r$/im);
+  expect(allowed).not.toContain('*');
+  expect(statusOf(await get('https://mine.example', 'OPTIONS'))).toBe(204);
+});
+
+test('N9 500 at once: as many as there is room for are answered, the rest is told when to come back', async () => {
+  const server = serverFor({ models: { talking }, limits: { active: 8, queued: 24 } });
+  const { url } = await server.listen(0);
+  const body = JSON.stringify({ ...long, prompt: 'ab', max_tokens: 60, stream: false });
+  const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body };
+  for (let round = 0; round < 3; round++) {
+    const answers = await Promise.all(
+      Array.from({ length: 500 }, async () => {
+        const response = await server.fetch(`${url}/v1/completions`, init);
+        return { status: response.status, retry: response.headers.get('retry-after'), text: await response.text() };
+      }),
+    );
+    const good = answers.filter(({ status }) => status === 200);
+    expect([good.length, new Set(good.map(({ text }) => text)).size]).toEqual([32, 1]);
+    for (const { status, retry, text } of answers) {
+      if (status === 200) continue;
+      expect([status, JSON.parse(text).error.code]).toEqual([503, 'overloaded']);
+      expect(Number(retry)).toBeGreaterThanOrEqual(1);
+      expect(Number(retry)).toBeLessThanOrEqual(5);
+    }
+    expect([server.active(), server.waiting()]).toEqual([0, 0]);
+  }
+});
+
+test('N9 one key cannot take all places; who waits too long is sent away', async () => {
+  const server = serverFor({
+    models: { talking },
+    keys: ['a', 'b'],
+    limits: { active: 4, queued: 60, perKey: 6, waitMs: 150 },
+  });
+  const statuses = async (key: string, count: number) =>
+    (
+      await Promise.all(
+        Array.from({ length: count }, () =>
+          server.fetch('/v1/completions', {
+            method: 'POST',
+            headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
+            body: JSON.stringify({ ...long, max_tokens: 2000, stream: false }),
+          }),
+        ),
+      )
+    ).map(({ status }) => status);
+  const [a, b] = await Promise.all([statuses('a', 10), statuses('b', 2)]);
+  expect(a.filter((status) => status === 429)).toHaveLength(4);
+  expect(a.filter((status) => status === 200).length).toBeGreaterThanOrEqual(4);
+  expect(b.every((status) => status === 200 || status === 503)).toBe(true);
+  expect([server.active(), server.waiting()]).toEqual([0, 0]);
+});
+
+test('N10 who leaves, wherever, ends the work for him', async () => {
+  const lines: Answer[] = [];
+  const server = serverFor({ models: { talking }, limits: { active: 4 }, log: (line) => lines.push(line) });
+  const listening = await server.listen(0);
+  const stages = {
+    'in the body': async () => raw(listening, request(listening, '/v1/completions', ask(long)).slice(0, -5)),
+    'before the first token': async () => raw(listening, request(listening, '/v1/completions', ask(long))),
+    'in a long prompt': async () =>
+      raw(
+        listening,
+        request(listening, '/v1/completions', ask({ ...long, prompt: 'ab'.repeat(1900), max_tokens: 50 })),
+      ),
+    'in the middle': async () => {
+      const connection = raw(listening, request(listening, '/v1/completions', ask(long)));
+      await until(() => connection.text().length > 5000);
+      return connection;
+    },
+    'in a queue, or without streaming': async () =>
+      raw(listening, request(listening, '/v1/completions', ask({ ...long, stream: false }))),
+    'while it does not read': async () => {
+      const connection = raw(listening, request(listening, '/v1/completions', ask(long)));
+      connection.socket.pause();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return connection;
+    },
+  };
+  for (const [name, stage] of Object.entries(stages)) {
+    const connections = await Promise.all(Array.from({ length: 6 }, stage));
+    await new Promise((resolve) => setTimeout(resolve, 15));
+    connections.forEach(({ socket }, i) => {
+      if (i % 2 === 0) socket.resetAndDestroy();
+      else socket.destroy();
+    });
+    await until(() => server.active() + server.waiting() === 0, 2000);
+    expect(name).toBe(name);
+  }
+  const written = lines.reduce((sum, { tokens }) => sum + tokens, 0);
+  expect(written).toBeLessThan(6 * 6 * 3900 * 0.7);
+  expect(lines.filter(({ cut }) => cut === 'client').length).toBeGreaterThan(6);
+  expect(statusOf(await said(listening, request(listening, '/health')))).toBe(200);
+});
+
+test('N11 a client that never reads is disconnected; N12 one that reads slowly gets everything', async () => {
+  // Log-probabilities make much of each token, so that what the network holds is soon full.
+  const body = { ...long, n: 8, logprobs: 20 };
+  const server = serverFor({ models: { talking }, connections: { idleWriteMs: 400 } });
+  const listening = await server.listen(0);
+  const never = raw(listening, request(listening, '/v1/completions', ask(body)));
+  never.socket.pause();
+  const slow = raw(listening, request(listening, '/v1/completions', ask({ ...body, n: 1, max_tokens: 400 })));
+  const timer = setInterval(() => {
+    slow.socket.pause();
+    setTimeout(() => slow.socket.resume(), 40);
+  }, 60);
+  await slow.closed;
+  clearInterval(timer);
+  expect(slow.text()).toContain('data: [DONE]');
+  await until(() => server.active() === 0, 20_000);
+  never.socket.resume();
+  await never.closed;
+  expect(never.text()).not.toContain('[DONE]');
+  expect(bodyOf(never.text()).length).toBeGreaterThan(100_000);
+}, 40_000);

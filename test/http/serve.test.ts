@@ -1,0 +1,238 @@
+// The command `serve` as a process: start, refusals, a thread that dies, signals. (N14, N24, N30–N32)
+import { type ChildProcess, spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { createServer as createNetServer } from 'node:net';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { encodeModel } from '../../src/checkpoint/formats.js';
+import { talkingModel } from '../chat-model.js';
+import { microgpt, ROOT, temporaryFolder } from '../cli.js';
+import { FULL, goldenText } from '../golden.js';
+import { PROGRAMS } from '../programs.js';
+import { type Answer, until } from './asking.js';
+
+const BIN = join(ROOT, 'bin/microgpt.js');
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly url: string;
+  stderr(): string;
+  readonly exited: Promise<number | null>;
+}
+
+async function start(args: readonly string[], cwd: string, env: Record<string, string> = {}): Promise<Running> {
+  const child = spawn(process.execPath, [BIN, 'serve', '--port', '0', ...args], {
+    cwd,
+    env: { ...process.env, ...env },
+  });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const exited = new Promise<number | null>((resolve) => {
+    child.on('exit', resolve);
+  });
+  onTestFinished(() => {
+    child.kill('SIGKILL');
+  });
+  await until(() => stdout.includes('\n') || child.exitCode !== null, 20_000);
+  return { child, url: stdout.trim(), stderr: () => stderr, exited };
+}
+
+function modelFolder(): string {
+  const cwd = temporaryFolder();
+  writeFileSync(join(cwd, 'names.json'), goldenText('persistence/model.json'));
+  const talking = talkingModel(4000);
+  for (const { bytes } of encodeModel(talking, 'safetensors', 'talking.safetensors').files) {
+    writeFileSync(join(cwd, 'talking.safetensors'), bytes);
+  }
+  return cwd;
+}
+
+const SERVED = ['-m', 'names.json', '-m', 'talk=talking.safetensors'];
+/** Its end is ruled out, so it takes long. */
+const long = { model: 'talk', prompt: 'a', max_tokens: 3900, logit_bias: { 30: -100 }, logprobs: 5 };
+const post = (url: string, body: object, path = '/v1/completions') =>
+  fetch(`${url}${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+
+test('serves what it is told, says so, logs a line of JSON per request without text, ends with 0', async () => {
+  const { url, stderr, child, exited } = await start(SERVED, modelFolder());
+  expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+  const models = (await (await fetch(`${url}/v1/models`)).json()) as Answer;
+  expect(models.data.map((model: Answer) => model.id)).toEqual(['names', 'talk']);
+  expect(await (await post(url, { prompt: 'mar' })).json()).toMatchObject({ model: 'names' });
+  child.kill('SIGTERM');
+  expect(await exited).toBe(0);
+  expect(stderr()).toContain('serving talk: ');
+  const lines = stderr()
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line));
+  expect(lines.map(({ route, status }) => [route, status])).toEqual([
+    ['/v1/models', 200],
+    ['/v1/completions', 200],
+  ]);
+  expect(Object.keys(lines[1])).toEqual([
+    'time',
+    'id',
+    'method',
+    'route',
+    'status',
+    'ms',
+    'queue_ms',
+    'model',
+    'tokens',
+    'cut',
+  ]);
+  expect(stderr()).not.toContain('mar');
+  expect(stderr()).toContain('SIGTERM: draining 0 requests (20 s)…\ndone in 0.0 s, 0 cut\n');
+});
+
+test('MODEL_DIR and PORT as for the earlier server; the same bytes before and after a restart', async () => {
+  const cwd = modelFolder();
+  const texts: string[] = [];
+  for (let i = 0; i < 2; i++) {
+    const { url, child, exited } = await start([], cwd, { MODEL_DIR: 'names.json', PORT: 'abc' });
+    texts.push(await (await post(url, { num_samples: 5 }, '/microgpt/v1/generate')).text());
+    texts.push(await (await post(url, { prompt: 'ma', n: 3, stream: true })).text());
+    child.kill('SIGTERM');
+    expect(await exited).toBe(0);
+  }
+  expect(texts.slice(2)).toEqual(texts.slice(0, 2));
+});
+
+test('N24 no open address without a key; N32 ports and hosts that cannot be had', async () => {
+  const cwd = modelFolder();
+  const serve = (...args: string[]) => microgpt(['serve', ...SERVED, ...args], { cwd });
+  for (const host of ['0.0.0.0', '::', '192.168.1.1']) {
+    const { code, stderr, stdout } = await serve('--host', host);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(
+      new RegExp(`^error MG_SERVE_OPEN: refusing to listen on ${host} without a key.*\\n  → set MICROGPT_API_KEY`),
+    );
+  }
+  const busy = createNetServer().listen(0, '127.0.0.1');
+  onTestFinished(() => {
+    busy.close();
+  });
+  await until(() => busy.listening);
+  const { port } = busy.address() as { port: number };
+  const taken = await serve('--port', String(port));
+  expect([taken.code, taken.stderr.includes(`error MG_SERVE_PORT_BUSY: 127.0.0.1:${port} is in use`)]).toEqual([
+    4,
+    true,
+  ]);
+  const nowhere = await serve('--port', '0', '--host', '203.0.113.1', '--insecure-no-key');
+  expect([nowhere.code, nowhere.stderr.includes('error MG_SERVE_ADDRESS: cannot listen on 203.0.113.1')]).toEqual([
+    4,
+    true,
+  ]);
+  const missing = await serve('-m', 'nowhere.json');
+  expect([missing.code, missing.stdout]).toEqual([3, '']);
+  const twice = await serve('-m', 'names.json');
+  expect(twice.code).toBe(2);
+});
+
+test('keys from the environment and from a file; 0.0.0.0 with a key', async () => {
+  const cwd = modelFolder();
+  writeFileSync(join(cwd, 'keys'), 'key-one\nkey-two\n');
+  const { url, stderr } = await start([...SERVED, '--host', '0.0.0.0', '--api-key-file', 'keys'], cwd, {
+    MICROGPT_API_KEY: 'key-env',
+  });
+  const local = url.replace('0.0.0.0', '127.0.0.1');
+  for (const [key, status] of [
+    ['key-one', 200],
+    ['key-two', 200],
+    ['key-env', 200],
+    ['key', 401],
+  ] as const) {
+    const response = await fetch(`${local}/v1/models`, { headers: { authorization: `Bearer ${key}` } });
+    expect([key, response.status]).toEqual([key, status]);
+  }
+  expect(stderr()).not.toContain('key-');
+});
+
+test('N30 SIGTERM: running answers end, those who wait and those who come are sent away; too long ones are told so', async () => {
+  const args = [...SERVED, '--max-active', '4', '--drain', '1'];
+  const { url, child, exited, stderr } = await start(args, modelFolder());
+  const gauge = async (name: string) =>
+    Number(new RegExp(`^microgpt_${name} (.*)$`, 'm').exec(await (await fetch(`${url}/metrics`)).text())?.[1]);
+  const endless = { ...long, n: 8, stream: true };
+  const running = [endless, endless, { ...long, stream: true, max_tokens: 2 }, { ...endless, model: 'talk' }].map(
+    async (body) => await (await post(url, body)).text(),
+  );
+  while ((await gauge('active')) < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+  const waiting = Array.from({ length: 3 }, () => post(url, { ...endless, stream: false }));
+  while ((await gauge('waiting')) < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  child.kill('SIGTERM');
+  await until(() => stderr().includes('draining'));
+  const late = await post(url, { prompt: '' });
+  expect([late.status, late.headers.get('connection'), ((await late.json()) as Answer).error.code]).toEqual([
+    503,
+    'close',
+    'server_shutdown',
+  ]);
+  expect((await fetch(`${url}/ready`)).status).toBe(503);
+  expect((await fetch(`${url}/health`)).status).toBe(200);
+  const sentAway = await Promise.all(waiting);
+  expect(sentAway.filter(({ status }) => status === 503).length).toBeGreaterThanOrEqual(2);
+  const texts = await Promise.all(running);
+  const whole = texts.filter((text) => text.endsWith('data: [DONE]\n\n'));
+  const cut = texts.filter((text) => text.includes('"code":"server_shutdown"') && !text.includes('[DONE]'));
+  expect([whole.length, cut.length]).toEqual([1, 3]);
+  expect(await exited).toBe(0);
+  expect(stderr()).toMatch(/done in [12]\.\d s, 3 cut\n/);
+});
+
+test('N31 a second signal ends it at once', async () => {
+  const { url, child, exited, stderr } = await start(SERVED, modelFolder());
+  const endless = post(url, { ...long, n: 8, stream: true })
+    .then((response) => response.text())
+    .catch(() => 'cut');
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  child.kill('SIGINT');
+  await until(() => stderr().includes('draining'));
+  const since = performance.now();
+  child.kill('SIGINT');
+  expect(await exited).toBe(130);
+  expect(performance.now() - since).toBeLessThan(1000);
+  await endless;
+});
+
+test('N14 the thread that computes dies: answers in the making are told so, and soon all goes on', async () => {
+  const program = join(PROGRAMS, 'serve-and-kill.js');
+  const child = spawn(process.execPath, [program, FULL ? '20' : '3'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let out = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    out += text;
+  });
+  const code = await new Promise((resolve) => {
+    child.on('exit', resolve);
+  });
+  expect(code).toBe(0);
+  const { rounds, lost, told, hung, longest, same } = JSON.parse(out);
+  expect([lost, told, hung, same]).toEqual(['MG_SERVE_LOST', rounds * 6, 0, true]);
+  expect(longest).toBeLessThan(2000);
+});
+
+// A time, which others' load makes longer: where it counts, nothing else runs.
+test.runIf(FULL)('from the start of the process to the first answer: at most 300 ms, the least of ten', async () => {
+  const cwd = modelFolder();
+  const times: number[] = [];
+  for (let i = 0; i < 10; i++) {
+    const since = performance.now();
+    const { url, child, exited } = await start(['-m', 'names.json'], cwd);
+    await (await post(url, { prompt: '' })).json();
+    times.push(performance.now() - since);
+    child.kill('SIGKILL');
+    await exited;
+  }
+  expect(Math.min(...times), times.map(Math.round).join(' ')).toBeLessThan(300);
+});
