@@ -25,6 +25,7 @@ import {
   type Context,
   type FilePayload,
   hashOf,
+  isAtStep,
   isTooWide,
   openPlayground,
   type Page,
@@ -279,12 +280,30 @@ describe.runIf(FULL)('the playground', () => {
       await page.getByRole('button', { name: 'Go on', exact: true }).waitFor();
       expect(await stepsDone(page)).toBe(150);
       expect(await trainToTheEnd(page, 'Go on')).toBe(whole);
-
-      // Begun here, ended in the terminal.
       await press(page, 'Reset');
       await page.getByRole('button', { name: 'Start' }).waitFor();
+      expect(await trainToTheEnd(page)).toBe(whole);
+
+      // Prose, which the terminal cuts by settings of its own.
+      const stories = ['train', 'stories', '--steps', '30'];
+      await microgpt([...stories, '--run', 'stories'], { cwd });
+      await microgpt([...stories, '--run', 'begun', '--stop-after', '10'], { cwd });
+      const [begun] = readdirSync(join(cwd, 'begun/checkpoints'));
+      await page.goto(`${isolated.address}#keep`);
+      await upload(
+        page,
+        'Choose files',
+        payload('stories.safetensors', readFileSync(join(cwd, 'begun/checkpoints', begun))),
+      );
+      const opened = page.locator('.opened li').nth(1);
+      await opened.getByRole('button', { name: 'Go on training' }).click();
+      await page.waitForFunction(isAtStep, 10);
+      const ended = await trainToTheEnd(page, 'Go on');
+      const last30 = readFileSync(join(cwd, 'stories/checkpoints/step-00000030.safetensors'));
+      expect(ended).toBe(hash(decodeModel(last30, 'stories').checkpoint));
     });
     await within(async (page) => {
+      // Begun here, ended in the terminal.
       await openPlayground(page, isolated.address, `${settings}&pace=200`);
       await press(page, 'Start');
       await page.waitForTimeout(500);

@@ -11,6 +11,7 @@ import {
   type EvalEvent,
   encodeSafetensors,
   RECIPES,
+  type Settings,
   sha256,
   type TextCorpus,
   type Training,
@@ -92,19 +93,30 @@ async function threadsFor(job: Job): Promise<BrowserThreads | undefined> {
   return threads;
 }
 
-function corpusOf(source: Source, heldOut: number, tokenizer?: Checkpoint['tokenizer']): TextCorpus {
+/** How a text becomes examples; the rest of these settings has no part in it. */
+type Reading = Pick<
+  Settings['data'],
+  'validation' | 'chunkSize' | 'chunkOverlap' | 'trailingBos' | 'lossOn' | 'encoding'
+>;
+
+function corpusOf(
+  source: Source,
+  reading: Reading,
+  bosPlace: 'first' | 'last',
+  tokenizer?: Checkpoint['tokenizer'],
+): TextCorpus {
   const { name, bytes, format, column } = source;
-  const { chunkSize, chunkOverlap, trailingBos, lossOn } = RECIPES.standard.data;
   const asked: CorpusOptions = {
     format,
     source: name,
-    bosPlace: 'last',
+    bosPlace,
     tokenizer: tokenizer ?? (format === 'bytes' ? 'byte' : 'char'),
-    heldOut,
-    chunkSize,
-    chunkOverlap,
-    trailingBos,
-    loss: lossOn,
+    encoding: reading.encoding,
+    heldOut: reading.validation,
+    chunkSize: reading.chunkSize,
+    chunkOverlap: reading.chunkOverlap,
+    trailingBos: reading.trailingBos,
+    loss: reading.lossOn,
     ...(format === 'csv' || format === 'tsv' ? { column: columnOf(column) } : {}),
   };
   const corpus = corpusFromText(bytes, asked);
@@ -122,7 +134,8 @@ const given = <T>(value: T | null): T | undefined => value ?? undefined;
 export async function prepare(job: Job, say: Say): Promise<Prepared> {
   await end();
   const recipe = RECIPES[job.recipe];
-  const corpus = corpusOf(job.source, recipe.data.validation);
+  const { validation } = recipe.data;
+  const corpus = corpusOf(job.source, { ...RECIPES.standard.data, validation }, recipe.bosPlace);
   const chat = job.source.format === 'chat' ? { temperature: 0.5 } : {};
   const training = createTraining({
     corpus,
@@ -144,13 +157,16 @@ export async function prepare(job: Job, say: Say): Promise<Prepared> {
   return begin(job, training, say);
 }
 
-/** Goes on with a run from its checkpoint. */
+/** Goes on with a run from its checkpoint, and reads the text as it was read before. */
 export async function resume(job: Job, checkpoint: Checkpoint, say: Say): Promise<Prepared> {
   await end();
-  const settings = checkpoint.run?.['settings'] as { readonly data?: { readonly validation?: number } } | undefined;
-  const corpus = corpusOf(job.source, settings?.data?.validation ?? 0, checkpoint.tokenizer);
+  // What the checkpoint says is checked by createTraining; until then it is only a proposal.
+  const settings = checkpoint.run?.['settings'] as Partial<Settings> | undefined;
+  const data = { ...RECIPES.standard.data, ...settings?.data };
+  const source = { ...job.source, format: data.format, column: data.column ?? job.source.column };
+  const corpus = corpusOf(source, data, settings?.bosPlace ?? 'last', checkpoint.tokenizer);
   const training = createTraining({ corpus, resume: checkpoint, threads: await threadsFor(job) });
-  return begin(job, training, say);
+  return begin({ ...job, source }, training, say);
 }
 
 function begin(job: Job, training: Training, say: Say): Prepared {

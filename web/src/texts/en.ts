@@ -51,6 +51,10 @@ export const en = {
       column: 'Column',
       columnHint: 'its name, or its number from 1',
       pasted: 'pasted.txt',
+      large: (name: string, size: string, most: string) =>
+        `${name} has ${size}; this page takes texts of up to ${most}`,
+      largeCode: 'too large',
+      largeRemedy: (name: string) => `train on it in a terminal: microgpt train --data ${name}`,
       current: (name: string, size: string) => `${name}, ${size}`,
     },
     formats: {
