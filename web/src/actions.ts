@@ -145,7 +145,7 @@ async function heard(event: EngineEvent): Promise<void> {
       return;
     case 'failed':
       update({ problem: event.problem });
-      updateRun({ progress: { ...run.progress, state: 'done' } });
+      updateRun({ progress: { ...run.progress, state: 'done' }, took: null });
       return;
     case 'autosave':
       if (current().autosaves !== event.works) update({ autosaves: event.works });

@@ -269,41 +269,51 @@ async function loop(of: Session, controller: AbortController, most: number, say:
     reported = performance.now();
   }
 
-  for await (const event of training.events({ signal: controller.signal })) {
-    if (event.type === 'warning') say({ type: 'warning', message: event.message, remedy: event.remedy });
-    else if (event.type === 'eval') evals.push(event);
-    else if (event.type === 'step') {
-      fresh.push(event.loss);
-      done++;
-      if (done >= most) controller.abort();
-      const now = performance.now();
-      if (event.step % every === 0 && event.step < event.steps) {
-        look(of, say);
-        away += performance.now() - now;
-      }
-      if (job.pace !== null) {
-        report();
-        const from = performance.now();
-        await new Promise((resolve) => setTimeout(resolve, 1000 / (job.pace as number)));
-        away += performance.now() - from;
-      }
-    } else if (event.type === 'stopped') of.state = event.reason === 'aborted' ? 'paused' : 'done';
-    const now = performance.now();
-    if (now - reported > REPORT) report();
-    if (now - saved > AUTOSAVE) {
-      await autosave(of, say);
-      saved = performance.now();
-      away += saved - now;
-    }
-    if (now - turn > SLICE) {
-      await breathe();
-      turn = performance.now();
-    }
+  try {
+    await follow();
+  } catch (error) {
+    of.state = 'done';
+    report(); // the losses up to here
+    throw error;
   }
   if (of.state === 'running') of.state = 'paused';
   if (of.state === 'done') look(of, say);
   report();
   await autosave(of, say);
+
+  async function follow(): Promise<void> {
+    for await (const event of training.events({ signal: controller.signal })) {
+      if (event.type === 'warning') say({ type: 'warning', message: event.message, remedy: event.remedy });
+      else if (event.type === 'eval') evals.push(event);
+      else if (event.type === 'step') {
+        fresh.push(event.loss);
+        done++;
+        if (done >= most) controller.abort();
+        const now = performance.now();
+        if (event.step % every === 0 && event.step < event.steps) {
+          look(of, say);
+          away += performance.now() - now;
+        }
+        if (job.pace !== null) {
+          report();
+          const from = performance.now();
+          await new Promise((resolve) => setTimeout(resolve, 1000 / (job.pace as number)));
+          away += performance.now() - from;
+        }
+      } else if (event.type === 'stopped') of.state = event.reason === 'aborted' ? 'paused' : 'done';
+      const now = performance.now();
+      if (now - reported > REPORT) report();
+      if (now - saved > AUTOSAVE) {
+        await autosave(of, say);
+        saved = performance.now();
+        away += saved - now;
+      }
+      if (now - turn > SLICE) {
+        await breathe();
+        turn = performance.now();
+      }
+    }
+  }
 }
 
 function progressOf({ state, training, speed }: Session): Progress {
