@@ -52,6 +52,7 @@ interface Trace {
   key: string | null;
   status: number;
   queueMs: number;
+  firstMs: number | null;
   model: string | null;
   tokens: () => number;
   /** The answer goes on after the response was given back. */
@@ -135,7 +136,7 @@ export function createApp(parts: AppParts): App {
     }
     trace.streaming = true;
     trace.status = 200;
-    const events = checked(planned.events(turn.signal), turn.check);
+    const events = checked(planned.events(turn.signal), trace, turn.check);
     const stream = eventStream(
       fault === null ? events : during(events, fault, turn.signal),
       (error) => {
@@ -240,6 +241,7 @@ export function createApp(parts: AppParts): App {
       status: trace.status,
       ms: Number(ms.toFixed(1)),
       queue_ms: Number(trace.queueMs.toFixed(1)),
+      first_ms: trace.firstMs === null ? null : Number(trace.firstMs.toFixed(1)),
       model: trace.model,
       tokens,
       cut,
@@ -275,6 +277,7 @@ export function createApp(parts: AppParts): App {
       key: null,
       status: 200,
       queueMs: 0,
+      firstMs: null,
       model: null,
       tokens: () => 0,
       streaming: false,
@@ -313,9 +316,14 @@ function routeOf(pathname: string): string {
 }
 
 /** The events, and at their end the error if they ended early. */
-async function* checked(events: AsyncIterable<unknown>, check: () => void): AsyncGenerator<unknown, void, undefined> {
+async function* checked(
+  events: AsyncIterable<unknown>,
+  trace: Trace,
+  check: () => void,
+): AsyncGenerator<unknown, void, undefined> {
   for await (const event of events) {
     check();
+    if (trace.tokens() > 0) trace.firstMs ??= performance.now() - trace.since;
     yield event;
   }
   check();

@@ -43,7 +43,9 @@ export interface LogLine {
   readonly route: string;
   readonly status: number;
   readonly ms: number;
+  /** Until its turn came, and until the first piece of a stream; both from the beginning. */
   readonly queue_ms: number;
+  readonly first_ms: number | null;
   readonly model: string | null;
   readonly tokens: number;
   /** Why the answer did not come to its end; null when it did. */
