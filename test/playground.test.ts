@@ -66,7 +66,7 @@ async function trained(options: Omit<TrainingOptions, 'corpus'>, heldOut: number
   return result;
 }
 
-const quick = (steps = STEPS) => trained({ recipe: 'standard', seconds: 3, seed: 42, steps }, 0.1);
+const quick = (steps = STEPS) => trained({ recipe: 'standard', seconds: 2, seed: 42, steps }, 0.1);
 
 describe.runIf(FULL)('the playground', () => {
   if (chromium === undefined) {
