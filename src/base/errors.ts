@@ -55,6 +55,10 @@ export const ERRORS = {
     exit: EXIT.data,
     about: 'Processes that should train one model together have different texts, settings or versions.',
   },
+  MG_SWEEP_INVALID: {
+    exit: EXIT.usage,
+    about: 'The description of a sweep says something that is not known or not possible.',
+  },
   MG_BENCH_CHECK: {
     exit: EXIT.bug,
     about: 'A backend computes another loss than the reference backend, so its speed was not measured.',

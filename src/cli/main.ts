@@ -25,6 +25,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   data: async () => (await import('./data.js')).addData,
   bench: async () => (await import('./bench.js')).addBench,
   report: async () => (await import('./report.js')).addReport,
+  sweep: async () => (await import('./sweep.js')).addSweep,
   playground: async () => (await import('./playground.js')).addPlayground,
 };
 

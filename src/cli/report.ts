@@ -51,7 +51,7 @@ export function addReport(program: Command): void {
 }
 
 /** @throws MG_FILE_*, MG_RUN_INVALID */
-async function readRun(folder: string): Promise<RunLog> {
+export async function readRun(folder: string): Promise<RunLog> {
   const read = async (name: string, limit: number) => {
     const file = join(folder, name);
     const bytes = await readFileBounded(file, limit, `${folder} is not the folder of a run; microgpt train makes one`);

@@ -24,7 +24,9 @@ export async function loadForeign(name: string = PACKAGE): Promise<Found<Foreign
     const module = (await import(name)) as { readonly default: Foreign };
     return { found: module.default };
   } catch (error) {
-    return { missing: `the package ${name} cannot be loaded (${firstLine(error)}); npm install ${name}` };
+    const isThere = (error as { readonly code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND';
+    const why = isThere ? `cannot be loaded (${firstLine(error)})` : 'is not installed';
+    return { missing: `the package ${name} ${why}; npm install ${name}` };
   }
 }
 

@@ -7,7 +7,7 @@ import { escapeHtml, lineChart } from './chart.js';
 import { curvesOf } from './curves.js';
 import type { Metric, RunLog } from './record.js';
 
-const STYLE = `
+export const STYLE = `
 :root { color-scheme: light dark; --ink: #1d2330; --soft: #667; --line: #dde; --paper: #fff; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e8eaf0; --soft: #99a; --line: #334; --paper: #14171d; } }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 800px; margin: 2rem auto; padding: 0 1rem; }

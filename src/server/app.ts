@@ -17,6 +17,7 @@ import { REQUEST_LIMITS } from './limits.js';
 import type { Metrics } from './metrics.js';
 import type { LogLine } from './options.js';
 import { PAGE_FILES, PAGE_HEADERS } from './page.js';
+import { PLAYGROUND, type PlaygroundFolder, playgroundAnswer } from './playground.js';
 import { overloaded, Refusal, refusalOf } from './refusal.js';
 import { type Cutter, isBug, json, modelEntry, PREFLIGHT, refused, textResponse } from './responses.js';
 import { ClientGone, CutShort, eventStream, SSE_HEADERS } from './sse.js';
@@ -30,6 +31,7 @@ export interface AppParts {
   readonly stop: Stop;
   readonly record: ((request: RecordedRequest) => void) | null;
   readonly log: ((line: LogLine) => void) | null;
+  readonly playground: PlaygroundFolder | undefined;
 }
 
 export type App = (request: Request, peer?: Peer | null) => Promise<Response>;
@@ -75,7 +77,8 @@ const KNOWN = [
   '/microgpt/v1/chat',
 ];
 
-export function createApp({ compute, admission, guard, faults, metrics, stop, record, log }: AppParts): App {
+export function createApp(parts: AppParts): App {
+  const { compute, admission, guard, faults, metrics, stop, record, log, playground } = parts;
   const app = new Hono<Env>();
   let requests = 0;
 
@@ -254,6 +257,8 @@ export function createApp({ compute, admission, guard, faults, metrics, stop, re
     if (request.method === 'OPTIONS' && guard.allowedOrigin(request) !== null) {
       return new Response(null, { status: 204, headers: PREFLIGHT });
     }
+    const page = playgroundAnswer(playground, request.method, pathname);
+    if (page !== null) return page;
     if (!OPEN.has(pathname)) {
       if (admission.draining()) throw drainingRefusal();
       trace.key = guard.checkKey(request);
@@ -306,6 +311,7 @@ const cutterOf = ({ peer }: Trace, fault: Fault | null): Cutter | null =>
 function routeOf(pathname: string): string {
   if (KNOWN.includes(pathname)) return pathname;
   if (/^\/v1\/models\/[^/]+$/.test(pathname)) return '/v1/models/:name';
+  if (pathname.startsWith(PLAYGROUND)) return `${PLAYGROUND}*`;
   return pathname.startsWith('/v1/') ? '/v1/*' : 'unknown';
 }
 

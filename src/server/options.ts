@@ -6,6 +6,7 @@ import type { Compute } from '../engine/compute.js';
 import type { ConnectionLimits } from '../node/listen.js';
 import type { Rule } from './faults.js';
 import type { LoadLimits } from './limits.js';
+import type { PlaygroundFolder } from './playground.js';
 
 export interface ServerOptions {
   /** Models by the names that requests call them by; the first one answers requests without a name. */
@@ -27,6 +28,8 @@ export interface ServerOptions {
   readonly faults?: boolean | undefined;
   /** Keep the last 1,000 requests in `requests`. */
   readonly record?: boolean | undefined;
+  /** Served below /playground/: `playgroundFolder()` in 'microgpt/node'. */
+  readonly playground?: PlaygroundFolder | undefined;
   /** Called once for each request when its answer has ended. */
   readonly log?: ((line: LogLine) => void) | undefined;
 }
