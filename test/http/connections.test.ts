@@ -11,6 +11,7 @@ const PIPELINED = FULL ? 40_000 : 4000;
 const ask = (body: object) => ({ method: 'POST', body: JSON.stringify(body) });
 
 test('the same bytes over a port as in-process; close leaves nothing open', async () => {
+  const before = resources();
   const server = serverFor();
   const { port, url } = await server.listen(0);
   const body = JSON.stringify({ prompt: 'ma', n: 2, stream: true, logprobs: 1 });
@@ -23,7 +24,17 @@ test('the same bytes over a port as in-process; close leaves nothing open', asyn
   await server.close();
   await idle.closed;
   await expect(fetch(`${url}/health`)).rejects.toThrow();
+  idle.socket.destroy();
+  await until(() => resources() === before);
 });
+
+/** Servers, connections and ports that keep this process alive. */
+const resources = () =>
+  process
+    .getActiveResourcesInfo()
+    .filter((name) => /^TCP|Server|MessagePort/.test(name))
+    .sort()
+    .join(' ');
 
 test('N1 large bodies over a port: refused before they are read, and the connection ends', async () => {
   const listening = await serverFor().listen(0);
