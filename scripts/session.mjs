@@ -27,7 +27,7 @@ function run(commands) {
     chmodSync(join(bin, 'microgpt'), 0o755);
     const cwd = join(folder, 'here');
     mkdirSync(cwd);
-    copyFileSync(join(root, 'docs/dinosaurs.txt'), join(cwd, 'dinosaurs.txt'));
+    copyFileSync(join(root, 'examples/dinosaurs.txt'), join(cwd, 'dinosaurs.txt'));
     const env = { ...process.env, PATH: `${bin}:${process.env.PATH}` };
     return commands.map((command) => {
       const { status, stdout } = spawnSync('bash', ['-c', `{ ${command}; } 2>&1`], { cwd, env, encoding: 'utf8' });

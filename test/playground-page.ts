@@ -12,6 +12,7 @@ export interface Locator {
   textContent(): Promise<string | null>;
   allTextContents(): Promise<string[]>;
   inputValue(): Promise<string>;
+  getAttribute(name: string): Promise<string | null>;
   count(): Promise<number>;
   isDisabled(): Promise<boolean>;
   isVisible(): Promise<boolean>;

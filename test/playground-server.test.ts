@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createTraining, encodeSafetensors } from '../src/index.js';
-import { playgroundFiles, serveFiles } from '../src/node/playground.js';
+import { playgroundFiles, playgroundFolder, serveFiles } from '../src/node/playground.js';
+import { createServer as createModelServer } from '../src/server/index.js';
 import { microgpt, temporaryFolder } from './cli.js';
 
 function built(): string {
@@ -45,6 +46,28 @@ test('the server answers with the headers of isolation, and with nothing that is
   } finally {
     await server.close();
   }
+});
+
+test('microgpt serve has it below /playground/, without a key, and nothing else of that folder', async () => {
+  const training = createTraining({ documents: ['rex', 'bella'], steps: 1 });
+  const playground = await playgroundFolder(built());
+  const server = createModelServer({ models: { pets: training.checkpoint() }, playground, keys: ['secret'] });
+  training.close();
+  try {
+    const page = await server.fetch('/playground/');
+    expect([page.status, await page.text()]).toEqual([200, '<!doctype html><title>the page</title>']);
+    expect(page.headers.get('cross-origin-embedder-policy')).toBe('require-corp');
+    const bare = await server.fetch('/playground');
+    expect([bare.status, bare.headers.get('location')]).toEqual([308, '/playground/']);
+    expect((await server.fetch('/playground/assets/page.js')).headers.get('content-type')).toContain('text/javascript');
+    for (const path of ['/playground/notes.secret', '/playground/../v1/models', '/playground/%2e%2e/package.json']) {
+      expect((await server.fetch(path)).status, path).toBe(401);
+    }
+    expect((await server.fetch('/playground/', { method: 'POST' })).status).toBe(401);
+  } finally {
+    await server.close();
+  }
+  expect(await playgroundFolder(temporaryFolder())).toBeUndefined();
 });
 
 test('a port that is in use is said, with the way out', async () => {

@@ -42,7 +42,9 @@ test('the defaults in the guide are those of the standard recipe', () => {
   expect(row('--validation')).toBe(String(data.validation));
   expect(row('--activation')).toBe(`\`${model.activation}\``);
   const sizes = sizesFor({ format: 'lines', documents: 10_000, tokens: 70_000, longest: 12 }, null);
-  expect(row('--n-embd')).toBe(`${sizes.nEmbd}, ${sizes.nLayer}, one head per ${sizes.nEmbd / sizes.nHead}`);
+  expect(row('--n-embd')).toBe(
+    `${sizes.nEmbd}, ${sizes.nLayer}, one head per ${sizes.nEmbd / sizes.nHead}, at least 4`,
+  );
   expect(row('--lr')).toBe(String(sizes.learningRate));
   expect(row('--weight-decay')).toBe(String(sizes.weightDecay));
 });

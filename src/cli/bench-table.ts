@@ -50,7 +50,7 @@ export function stepsLines(job: BenchJob, row: StepsRow): string[] {
   const how = backend === 'wasm' ? `wasm, ${threads} thread${threads === 1 ? '' : 's'}` : backend;
   const each = medianStep < 1 ? `${Number((1000 * medianStep).toPrecision(2))} ms` : roughly(medianStep);
   return [
-    `Benchmark: ${count(steps)} step${steps === 1 ? '' : 's'} in ${seconds.toFixed(2)} s (${rounded(stepsPerSecond)} steps/s; ${how})`,
+    `Benchmark: ${count(steps)} step${steps === 1 ? '' : 's'} in ${seconds < 0.1 ? `${Number((1000 * seconds).toPrecision(2))} ms` : `${seconds.toFixed(2)} s`} (${rounded(stepsPerSecond)} steps/s; ${how})`,
     `Full run (${count(job.steps)} steps): ${
       remainingSeconds === null
         ? 'no steps remain'

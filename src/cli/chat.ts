@@ -119,9 +119,13 @@ function createConversation(chat: Chat): Conversation {
         chat.clear();
         leftOut = 0;
         say('(the conversation is forgotten)');
-      } else if (name === '/seed') chat.set({ seed: seed('/seed')(value) });
-      else if (name === '/temp') chat.set({ temperature: decimal('/temp', 0, 100)(value) });
-      else if (name === '/save') await save(chat, path('/save')(value));
+      } else if (name === '/seed') {
+        chat.set({ seed: seed('/seed')(value) });
+        say(`(seed ${value} from now on)`);
+      } else if (name === '/temp') {
+        chat.set({ temperature: decimal('/temp', 0, 100)(value) });
+        say(`(temperature ${value} from now on)`);
+      } else if (name === '/save') await save(chat, path('/save')(value));
       else {
         const known = Object.keys(COMMANDS).join(', ');
         throw new MicrogptError(

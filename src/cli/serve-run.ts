@@ -6,6 +6,7 @@ import { EXIT, MicrogptError } from '../base/errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { parameterTable } from '../model/parameters.js';
 import { readFileBounded } from '../node/files.js';
+import { playgroundFolder } from '../node/playground.js';
 import { createWorkerCompute } from '../node/worker-compute.js';
 import type { Rule, Server } from '../server/index.js';
 import { requireLoopback } from '../server/open-address.js';
@@ -27,8 +28,10 @@ export async function runServe(flags: ServeFlags): Promise<number> {
   try {
     // While the thread starts.
     const { createServer } = await import('../server/server.js');
+    const playground = await playgroundFolder();
     const server = createServer({
       compute,
+      playground,
       keys,
       rules,
       faults: flags.faults === true,
@@ -45,6 +48,7 @@ export async function runServe(flags: ServeFlags): Promise<number> {
     const { url } = await server.listen(flags.port ?? portFromEnvironment(), options);
     for (const [name, model] of models) note(describe(name, model));
     note(keys.length === 0 ? 'no key is needed' : `requests need ${keys.length === 1 ? 'the key' : 'one of the keys'}`);
+    if (playground !== undefined) note(`the playground is at ${url}/playground/`);
     if (flags.faults) note('requests may ask for errors (--faults): not for use outside of tests');
     result(url);
     const name = await signals.first;

@@ -41,8 +41,8 @@ export interface ServiceOptions extends Pick<GenerateOptions, 'backend' | 'threa
   readonly places?: number | undefined;
 }
 
-/** While so many events of a stream have not been read, none of its further samples begins; at twice as many, those begun wait. */
-const MOST_UNREAD = 512;
+/** While so many events of a stream have not been read, none of its further samples begins; at four times as many, those begun wait. */
+const MOST_UNREAD = 64;
 
 /** Opens a model; it holds an engine until it is closed. */
 export function createService(model: Checkpoint, { places = 32, backend, threads }: ServiceOptions = {}): ModelService {
@@ -88,7 +88,7 @@ export function createService(model: Checkpoint, { places = 32, backend, threads
     let unread: SampleEvent[] = [];
     const run = createSampleRun(scheduler, model, plan, options, (event) => unread.push(event), {
       mayBegin: () => unread.length < MOST_UNREAD,
-      mayGoOn: () => unread.length < 2 * MOST_UNREAD,
+      mayGoOn: () => unread.length < 4 * MOST_UNREAD,
     });
     const ended = () => closed || signal?.aborted === true;
     signal?.addEventListener('abort', wake);

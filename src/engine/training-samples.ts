@@ -2,14 +2,15 @@
  * What a model in training writes: new texts, or, where it learns conversations, what it says to questions that it has not learned.
  * Refuses to know: how it is trained. Invariant: looking changes nothing; the same weights, seed and text give the same samples.
  */
-import type { Corpus, TextCorpus } from '../data/corpus.js';
+import type { Corpus, TextCorpus, TokenStream } from '../data/corpus.js';
 import type { Draw } from '../generate/sampler.js';
-import { createScheduler } from '../generate/scheduler.js';
+import { createScheduler, type Scheduler } from '../generate/scheduler.js';
 import type { ModelConfig } from '../model/config.js';
-import type { RoleTokens } from '../tokenizer/tokenizer.js';
+import type { RoleTokens, Tokenizer } from '../tokenizer/tokenizer.js';
 import { planReply, type Turn } from './conversation.js';
 import type { Decoder } from './engine.js';
 import type { GenerateOptions } from './generate-options.js';
+import type { Model } from './plan.js';
 import { createSampleRun } from './samples.js';
 import { sampleTexts } from './text.js';
 
@@ -28,31 +29,41 @@ export function trainingSamples(
   options: SampleOptions,
 ): string[] {
   const model = { config, tokenizer };
-  const corpus = validation ?? train;
-  if (tokenizer.roles !== null && corpus.kind === 'documents') {
-    const { prompt } = options;
-    const asked = prompt
-      ? Array.from({ length: count }, (): Turn[] => [{ role: 'user', content: prompt }])
-      : questions(corpus, (ids) => tokenizer.decode(ids), tokenizer.roles, config.blockSize, count);
-    if (asked.length > 0) {
-      const scheduler = createScheduler(decoder, config.blockSize, config.vocabSize);
-      return asked.map((turns, i) => {
-        let reply = '';
-        const plan = { ...planReply(model, turns, options), firstSample: i };
-        const run = createSampleRun(scheduler, model, plan, { temperature: options.temperature }, ({ text }) => {
-          reply += text;
-        });
-        run.refill();
-        while (scheduler.turn() && run.failure() === null);
-        if (run.failure() !== null) throw run.failure();
-        return [...turns, { role: 'assistant', content: reply }]
-          .map((turn) => `${turn.role}: ${turn.content}`)
-          .join('\n');
-      });
-    }
+  const asked = tokenizer.roles === null ? [] : askedOf(options.prompt, count, config, tokenizer, validation ?? train);
+  if (asked.length > 0) {
+    const scheduler = createScheduler(decoder, config.blockSize, config.vocabSize);
+    return asked.map((turns, i) => conversation(turns, replyTo(turns, i, scheduler, model, options)));
   }
   const chain = options.maxTokens === undefined ? undefined : true; // so many tokens, however short the context
   return sampleTexts(decoder, model, draw, { ...options, chain, samples: count });
+}
+
+const conversation = (turns: readonly Turn[], reply: string): string =>
+  [...turns, { role: 'assistant', content: reply }].map(({ role, content }) => `${role}: ${content}`).join('\n');
+
+/** Reply number `i`, which has draws of its own. */
+function replyTo(turns: Turn[], i: number, scheduler: Scheduler, model: Model, options: SampleOptions): string {
+  let reply = '';
+  const plan = { ...planReply(model, turns, options), firstSample: i };
+  const run = createSampleRun(scheduler, model, plan, { temperature: options.temperature }, ({ text }) => {
+    reply += text;
+  });
+  run.refill();
+  while (scheduler.turn() && run.failure() === null);
+  if (run.failure() !== null) throw run.failure();
+  return reply;
+}
+
+/** What the user says in each sample: the prompt, or questions from the text. */
+function askedOf(
+  prompt: string | undefined,
+  count: number,
+  { blockSize }: ModelConfig,
+  { roles, decode }: Tokenizer,
+  corpus: Corpus | TokenStream,
+): Turn[][] {
+  if (prompt) return Array.from({ length: count }, (): Turn[] => [{ role: 'user', content: prompt }]);
+  return roles === null || corpus.kind === 'stream' ? [] : questions(corpus, decode, roles, blockSize, count);
 }
 
 /** The turns before the assistant's first, of the first conversations in which it has room to answer. */

@@ -6,6 +6,7 @@ export { BUNDLED_MODELS, type BundledModel, type FoundModel, findModel } from '.
 export { cacheFolder, DOWNLOADS, type Download, fetchCorpus, readDocuments } from './corpora.js';
 export { type OpenCorpus, type OpenCorpusOptions, openCorpus } from './corpus.js';
 export { findNewestModel, type Loaded, loadModel, type SaveModelOptions, saveModel, saveModelAs } from './models.js';
+export { playgroundFiles, playgroundFolder, type StaticFile } from './playground.js';
 export { type NewestCheckpoint, openRun, type Replace, type Run, type RunOptions } from './runs.js';
 export { type FoundScenario, loadScenario, loadScenarioFile, scenarioNames } from './scenarios.js';
 export { nodeThreads } from './threads.js';

@@ -3,9 +3,16 @@
  * Refuses to know: what is answered. Invariants: a reader that takes nothing for 30 s is disconnected, a slow one is not; what is not
  * HTTP gets a short answer and is closed.
  */
-import { createServer, type Server as HttpServer, type IncomingMessage, STATUS_CODES } from 'node:http';
+import {
+  createServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { MicrogptError } from '../base/errors.js';
 
 export interface ListenerOptions {
@@ -75,10 +82,11 @@ export async function listen(
       connectionsCheckingInterval: L.checkMs,
       keepAliveTimeout: L.keepAliveMs,
     },
-    fetch: (request, env) => {
-      const incoming = (env as { readonly incoming: IncomingMessage }).incoming;
+    fetch: async (request, env) => {
+      const { incoming, outgoing } = env as { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse };
       const { rawHeaders, url = '', socket } = incoming;
-      return answer(request, { rawHeaders, target: url, cut: () => socket.destroy() });
+      const response = await answer(request, { rawHeaders, target: url, cut: () => socket.destroy() });
+      return isStream(response) ? response : await sendWhole(response, outgoing);
     },
   }) as HttpServer;
   server.maxHeadersCount = 0; // all are counted where they are looked at
@@ -111,6 +119,18 @@ export async function listen(
 }
 
 const LAST_WORDS_MS = 250;
+
+const isStream = ({ headers }: Response) =>
+  headers.has('transfer-encoding') || headers.get('content-type')?.startsWith('text/event-stream') === true;
+
+/** What is there as a whole is sent in one go, which takes half the time of sending it as a stream. */
+async function sendWhole(response: Response, outgoing: ServerResponse): Promise<Response> {
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  if (outgoing.destroyed) return RESPONSE_ALREADY_SENT;
+  outgoing.writeHead(response.status, [...response.headers, ['content-length', String(bytes.length)]].flat());
+  outgoing.end(bytes);
+  return RESPONSE_ALREADY_SENT;
+}
 
 /** No byte moved for a while: if some are waiting to be read, nobody reads them. Without any, the answer is being computed. */
 function endIdle(socket: Socket): void {

@@ -6,6 +6,7 @@ import { readdir } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { MicrogptError } from '../base/errors.js';
 import { readFileBounded } from './files.js';
 
 const BUILT = fileURLToPath(new URL('../playground/', import.meta.url));
@@ -50,6 +51,20 @@ export async function playgroundFiles(folder = BUILT): Promise<ReadonlyMap<strin
     if (type !== undefined) files.set(path, { type, bytes: await read(path) });
   }
   return files;
+}
+
+/** Files and headers, to be served below some path; undefined where the playground has not been built. */
+export async function playgroundFolder(
+  folder = BUILT,
+): Promise<
+  { readonly files: ReadonlyMap<string, StaticFile>; readonly headers: Readonly<Record<string, string>> } | undefined
+> {
+  try {
+    return { files: await playgroundFiles(folder), headers: PLAYGROUND_HEADERS };
+  } catch (error) {
+    if (error instanceof MicrogptError && error.code === 'MG_FILE_MISSING') return undefined;
+    throw error;
+  }
 }
 
 /** Serves a list of files on this machine. Port 0 takes a free one. */

@@ -17,6 +17,7 @@ import { REQUEST_LIMITS } from './limits.js';
 import type { Metrics } from './metrics.js';
 import type { LogLine } from './options.js';
 import { PAGE_FILES, PAGE_HEADERS } from './page.js';
+import { PLAYGROUND, type PlaygroundFolder, playgroundAnswer } from './playground.js';
 import { overloaded, Refusal, refusalOf } from './refusal.js';
 import { type Cutter, isBug, json, modelEntry, PREFLIGHT, refused, textResponse } from './responses.js';
 import { ClientGone, CutShort, eventStream, SSE_HEADERS } from './sse.js';
@@ -30,6 +31,7 @@ export interface AppParts {
   readonly stop: Stop;
   readonly record: ((request: RecordedRequest) => void) | null;
   readonly log: ((line: LogLine) => void) | null;
+  readonly playground: PlaygroundFolder | undefined;
 }
 
 export type App = (request: Request, peer?: Peer | null) => Promise<Response>;
@@ -50,6 +52,7 @@ interface Trace {
   key: string | null;
   status: number;
   queueMs: number;
+  firstMs: number | null;
   model: string | null;
   tokens: () => number;
   /** The answer goes on after the response was given back. */
@@ -74,7 +77,8 @@ const KNOWN = [
   '/microgpt/v1/chat',
 ];
 
-export function createApp({ compute, admission, guard, faults, metrics, stop, record, log }: AppParts): App {
+export function createApp(parts: AppParts): App {
+  const { compute, admission, guard, faults, metrics, stop, record, log, playground } = parts;
   const app = new Hono<Env>();
   let requests = 0;
 
@@ -132,7 +136,7 @@ export function createApp({ compute, admission, guard, faults, metrics, stop, re
     }
     trace.streaming = true;
     trace.status = 200;
-    const events = checked(planned.events(turn.signal), turn.check);
+    const events = checked(planned.events(turn.signal), trace, turn.check);
     const stream = eventStream(
       fault === null ? events : during(events, fault, turn.signal),
       (error) => {
@@ -237,6 +241,7 @@ export function createApp({ compute, admission, guard, faults, metrics, stop, re
       status: trace.status,
       ms: Number(ms.toFixed(1)),
       queue_ms: Number(trace.queueMs.toFixed(1)),
+      first_ms: trace.firstMs === null ? null : Number(trace.firstMs.toFixed(1)),
       model: trace.model,
       tokens,
       cut,
@@ -252,6 +257,8 @@ export function createApp({ compute, admission, guard, faults, metrics, stop, re
     if (request.method === 'OPTIONS' && guard.allowedOrigin(request) !== null) {
       return new Response(null, { status: 204, headers: PREFLIGHT });
     }
+    const page = playgroundAnswer(playground, request.method, pathname);
+    if (page !== null) return page;
     if (!OPEN.has(pathname)) {
       if (admission.draining()) throw drainingRefusal();
       trace.key = guard.checkKey(request);
@@ -270,6 +277,7 @@ export function createApp({ compute, admission, guard, faults, metrics, stop, re
       key: null,
       status: 200,
       queueMs: 0,
+      firstMs: null,
       model: null,
       tokens: () => 0,
       streaming: false,
@@ -303,13 +311,19 @@ const cutterOf = ({ peer }: Trace, fault: Fault | null): Cutter | null =>
 function routeOf(pathname: string): string {
   if (KNOWN.includes(pathname)) return pathname;
   if (/^\/v1\/models\/[^/]+$/.test(pathname)) return '/v1/models/:name';
+  if (pathname.startsWith(PLAYGROUND)) return `${PLAYGROUND}*`;
   return pathname.startsWith('/v1/') ? '/v1/*' : 'unknown';
 }
 
 /** The events, and at their end the error if they ended early. */
-async function* checked(events: AsyncIterable<unknown>, check: () => void): AsyncGenerator<unknown, void, undefined> {
+async function* checked(
+  events: AsyncIterable<unknown>,
+  trace: Trace,
+  check: () => void,
+): AsyncGenerator<unknown, void, undefined> {
   for await (const event of events) {
     check();
+    if (trace.tokens() > 0) trace.firstMs ??= performance.now() - trace.since;
     yield event;
   }
   check();

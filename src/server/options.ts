@@ -6,6 +6,7 @@ import type { Compute } from '../engine/compute.js';
 import type { ConnectionLimits } from '../node/listen.js';
 import type { Rule } from './faults.js';
 import type { LoadLimits } from './limits.js';
+import type { PlaygroundFolder } from './playground.js';
 
 export interface ServerOptions {
   /** Models by the names that requests call them by; the first one answers requests without a name. */
@@ -27,6 +28,8 @@ export interface ServerOptions {
   readonly faults?: boolean | undefined;
   /** Keep the last 1,000 requests in `requests`. */
   readonly record?: boolean | undefined;
+  /** Served below /playground/: `playgroundFolder()` in 'microgpt/node'. */
+  readonly playground?: PlaygroundFolder | undefined;
   /** Called once for each request when its answer has ended. */
   readonly log?: ((line: LogLine) => void) | undefined;
 }
@@ -40,7 +43,9 @@ export interface LogLine {
   readonly route: string;
   readonly status: number;
   readonly ms: number;
+  /** Until its turn came, and until the first piece of a stream; both from the beginning. */
   readonly queue_ms: number;
+  readonly first_ms: number | null;
   readonly model: string | null;
   readonly tokens: number;
   /** Why the answer did not come to its end; null when it did. */

@@ -67,5 +67,6 @@ export function json(
       given = true;
     },
   });
-  return new Response(stream, init);
+  // As a stream, not as a whole.
+  return new Response(stream, { ...init, headers: { ...init.headers, 'transfer-encoding': 'chunked' } });
 }

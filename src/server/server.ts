@@ -75,6 +75,7 @@ export function createServer(options: ServerOptions): Server {
     stop,
     record: options.record === true ? record : null,
     log: log ?? null,
+    playground: options.playground,
   });
 
   function record(request: RecordedRequest): void {

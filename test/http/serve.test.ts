@@ -87,6 +87,7 @@ test('serves what it is told, says so, logs a line of JSON per request without t
     'status',
     'ms',
     'queue_ms',
+    'first_ms',
     'model',
     'tokens',
     'cut',
