@@ -36,10 +36,8 @@ const MODELS = {
     settings: {
       data: { format: 'chat', validation: 0, lossOn: 'assistant' },
       model: { nEmbd: 112, nHead: 4, nLayer: 2, blockSize: 128 },
-      adam: { learningRate: 0.002, weightDecay: 0.1 },
-      schedule: 'cosine',
-      floor: 0.05,
-      steps: 6500,
+      adam: { learningRate: 0.002, weightDecay: 0.02 },
+      steps: 9000,
       batchSize: 16,
       evalEvery: 0,
     },

@@ -255,7 +255,7 @@ describe('from a pipe, and one message', () => {
   test('a model that was not trained on conversations', async () => {
     const cwd = temporaryFolder();
     await microgpt(['train', 'names', '--steps', '1'], { cwd });
-    const { code, stderr, stdout } = await microgpt(['chat', '--message', 'hi'], { cwd });
+    const { code, stderr, stdout } = await microgpt(['chat', '--message', 'hi', '--model', 'names'], { cwd });
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
     expect(stderr).toMatch(/error MG_CHAT_MODEL: .*\n {2}→ .*--format chat/);
   });

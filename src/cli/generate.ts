@@ -9,7 +9,7 @@ import type { Decoded } from '../checkpoint/checkpoint.js';
 import type { StreamOptions } from '../engine/stream.js';
 import { inOrder, stream } from '../engine/stream.js';
 import { ACTIVATIONS, type ModelConfig } from '../model/config.js';
-import { type BundledModel, findModel } from '../node/bundled-models.js';
+import { BUNDLED_MODELS, type BundledModel, findModel } from '../node/bundled-models.js';
 import { readDocuments } from '../node/corpora.js';
 import { loadModel } from '../node/models.js';
 import { findScenarioText, loadScenario } from '../node/scenarios.js';
@@ -67,16 +67,25 @@ export function addModelFlags(command: Command): Command {
   return command;
 }
 
-/** Opens the model that the flags name, or the one found without (see `findModel`); says on stderr what it had to find or assume. */
+/**
+ * Opens the model that the flags name, or the one found without (see `findModel`); says on stderr what it had to find or assume.
+ * For `chat`, a model that was found and not asked for is passed over when it is none of conversations.
+ */
 export async function openModel(
   { model, scenario, activation }: ModelFlags,
   usual: BundledModel['name'] = 'names',
 ): Promise<Decoded & { readonly path: string }> {
   const asked = model ?? (await scenarioModel(scenario));
-  const { path, bundled } = await findModel(asked, { usual });
+  let { path, bundled } = await findModel(asked, { usual });
+  let decoded = await loadModel(path, { activation });
+  if (usual === 'chat' && asked === undefined && decoded.checkpoint.tokenizer.roles === null) {
+    note(`${path} was not trained on conversations`);
+    bundled = BUNDLED_MODELS.find(({ name }) => name === usual)!;
+    path = bundled.path;
+    decoded = await loadModel(path);
+  }
   if (bundled !== null) note(usesBundled(bundled));
   else if (path !== model) note(`using ${path}`);
-  const decoded = await loadModel(path, { activation });
   for (const sentence of decoded.notes) note(sentence);
   return { ...decoded, path };
 }

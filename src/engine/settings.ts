@@ -62,7 +62,7 @@ function shorthands({ model, steps, batchSize, learningRate }: SettingsOptions):
 function sizes(facts: TextFacts, seconds: number | undefined, asked: Overrides<Settings>): Overrides<Settings> {
   const { documents, heldOut, tokens, longest, format } = facts;
   const found = sizesFor({ format, documents: documents - heldOut, tokens, longest }, seconds ?? null);
-  const { nEmbd, nHead, nLayer, blockSize, batchSize, learningRate, weightDecay } = found;
+  const { nEmbd, nHead, nLayer, blockSize, batchSize, learningRate, weightDecay, dropout } = found;
   const width = asked.model?.nEmbd ?? nEmbd;
   const steps = asked.steps ?? found.steps;
   return {
@@ -78,6 +78,7 @@ function sizes(facts: TextFacts, seconds: number | undefined, asked: Overrides<S
     warmup: Math.min(100, Math.floor(steps / 10)),
     evalEvery: Math.max(1, Math.ceil(steps / 10)),
     adam: { learningRate, weightDecay },
+    dropout,
   };
 }
 

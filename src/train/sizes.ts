@@ -22,6 +22,7 @@ export interface Sizes {
   readonly steps: number;
   readonly learningRate: number;
   readonly weightDecay: number;
+  readonly dropout: number;
 }
 
 interface Rung {
@@ -33,15 +34,35 @@ interface Rung {
   readonly tokens: number;
   readonly learningRate: number;
   readonly weightDecay: number;
+  /** Where the model has more parameters than the text has tokens. */
+  readonly dropout: number;
   readonly context: number;
 }
 
 /** What is worth training in a given time on two cores of a current machine. */
 const LADDER: readonly Rung[] = [
-  { seconds: 2, nEmbd: 32, nLayer: 1, tokens: 256, learningRate: 0.007, weightDecay: 0, context: 32 },
-  { seconds: 20, nEmbd: 64, nLayer: 2, tokens: 256, learningRate: 0.003, weightDecay: 0.01, context: 64 },
-  { seconds: 90, nEmbd: 128, nLayer: 2, tokens: 512, learningRate: 0.002, weightDecay: 0.1, context: 128 },
-  { seconds: 900, nEmbd: 128, nLayer: 4, tokens: 1024, learningRate: 0.002, weightDecay: 0.1, context: 128 },
+  { seconds: 2, nEmbd: 32, nLayer: 1, tokens: 256, learningRate: 0.007, weightDecay: 0, dropout: 0, context: 32 },
+  { seconds: 20, nEmbd: 64, nLayer: 2, tokens: 256, learningRate: 0.003, weightDecay: 0.01, dropout: 0, context: 64 },
+  {
+    seconds: 90,
+    nEmbd: 128,
+    nLayer: 2,
+    tokens: 512,
+    learningRate: 0.002,
+    weightDecay: 0.1,
+    dropout: 0.1,
+    context: 128,
+  },
+  {
+    seconds: 900,
+    nEmbd: 128,
+    nLayer: 4,
+    tokens: 1024,
+    learningRate: 0.002,
+    weightDecay: 0.1,
+    dropout: 0.1,
+    context: 128,
+  },
   {
     seconds: Number.POSITIVE_INFINITY,
     nEmbd: 256,
@@ -49,6 +70,7 @@ const LADDER: readonly Rung[] = [
     tokens: 2048,
     learningRate: 0.001,
     weightDecay: 0.1,
+    dropout: 0.1,
     context: 256,
   },
 ];
@@ -65,6 +87,7 @@ export function sizesFor(text: TextSize, seconds: number | null): Sizes {
   const context = whole ? rung.context : Math.min(contextFor(text.longest), Math.max(rung.context, 256));
   const mean = whole ? context : Math.min(context, text.tokens / Math.max(1, text.documents) + 1);
   const batchSize = Math.max(4, Math.min(256, Math.round(rung.tokens / mean)));
+  const parameters = 12 * rung.nLayer * rung.nEmbd ** 2; // of the layers
   return {
     nEmbd: rung.nEmbd,
     nHead: Math.max(LEAST_HEADS, rung.nEmbd / HEAD),
@@ -74,6 +97,7 @@ export function sizesFor(text: TextSize, seconds: number | null): Sizes {
     steps: Math.max(200, Math.round(USUAL_TOKENS / (batchSize * mean) / 100) * 100),
     learningRate: rung.learningRate,
     weightDecay: rung.weightDecay,
+    dropout: parameters > text.tokens ? rung.dropout : 0,
   };
 }
 
