@@ -63,6 +63,7 @@ describe.runIf(FULL)('as a user gets it', () => {
       join(cwd, 'main.ts'),
       `import { createTraining, generate, trainModel, type Checkpoint } from 'microgpt';
 import { loadModel, saveModel } from 'microgpt/node';
+import { createServer, type Server } from 'microgpt/server';
 
 const documents = ['rex', 'bella', 'milo', 'luna', 'rocky'];
 const model: Checkpoint = await trainModel({ documents, steps: 50, seed: 1, model: { nEmbd: 8 } });
@@ -71,7 +72,10 @@ const { checkpoint } = await loadModel('pets.json');
 const names: string[] = generate(checkpoint, { samples: 2, seed: 1 });
 const training = createTraining({ documents, steps: 2 });
 for await (const event of training.events()) if (event.type === 'step') console.log(event.step, event.loss > 0);
-console.log(bytes > 1000, names.length);
+const server: Server = createServer({ models: { pets: checkpoint } });
+const answer: Response = await server.fetch('/v1/models');
+console.log(bytes > 1000, names.length, answer.status);
+await server.close();
 `,
     );
     const checked = await runCommand(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.'], {
@@ -79,7 +83,7 @@ console.log(bytes > 1000, names.length);
     });
     expect(checked.code, checked.stdout).toBe(0);
     const ran = await runCommand(process.execPath, ['main.js'], { cwd });
-    expect(ran).toMatchObject({ code: 0, stdout: '1 true\n2 true\ntrue 2\n' });
+    expect(ran).toMatchObject({ code: 0, stdout: '1 true\n2 true\ntrue 2 200\n' });
 
     const command = await runCommand('npx', ['--no-install', 'microgpt', 'train', 'names', '--steps', '2'], { cwd });
     expect(command.code, command.stderr).toBe(0);

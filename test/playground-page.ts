@@ -142,6 +142,10 @@ export const isTooWide = (): boolean => {
   return scrollWidth > clientWidth;
 };
 
+/** Whether the page says that so many steps are done; runs there. */
+export const isAtStep = (step: number): boolean =>
+  ((globalThis as unknown as World).document.querySelector('.status')?.textContent ?? '').startsWith(`Step ${step} of`);
+
 /** Steps that the page says are done. */
 export const stepsDone = (page: Page): Promise<number> =>
   page.evaluate(() => {

@@ -25,6 +25,7 @@ import {
   type Context,
   type FilePayload,
   hashOf,
+  isAtStep,
   isTooWide,
   openPlayground,
   type Page,
@@ -39,7 +40,9 @@ const NAMES = join(ROOT, 'datasets/names.txt');
 /** sha256 of the weights, as f32, of `microgpt train names`. */
 const CLASSIC = '918235a223f811ad1c5438fc1126902394d7f64ee45bb1dce4489f37a3f4b25f';
 const PICTURES = process.env['MICROGPT_SCREENSHOTS'] === '1';
-const QUICK = 'text=names&dial=1&seed=42';
+/** Long enough to pause it, and to look into it while it trains. */
+const STEPS = 600;
+const QUICK = `text=names&dial=1&seed=42&steps=${STEPS}`;
 
 const hash = ({ parameters }: Checkpoint) =>
   createHash('sha256')
@@ -63,7 +66,7 @@ async function trained(options: Omit<TrainingOptions, 'corpus'>, heldOut: number
   return result;
 }
 
-const quick = (steps?: number) => trained({ recipe: 'standard', seconds: 3, seed: 42, steps }, 0.1);
+const quick = (steps = STEPS) => trained({ recipe: 'standard', seconds: 2, seed: 42, steps }, 0.1);
 
 describe.runIf(FULL)('the playground', () => {
   if (chromium === undefined) {
@@ -181,7 +184,7 @@ describe.runIf(FULL)('the playground', () => {
       expect(await stepsDone(page)).toBe(1);
       expect(await hashOf(page)).not.toBe(fresh);
       await press(page, 'Go on');
-      await page.waitForTimeout(400);
+      await page.waitForTimeout(300);
       await press(page, 'Pause');
       await page.getByRole('button', { name: 'Go on' }).waitFor();
       const paused = await stepsDone(page);
@@ -191,7 +194,7 @@ describe.runIf(FULL)('the playground', () => {
       await press(page, 'Reset');
       await page.getByRole('button', { name: 'Start' }).waitFor();
       expect(await hashOf(page)).toBe(fresh);
-      await openPlayground(page, isolated.address, 'text=names&dial=1&seed=7');
+      await openPlayground(page, isolated.address, 'text=names&dial=1&seed=7&steps=600');
       await page.waitForFunction(
         (before: string) =>
           (
@@ -209,7 +212,7 @@ describe.runIf(FULL)('the playground', () => {
   test('looking inside while it trains changes nothing', async () => {
     const { model } = await quick();
     await within(async (page) => {
-      await openPlayground(page, isolated.address, QUICK);
+      await openPlayground(page, isolated.address, `${QUICK}&pace=300`);
       await press(page, 'Start');
       for (const part of ['see/attention', 'see/path', 'see/weights', 'use/generate', 'train']) {
         await page.goto(`${isolated.address}#${part}`);
@@ -279,12 +282,30 @@ describe.runIf(FULL)('the playground', () => {
       await page.getByRole('button', { name: 'Go on', exact: true }).waitFor();
       expect(await stepsDone(page)).toBe(150);
       expect(await trainToTheEnd(page, 'Go on')).toBe(whole);
-
-      // Begun here, ended in the terminal.
       await press(page, 'Reset');
       await page.getByRole('button', { name: 'Start' }).waitFor();
+      expect(await trainToTheEnd(page)).toBe(whole);
+
+      // Prose, which the terminal cuts by settings of its own.
+      const stories = ['train', 'stories', '--steps', '30'];
+      await microgpt([...stories, '--run', 'stories'], { cwd });
+      await microgpt([...stories, '--run', 'begun', '--stop-after', '10'], { cwd });
+      const [begun] = readdirSync(join(cwd, 'begun/checkpoints'));
+      await page.goto(`${isolated.address}#keep`);
+      await upload(
+        page,
+        'Choose files',
+        payload('stories.safetensors', readFileSync(join(cwd, 'begun/checkpoints', begun))),
+      );
+      const opened = page.locator('.opened li').nth(1);
+      await opened.getByRole('button', { name: 'Go on training' }).click();
+      await page.waitForFunction(isAtStep, 10);
+      const ended = await trainToTheEnd(page, 'Go on');
+      const last30 = readFileSync(join(cwd, 'stories/checkpoints/step-00000030.safetensors'));
+      expect(ended).toBe(hash(decodeModel(last30, 'stories').checkpoint));
     });
     await within(async (page) => {
+      // Begun here, ended in the terminal.
       await openPlayground(page, isolated.address, `${settings}&pace=200`);
       await press(page, 'Start');
       await page.waitForTimeout(500);
@@ -346,7 +367,7 @@ describe.runIf(FULL)('the playground', () => {
   test('a reload in the middle of training: it goes on to the same weights', async () => {
     const { model } = await quick(1000);
     await within(async (page) => {
-      await openPlayground(page, isolated.address, `${QUICK}&steps=1000&pace=200`);
+      await openPlayground(page, isolated.address, `${QUICK.replace(`${STEPS}`, '1000')}&pace=200`);
       await press(page, 'Start');
       await page.waitForTimeout(3200);
       await page.reload();
@@ -651,7 +672,7 @@ describe.runIf(FULL)('the playground', () => {
 
   /** All views one after the other, of a model that has been trained. */
   async function everyView(page: Page, see: (name: string) => Promise<void>): Promise<void> {
-    await openPlayground(page, isolated.address, QUICK);
+    await openPlayground(page, isolated.address, PICTURES ? 'text=names&dial=1&seed=42' : QUICK);
     await trainToTheEnd(page);
     for (const [name, place, fill] of VIEWS) {
       await page.goto(`${isolated.address}#${place}`);
@@ -707,6 +728,18 @@ describe.runIf(FULL)('the playground', () => {
       await upload(page, 'Choose files', payload('holiday.json', '{"photos": 12}'));
       await page.getByText('MG_CKPT_UNKNOWN').waitFor();
       await picture(page, 'problem', true);
+
+      await openPlayground(page, isolated.address, 'text=names&dial=0&learningRate=1e30');
+      await press(page, 'Start');
+      await page.getByText('MG_TRAIN_NONFINITE').waitFor();
+      await page.getByText(/choose a smaller learning rate under More/).waitFor();
+      expect(await page.locator('.onwards').count()).toBe(0);
+      await page.goto(`${isolated.address}#train?text=names&dial=0&nEmbd=30`);
+      await page.getByText(/nEmbd 30 cannot be shared out among 4 heads/).waitFor();
+      await page.getByText(/Nothing to train yet/).waitFor();
+      expect(await page.getByRole('button', { name: 'Start' }).isDisabled()).toBe(true);
+      await openPlayground(page, isolated.address, 'text=names&dial=0&seed=42');
+      expect(await trainToTheEnd(page)).toBe(CLASSIC);
     });
   });
 });

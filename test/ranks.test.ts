@@ -81,7 +81,7 @@ describe.skipIf(missing !== null)(`under mpirun${missing === null ? '' : `: skip
     expect(results(cwd, 'other')[0]).not.toBe(results(cwd, 'alone')[0]);
   });
 
-  test('five parts on two ranks, stopped, gone on with on three and then alone', async () => {
+  test.runIf(FULL)('five parts on two ranks, stopped, gone on with on three and then alone', async () => {
     const cwd = temporaryFolder();
     const job = [...JOB, '--grad-accum', '5'];
     good(await microgpt([...job, '--run', 'alone'], { cwd }));
@@ -91,6 +91,13 @@ describe.skipIf(missing !== null)(`under mpirun${missing === null ? '' : `: skip
     good(await microgpt(['train', '--resume', 'run', '--samples', '0'], { cwd }));
     const last = (run: string) => results(cwd, run).filter((file) => !file.startsWith('checkpoints/step-00000017'));
     expect(last('run')).toEqual(last('alone'));
+    good(await microgpt([...JOB, '--run', 'whole'], { cwd }));
+    good(await microgpt([...JOB, '--run', 'part', '--stop-after', '5'], { cwd }));
+    const idle = await onRanks(2, ['train', '--resume', 'part'], { cwd });
+    good(idle);
+    expect(idle.stderr).toContain('the batches of this run have 1 parts: 1 of the processes have none to compute');
+    const model = (run: string) => results(cwd, run).slice(0, 3);
+    expect(model('part')).toEqual(model('whole'));
     const again = await onRanks(2, ['train', '--resume', 'run'], { cwd });
     expect(again).toMatchObject({ code: 0, stderr: expect.stringContaining('is finished') });
   });

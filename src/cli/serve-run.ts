@@ -9,7 +9,7 @@ import { readFileBounded } from '../node/files.js';
 import { playgroundFolder } from '../node/playground.js';
 import { createWorkerCompute } from '../node/worker-compute.js';
 import type { Rule, Server } from '../server/index.js';
-import { requireLoopback } from '../server/open-address.js';
+import { isLoopback, requireLoopback } from '../server/open-address.js';
 import { count, note, result, say } from './output.js';
 import type { ServeFlags } from './serve.js';
 import { servedModels } from './served-models.js';
@@ -49,6 +49,11 @@ export async function runServe(flags: ServeFlags): Promise<number> {
     for (const [name, model] of models) note(describe(name, model));
     note(keys.length === 0 ? 'no key is needed' : `requests need ${keys.length === 1 ? 'the key' : 'one of the keys'}`);
     if (playground !== undefined) note(`the playground is at ${url}/playground/`);
+    if (!isLoopback(flags.host)) {
+      note(
+        'requests may name only this address and localhost; how others call it has to be said: --allow-host NAME:PORT',
+      );
+    }
     if (flags.faults) note('requests may ask for errors (--faults): not for use outside of tests');
     result(url);
     const name = await signals.first;

@@ -58,6 +58,9 @@ async function goOn(
   { folder, flags, ranks, run }: Pick<RunPlan, 'folder' | 'flags' | 'ranks'> & { readonly run: Run | null },
 ): Promise<number> {
   const { settings } = record;
+  const idle = (ranks?.transport.size ?? 1) - settings.accumulate;
+  if (idle > 0)
+    note(`the batches of this run have ${settings.accumulate} parts: ${idle} of the processes have none to compute`);
   const path = flags.data ?? record.data.path;
   const start = checkpoint ?? (record.initFrom === null ? undefined : (await loadModel(record.initFrom)).checkpoint);
   const ownsAlphabet = record.initFrom === null && flags.allowChanged === undefined;

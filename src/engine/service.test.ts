@@ -6,6 +6,7 @@ import { charTokenizerFrom } from '../tokenizer/char.js';
 import type { Turn } from './conversation.js';
 import type { GenerateOptions } from './generate-options.js';
 import type { SampleEvent } from './samples.js';
+import { score } from './score.js';
 import { createService, type ModelService } from './service.js';
 import { generate } from './text.js';
 
@@ -128,6 +129,42 @@ test('a reader that is slow makes its further samples wait, and gets them all', 
     }
   }
   expect(texts).toEqual(generate(names, { samples }));
+});
+
+test('a reader who reads nothing makes his own samples wait, and those of nobody else', async () => {
+  const service = serviceFor(talkingModel(3000), { places: 2 });
+  const expected = await textsOf(service.stream({ maxTokens: 1000, stopAtBos: false }));
+  const [whole] = await textsOf(service.stream({ maxTokens: 2500, stopAtBos: false }));
+  const slow = service.stream({ maxTokens: 2500, stopAtBos: false });
+  let text = '';
+  for (let i = 0; i < 3; i++) text += (await slow.next()).value!.text;
+  for (let i = 0; i < 3; i++)
+    expect(await textsOf(service.stream({ maxTokens: 1000, stopAtBos: false }))).toEqual(expected);
+  await new Promise((r) => setTimeout(r, 30));
+  expect([service.running(), service.waiting()]).toEqual([1, 0]);
+  for await (const event of slow) text += event.text;
+  expect(text).toBe(whole);
+});
+
+test('log-probabilities: of what is drawn and of a text that is read, the same, and those of its score', async () => {
+  const service = serviceFor(names);
+  const drawn: number[] = [];
+  let text = 'm';
+  for await (const event of service.stream({ prompt: 'm', logprobs: 2, temperature: 0.4, topK: 3 })) {
+    if (event.token === null) continue;
+    text += event.text;
+    drawn.push(event.logprob!);
+    expect(event.likely).toHaveLength(2);
+    expect(event.likely![0].logprob).toBeGreaterThanOrEqual(event.logprob!);
+  }
+  const read = await service.promptLogprobs(text, { logprobs: 2 });
+  expect(read.slice(1).map(({ logprob }) => logprob)).toEqual(drawn);
+  expect(read.map((token) => token.text).join('')).toBe(text);
+  const { logProbability, endBits } = score(names, text);
+  const sum = read.reduce((all, { logprob }) => all + logprob!, 0);
+  expect(sum).toBeCloseTo(logProbability + endBits * Math.LN2, 9);
+  const aborted = await service.promptLogprobs(text, { signal: AbortSignal.abort() });
+  expect(aborted).toEqual([]);
 });
 
 test('a damaged model fails every stream, and none hangs', async () => {

@@ -175,6 +175,35 @@ describe('cancelling', () => {
   });
 });
 
+test('who is not ready waits in his place, and draws the same afterwards; the others go on', () => {
+  const all = Array.from(
+    { length: 4 },
+    (_, i) => (done: (end: End) => void) => generation(i, { start: prompts[i] }, done),
+  );
+  const alone = run(2, all);
+  const results: End[] = [];
+  const scheduler = createScheduler(reader(2, 16), 16, V);
+  let [turn, asked] = [0, 0];
+  all.forEach((make, i) => {
+    const made = make((end) => {
+      results[i] = end;
+    });
+    // The first is never ready before turn 120, the second every third turn; those after it have to wait for its place.
+    const ready = i === 0 ? () => turn > 120 : i === 1 ? () => asked++ % 3 === 0 : undefined;
+    scheduler.add({ ...made, ready });
+  });
+  for (; turn < 120; turn++) scheduler.turn();
+  expect([scheduler.running(), scheduler.waiting(), results.map((end) => end?.reason ?? null)[0] ?? null]).toEqual([
+    1,
+    0,
+    null,
+  ]);
+  expect(scheduler.turn()).toBe(false); // nothing that is ready
+  turn++;
+  while (scheduler.turn());
+  expect(results.map(({ tokens }) => tokens)).toEqual(alone.results.map(({ tokens }) => tokens));
+});
+
 test('a generation that fails does so alone', () => {
   const broken = (done: (end: End) => void) =>
     generation(

@@ -70,6 +70,7 @@ export async function listen(
   { host, port, limits }: ListenerOptions,
 ): Promise<NodeListener> {
   const L = { ...CONNECTION_LIMITS, ...limits };
+  const answering = new WeakMap<Socket, ServerResponse>();
   const server = createAdaptorServer({
     // The Request that is built has an address made of Host; nothing is decided by it.
     hostname: 'localhost',
@@ -85,6 +86,7 @@ export async function listen(
     fetch: async (request, env) => {
       const { incoming, outgoing } = env as { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse };
       const { rawHeaders, url = '', socket } = incoming;
+      answering.set(socket, outgoing);
       const response = await answer(request, { rawHeaders, target: url, cut: () => socket.destroy() });
       return isStream(response) ? response : await sendWhole(response, outgoing);
     },
@@ -93,7 +95,11 @@ export async function listen(
   server.maxRequestsPerSocket = L.requestsPerSocket;
   server.maxConnections = L.connections;
   server.setTimeout(L.idleWriteMs);
-  server.on('timeout', endIdle);
+  // No byte moved for a while: if some are waiting to be read, nobody reads them. Without any, the answer is being computed.
+  server.on('timeout', (socket: Socket) => {
+    const response = answering.get(socket);
+    if (response === undefined || response.writableFinished || response.writableLength > 0) socket.destroy();
+  });
   server.on('clientError', answerGarbage);
   limitAddresses(server, L.perAddress);
   await started(server, host, port);
@@ -130,13 +136,6 @@ async function sendWhole(response: Response, outgoing: ServerResponse): Promise<
   outgoing.writeHead(response.status, [...response.headers, ['content-length', String(bytes.length)]].flat());
   outgoing.end(bytes);
   return RESPONSE_ALREADY_SENT;
-}
-
-/** No byte moved for a while: if some are waiting to be read, nobody reads them. Without any, the answer is being computed. */
-function endIdle(socket: Socket): void {
-  const pending = socket as Socket & { readonly _httpMessage?: { readonly writableLength: number } | null };
-  const answering = pending._httpMessage != null;
-  if (!answering || socket.writableLength > 0 || (pending._httpMessage?.writableLength ?? 0) > 0) socket.destroy();
 }
 
 const GARBAGE: Readonly<Record<string, number>> = {

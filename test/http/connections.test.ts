@@ -1,14 +1,17 @@
 // Connections that mean no good, and clients that leave or do not read. (N6, N7, N9–N12, N20, N21)
 import { expect, test } from 'vitest';
 import { talkingModel } from '../chat-model.js';
+import { FULL } from '../golden.js';
 import { type Answer, bodyOf, raw, request, said, serverFor, statusOf, until } from './asking.js';
 
 const talking = talkingModel(4000);
 // The end of the text, which would come by chance, is ruled out.
 const long = { prompt: 'a', max_tokens: 3900, stream: true, logit_bias: { [talking.tokenizer.bos!]: -100 } };
+const PIPELINED = FULL ? 40_000 : 4000;
 const ask = (body: object) => ({ method: 'POST', body: JSON.stringify(body) });
 
 test('the same bytes over a port as in-process; close leaves nothing open', async () => {
+  const before = resources();
   const server = serverFor();
   const { port, url } = await server.listen(0);
   const body = JSON.stringify({ prompt: 'ma', n: 2, stream: true, logprobs: 1 });
@@ -21,6 +24,62 @@ test('the same bytes over a port as in-process; close leaves nothing open', asyn
   await server.close();
   await idle.closed;
   await expect(fetch(`${url}/health`)).rejects.toThrow();
+  idle.socket.destroy();
+  await until(() => resources() === before);
+});
+
+/** Servers, connections and ports that keep this process alive. */
+const resources = () =>
+  process
+    .getActiveResourcesInfo()
+    .filter((name) => /^TCP|Server|MessagePort/.test(name))
+    .sort()
+    .join(' ');
+
+test('N1 large bodies over a port: refused before they are read, and the connection ends', async () => {
+  const listening = await serverFor().listen(0);
+  const head = `POST /v1/completions HTTP/1.1\r\nHost: 127.0.0.1:${listening.port}\r\nContent-Type: application/json\r\n`;
+  const before = process.memoryUsage().rss;
+  const chunk = `10000\r\n${' '.repeat(65_536)}\r\n`;
+  const answers = await Promise.all(
+    Array.from({ length: 40 }, async (_, i) => {
+      const told = raw(listening, `${head}Content-Length: 1048577\r\n\r\n{`);
+      const chunked = raw(listening, `${head}Transfer-Encoding: chunked\r\n\r\n`);
+      for (let n = 0; n < 17; n++) chunked.socket.write(chunk);
+      const lying = raw(listening, `${head}Content-Length: ${i + 5}\r\n\r\n{}`);
+      lying.socket.end();
+      await Promise.all([told.closed, chunked.closed, lying.closed]);
+      return [told.text(), chunked.text(), lying.text()];
+    }),
+  );
+  for (const [told, chunked, lying] of answers) {
+    for (const answer of [told, chunked]) {
+      expect([statusOf(answer), answer.toLowerCase().includes('connection: close')]).toEqual([413, true]);
+    }
+    expect(lying === '' || statusOf(lying) >= 400, lying.slice(0, 200)).toBe(true);
+  }
+  expect(process.memoryUsage().rss - before).toBeLessThan(120e6);
+  expect(statusOf(await said(listening, request(listening, '/health')))).toBe(200);
+});
+
+test('N13 10,000 requests over few connections, pipelined: all answered, in their order', async () => {
+  const { port } = await serverFor({ connections: { requestsPerSocket: 100_000 } }).listen(0);
+  const texts = await Promise.all(
+    Array.from({ length: 4 }, async (_, k) => {
+      const connection = raw({ port });
+      const ids = Array.from({ length: PIPELINED / 4 }, (_, i) => `r-${k}-${i}`);
+      for (const id of ids) {
+        const last = id === ids.at(-1) ? 'Connection: close\r\n' : '';
+        connection.socket.write(
+          `GET /health HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nX-Request-Id: ${id}\r\n${last}\r\n`,
+        );
+      }
+      await connection.closed;
+      expect([...connection.text().matchAll(/x-request-id: (\S+)/g)].map((match) => match[1])).toEqual(ids);
+      return connection.text();
+    }),
+  );
+  expect(texts.join('').split('HTTP/1.1 200').length - 1).toBe(PIPELINED);
 });
 
 test('N6 slow headers, slow bodies and half requests are ended; others do not notice', async () => {

@@ -109,6 +109,17 @@ test('MODEL_DIR and PORT as for the earlier server; the same bytes before and af
   expect(texts.slice(2)).toEqual(texts.slice(0, 2));
 });
 
+test('without any model: those that come with microgpt, and that is said', async () => {
+  const { url, stderr } = await start([], temporaryFolder(), { MODEL_DIR: '' });
+  const models = (await (await fetch(`${url}/v1/models`)).json()) as Answer;
+  expect(models.data.map((model: Answer) => model.id)).toEqual(['names', 'chat']);
+  expect(stderr()).toContain(
+    'note: there is no model here, so the models that come with microgpt are served: names, a ',
+  );
+  const said = { model: 'chat', messages: [{ role: 'user', content: 'hi' }] };
+  expect((await post(url, said, '/v1/chat/completions')).status).toBe(200);
+});
+
 test('N24 no open address without a key; N32 ports and hosts that cannot be had', async () => {
   const cwd = modelFolder();
   const serve = (...args: string[]) => microgpt(['serve', ...SERVED, ...args], { cwd });
@@ -158,6 +169,7 @@ test('keys from the environment and from a file; 0.0.0.0 with a key', async () =
     expect([key, response.status]).toEqual([key, status]);
   }
   expect(stderr()).not.toContain('key-');
+  expect(stderr()).toContain('--allow-host NAME:PORT');
 });
 
 test('N30 SIGTERM: running answers end, those who wait and those who come are sent away; too long ones are told so', async () => {
@@ -224,16 +236,20 @@ test('N14 the thread that computes dies: answers in the making are told so, and 
 });
 
 // A time, which others' load makes longer: where it counts, nothing else runs.
-test.runIf(FULL)('from the start of the process to the first answer: at most 300 ms, the least of ten', async () => {
-  const cwd = modelFolder();
-  const times: number[] = [];
-  for (let i = 0; i < 10; i++) {
-    const since = performance.now();
-    const { url, child, exited } = await start(['-m', 'names.json'], cwd);
-    await (await post(url, { prompt: '' })).json();
-    times.push(performance.now() - since);
-    child.kill('SIGKILL');
-    await exited;
-  }
-  expect(Math.min(...times), times.map(Math.round).join(' ')).toBeLessThan(300);
-});
+test.runIf(FULL)(
+  'from the start of the process to the first answer: at most 300 ms, the least of ten',
+  { retry: 2 },
+  async () => {
+    const cwd = modelFolder();
+    const times: number[] = [];
+    for (let i = 0; i < 10; i++) {
+      const since = performance.now();
+      const { url, child, exited } = await start(['-m', 'names.json'], cwd);
+      await (await post(url, { prompt: '' })).json();
+      times.push(performance.now() - since);
+      child.kill('SIGKILL');
+      await exited;
+    }
+    expect(Math.min(...times), times.map(Math.round).join(' ')).toBeLessThan(300);
+  },
+);

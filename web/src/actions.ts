@@ -17,13 +17,15 @@ import {
 import { placeOf } from './links';
 import { type Choice, type Corpus, current, DIAL, emptyRun, IDLE, update, updateRun } from './state';
 import { t } from './texts';
-import { count } from './texts/numbers';
+import { count, size } from './texts/numbers';
 
 const FILES: Record<Exclude<Corpus, 'own'>, Pick<Source, 'name' | 'format'>> = {
   names: { name: 'names.txt', format: 'lines' },
   stories: { name: 'stories.txt', format: 'chunked' },
   chat: { name: 'chat.jsonl', format: 'chat' },
 };
+/** Texts are read whole, and kept with the run. */
+const MOST_BYTES = 32_000_000;
 const fetched = new Map<string, Uint8Array>();
 
 export function fail(error: unknown): void {
@@ -143,7 +145,7 @@ async function heard(event: EngineEvent): Promise<void> {
       return;
     case 'failed':
       update({ problem: event.problem });
-      updateRun({ progress: { ...run.progress, state: 'done' } });
+      updateRun({ progress: { ...run.progress, state: 'done' }, took: null });
       return;
     case 'autosave':
       if (current().autosaves !== event.works) update({ autosaves: event.works });
@@ -179,6 +181,10 @@ const isText = (name: string) => !/\.(safetensors|json|bin)$/i.test(name);
 
 /** Trains on a text of one's own from now on. */
 export async function useText(file: NamedFile): Promise<void> {
+  if (file.bytes.length > MOST_BYTES) {
+    const message = t.train.own.large(file.name, size(file.bytes.length), size(MOST_BYTES));
+    return update({ problem: { code: t.train.own.largeCode, message, remedy: t.train.own.largeRemedy(file.name) } });
+  }
   const { format, because } = await ask('guess', file);
   update({
     own: { ...file, format, column: null },

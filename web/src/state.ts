@@ -13,8 +13,8 @@ export type Corpus = (typeof CORPORA)[number];
 /** The dial: which recipe, and how many seconds it is made for. */
 export const DIAL = [
   { recipe: 'canonical', seconds: null },
-  { recipe: 'standard', seconds: 3 },
-  { recipe: 'standard', seconds: 8 },
+  { recipe: 'standard', seconds: 2 },
+  { recipe: 'standard', seconds: 20 },
   { recipe: 'standard', seconds: 90 },
   { recipe: 'standard', seconds: 900 },
 ] as const;

@@ -142,8 +142,8 @@ export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
     return pool;
   }
 
-  function runCommands(team: Pool | null, commands: number, count: number): void {
-    if (team !== null) team.run(commands, count);
+  function runCommands(team: Pool | null, commands: number, count: number, rest = false): void {
+    if (team !== null) team.run(commands, count, rest);
     else step(commands, count, 0, 1, BARRIER);
   }
 
@@ -158,7 +158,7 @@ export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
     let done = 0;
     for (const { after, placed } of list) {
       const upTo = count - ofOps + after;
-      if (upTo > done) runCommands(team, commands + done * 64, upTo - done);
+      if (upTo > done) runCommands(team, commands + done * 64, upTo - done, true);
       done = upTo;
       compute(placed, gemm, store.memory.buffer);
     }

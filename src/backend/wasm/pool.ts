@@ -20,7 +20,7 @@ export interface WorkerData {
 
 /**
  * What a thread does. Source text and not a module, so that it needs no file of its own in any bundle.
- * Words of `c`, from CONTROL: 0 run · 1 commands · 2 count · 3 quit · 4 started. Words of `b`, from BARRIER: 1 round · 2 failed worker.
+ * Words of `c`, from CONTROL: 0 run · 1 commands · 2 count · 3 quit · 4 started · 5 how long to look for the next run before sleeping. Words of `b`, from BARRIER: 1 round · 2 failed worker.
  */
 export const WORKER_SOURCE = `({ module, memory, worker, workers, barrier, control }) => {
   const c = new Int32Array(memory.buffer, control, 8);
@@ -31,7 +31,7 @@ export const WORKER_SOURCE = `({ module, memory, worker, workers, barrier, contr
     Atomics.add(c, 4, 1);
     Atomics.notify(c, 4);
     for (;;) {
-      for (let spin = 0; spin < 20000 && Atomics.load(c, 0) === run; spin++);
+      for (let spin = Atomics.load(c, 5); spin > 0 && Atomics.load(c, 0) === run; spin--);
       while (Atomics.load(c, 0) === run) Atomics.wait(c, 0, run);
       run = Atomics.load(c, 0);
       if (Atomics.load(c, 3) !== 0) return;
@@ -56,12 +56,14 @@ export interface Pool {
   readonly workers: number;
   /** True once every thread is up; before that, run alone. */
   ready(): boolean;
-  /** Runs the commands on all threads. @throws when a thread failed; the memory's contents are then worthless. */
-  run(commands: number, count: number): void;
+  /** Runs the commands on all threads; with `rest` they leave the cores to others at once afterwards. @throws when a thread failed; the memory's contents are then worthless. */
+  run(commands: number, count: number, rest?: boolean): void;
   close(): void;
 }
 
 const WAIT_MS = 20;
+/** Most commands that follow one another come within so many looks. */
+const SPINS = 20_000;
 
 type Step = (commands: number, count: number, worker: number, workers: number, barrier: number) => number;
 
@@ -96,10 +98,11 @@ export function createPool(
       if (patience > 0) awaitThreads();
       return Atomics.load(c, 4) === workers - 1;
     },
-    run(commands, count) {
+    run(commands, count, rest = false) {
       if (broken) throw new Error('the threads of this backend have failed; create a new one');
       Atomics.store(c, 1, commands);
       Atomics.store(c, 2, count);
+      Atomics.store(c, 5, rest ? 0 : SPINS);
       Atomics.add(c, 0, 1);
       Atomics.notify(c, 0);
       broken = true; // unless the step comes back with a 0: it may also trap

@@ -11,6 +11,7 @@ import {
   type EvalEvent,
   encodeSafetensors,
   RECIPES,
+  type Settings,
   sha256,
   type TextCorpus,
   type Training,
@@ -92,19 +93,30 @@ async function threadsFor(job: Job): Promise<BrowserThreads | undefined> {
   return threads;
 }
 
-function corpusOf(source: Source, heldOut: number, tokenizer?: Checkpoint['tokenizer']): TextCorpus {
+/** How a text becomes examples; the rest of these settings has no part in it. */
+type Reading = Pick<
+  Settings['data'],
+  'validation' | 'chunkSize' | 'chunkOverlap' | 'trailingBos' | 'lossOn' | 'encoding'
+>;
+
+function corpusOf(
+  source: Source,
+  reading: Reading,
+  bosPlace: 'first' | 'last',
+  tokenizer?: Checkpoint['tokenizer'],
+): TextCorpus {
   const { name, bytes, format, column } = source;
-  const { chunkSize, chunkOverlap, trailingBos, lossOn } = RECIPES.standard.data;
   const asked: CorpusOptions = {
     format,
     source: name,
-    bosPlace: 'last',
+    bosPlace,
     tokenizer: tokenizer ?? (format === 'bytes' ? 'byte' : 'char'),
-    heldOut,
-    chunkSize,
-    chunkOverlap,
-    trailingBos,
-    loss: lossOn,
+    encoding: reading.encoding,
+    heldOut: reading.validation,
+    chunkSize: reading.chunkSize,
+    chunkOverlap: reading.chunkOverlap,
+    trailingBos: reading.trailingBos,
+    loss: reading.lossOn,
     ...(format === 'csv' || format === 'tsv' ? { column: columnOf(column) } : {}),
   };
   const corpus = corpusFromText(bytes, asked);
@@ -122,7 +134,8 @@ const given = <T>(value: T | null): T | undefined => value ?? undefined;
 export async function prepare(job: Job, say: Say): Promise<Prepared> {
   await end();
   const recipe = RECIPES[job.recipe];
-  const corpus = corpusOf(job.source, recipe.data.validation);
+  const { validation } = recipe.data;
+  const corpus = corpusOf(job.source, { ...RECIPES.standard.data, validation }, recipe.bosPlace);
   const chat = job.source.format === 'chat' ? { temperature: 0.5 } : {};
   const training = createTraining({
     corpus,
@@ -144,13 +157,16 @@ export async function prepare(job: Job, say: Say): Promise<Prepared> {
   return begin(job, training, say);
 }
 
-/** Goes on with a run from its checkpoint. */
+/** Goes on with a run from its checkpoint, and reads the text as it was read before. */
 export async function resume(job: Job, checkpoint: Checkpoint, say: Say): Promise<Prepared> {
   await end();
-  const settings = checkpoint.run?.['settings'] as { readonly data?: { readonly validation?: number } } | undefined;
-  const corpus = corpusOf(job.source, settings?.data?.validation ?? 0, checkpoint.tokenizer);
+  // What the checkpoint says is checked by createTraining; until then it is only a proposal.
+  const settings = checkpoint.run?.['settings'] as Partial<Settings> | undefined;
+  const data = { ...RECIPES.standard.data, ...settings?.data };
+  const source = { ...job.source, format: data.format, column: data.column ?? job.source.column };
+  const corpus = corpusOf(source, data, settings?.bosPlace ?? 'last', checkpoint.tokenizer);
   const training = createTraining({ corpus, resume: checkpoint, threads: await threadsFor(job) });
-  return begin(job, training, say);
+  return begin({ ...job, source }, training, say);
 }
 
 function begin(job: Job, training: Training, say: Say): Prepared {
@@ -253,41 +269,51 @@ async function loop(of: Session, controller: AbortController, most: number, say:
     reported = performance.now();
   }
 
-  for await (const event of training.events({ signal: controller.signal })) {
-    if (event.type === 'warning') say({ type: 'warning', message: event.message, remedy: event.remedy });
-    else if (event.type === 'eval') evals.push(event);
-    else if (event.type === 'step') {
-      fresh.push(event.loss);
-      done++;
-      if (done >= most) controller.abort();
-      const now = performance.now();
-      if (event.step % every === 0 && event.step < event.steps) {
-        look(of, say);
-        away += performance.now() - now;
-      }
-      if (job.pace !== null) {
-        report();
-        const from = performance.now();
-        await new Promise((resolve) => setTimeout(resolve, 1000 / (job.pace as number)));
-        away += performance.now() - from;
-      }
-    } else if (event.type === 'stopped') of.state = event.reason === 'aborted' ? 'paused' : 'done';
-    const now = performance.now();
-    if (now - reported > REPORT) report();
-    if (now - saved > AUTOSAVE) {
-      await autosave(of, say);
-      saved = performance.now();
-      away += saved - now;
-    }
-    if (now - turn > SLICE) {
-      await breathe();
-      turn = performance.now();
-    }
+  try {
+    await follow();
+  } catch (error) {
+    of.state = 'done';
+    report(); // the losses up to here
+    throw error;
   }
   if (of.state === 'running') of.state = 'paused';
   if (of.state === 'done') look(of, say);
   report();
   await autosave(of, say);
+
+  async function follow(): Promise<void> {
+    for await (const event of training.events({ signal: controller.signal })) {
+      if (event.type === 'warning') say({ type: 'warning', message: event.message, remedy: event.remedy });
+      else if (event.type === 'eval') evals.push(event);
+      else if (event.type === 'step') {
+        fresh.push(event.loss);
+        done++;
+        if (done >= most) controller.abort();
+        const now = performance.now();
+        if (event.step % every === 0 && event.step < event.steps) {
+          look(of, say);
+          away += performance.now() - now;
+        }
+        if (job.pace !== null) {
+          report();
+          const from = performance.now();
+          await new Promise((resolve) => setTimeout(resolve, 1000 / (job.pace as number)));
+          away += performance.now() - from;
+        }
+      } else if (event.type === 'stopped') of.state = event.reason === 'aborted' ? 'paused' : 'done';
+      const now = performance.now();
+      if (now - reported > REPORT) report();
+      if (now - saved > AUTOSAVE) {
+        await autosave(of, say);
+        saved = performance.now();
+        away += saved - now;
+      }
+      if (now - turn > SLICE) {
+        await breathe();
+        turn = performance.now();
+      }
+    }
+  }
 }
 
 function progressOf({ state, training, speed }: Session): Progress {

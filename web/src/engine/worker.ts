@@ -27,6 +27,15 @@ function sayLive(): void {
   if (model !== null) say({ type: 'live', model });
 }
 
+/** Runs are set up one after the other: each ends the one before it. */
+let settingUp: Promise<unknown> = Promise.resolve();
+
+function inTurn<T>(setUp: () => Promise<T>): Promise<T> {
+  const next = settingUp.then(setUp, setUp);
+  settingUp = next.catch(() => {});
+  return next;
+}
+
 const streams = new Map<number, AbortController>();
 
 async function streamed(
@@ -56,7 +65,7 @@ const calls: { [N in CallName]: (argument: Asked<N>) => Answered<N> | Promise<An
   hello: () => ({ isolated: globalThis.crossOriginIsolated === true, whyOneThread: whyNoThreads() }),
   guess: ({ name, bytes }) => guessFormat(name, bytes.subarray(0, 65_536)),
   async prepare(job) {
-    const prepared = await session.prepare(job, say);
+    const prepared = await inTurn(() => session.prepare(job, say));
     sayLive();
     return prepared;
   },
@@ -71,7 +80,9 @@ const calls: { [N in CallName]: (argument: Asked<N>) => Answered<N> | Promise<An
   async resume({ model, source }) {
     const checkpoint = modelOf(model);
     const seed = String((checkpoint.run?.['settings'] as { readonly seed?: string } | undefined)?.seed ?? '42');
-    const prepared = await session.resume({ ...session.NO_CHOICES, source, recipe: 'standard', seed }, checkpoint, say);
+    const prepared = await inTurn(() =>
+      session.resume({ ...session.NO_CHOICES, source, recipe: 'standard', seed }, checkpoint, say),
+    );
     sayLive();
     return prepared;
   },
@@ -109,7 +120,7 @@ const calls: { [N in CallName]: (argument: Asked<N>) => Answered<N> | Promise<An
     }
   },
   async recover() {
-    const found = await session.recover(say);
+    const found = await inTurn(() => session.recover(say));
     sayLive();
     return found;
   },

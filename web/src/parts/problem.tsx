@@ -4,13 +4,14 @@ import { t } from '../texts';
 
 export function Problem() {
   const problem = useApp((app) => app.problem);
+  const remedy = t.remedies[problem?.code ?? ''] ?? problem?.remedy ?? '';
   return (
     <div role="alert">
       {problem !== null && (
         <div class="problem">
           <p>
             <strong>{problem.code === null ? t.error.ours : t.error.title}</strong> {problem.message}
-            {problem.remedy !== '' && <> → {problem.remedy}</>}
+            {remedy !== '' && <> → {remedy}</>}
             {problem.code !== null && <code>{problem.code}</code>}
           </p>
           <button type="button" onClick={() => update({ problem: null })}>

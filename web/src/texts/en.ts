@@ -16,6 +16,15 @@ export const en = {
   },
   close: 'Close',
   error: { ours: 'Something went wrong, and it is our fault.', title: 'This did not work' },
+  /** The way out in this page, where the engine's own words are about the command line. */
+  remedies: {
+    MG_TRAIN_NONFINITE: 'choose a smaller learning rate under More, and train again',
+    MG_DATA_TOO_SMALL: 'give a longer text, or a larger context under More',
+    MG_ENGINE_MEMORY: 'choose a smaller width, context or number of examples under More',
+    MG_RESUME_CHANGED: 'choose the text that this run was begun with',
+    MG_RESUME_IMPOSSIBLE: 'open a file that was saved with its run, or train a new model',
+    MG_CKPT_UNKNOWN: 'choose a file that microgpt saved; where a model has two files, choose both at once',
+  } as Partial<Record<string, string>>,
   noModel: {
     title: 'There is no model yet',
     text: 'Train one first. It takes a few seconds. Or open a model that was saved before.',
@@ -51,6 +60,10 @@ export const en = {
       column: 'Column',
       columnHint: 'its name, or its number from 1',
       pasted: 'pasted.txt',
+      large: (name: string, size: string, most: string) =>
+        `${name} has ${size}; this page takes texts of up to ${most}`,
+      largeCode: 'too large',
+      largeRemedy: (name: string) => `train on it in a terminal: microgpt train --data ${name}`,
       current: (name: string, size: string) => `${name}, ${size}`,
     },
     formats: {
@@ -105,6 +118,7 @@ export const en = {
     again: 'Train again',
     next: { see: 'Look inside', use: 'Use it', keep: 'Keep it' },
     preparing: 'Preparing…',
+    notReady: 'Nothing to train yet: choose other settings, or a text.',
     parameters: (n: string) => `${n} parameters`,
     steps: (n: string) => `${n} steps`,
     examples: (n: string) => `${n} examples`,

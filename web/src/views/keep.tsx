@@ -219,7 +219,11 @@ function Share() {
   const [copied, setCopied] = useState(false);
   const link = linkTo(choice);
   useEffect(() => setCopied(false), [link]);
+  const field = useRef<HTMLInputElement>(null);
   const copy = async () => {
+    field.current?.select();
+    // On a plain http page there is no clipboard: then the link is at least selected.
+    if (navigator.clipboard === undefined) return;
     await navigator.clipboard.writeText(link);
     setCopied(true);
   };
@@ -231,6 +235,7 @@ function Share() {
       </p>
       <div class="row">
         <input
+          ref={field}
           class="grow mono"
           readOnly
           aria-label={K.share}

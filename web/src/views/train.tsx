@@ -89,7 +89,7 @@ function Controls() {
         >
           {T.reset}
         </button>
-        {state === 'done' && (
+        {state === 'done' && took !== null && (
           <span class="onwards">
             {(['see', 'use', 'keep'] as const).map((view) => (
               <a key={view} href={`#${view}`}>
@@ -101,7 +101,7 @@ function Controls() {
       </div>
       <progress max={Math.max(1, steps)} value={step} aria-label={T.progress(count(step), count(steps))} />
       <p class="status">
-        <span>{ready ? T.progress(count(step), count(steps)) : T.preparing}</span>
+        <span>{ready ? T.progress(count(step), count(steps)) : preparing ? T.preparing : T.notReady}</span>
         {state === 'running' && secondsLeft !== null && <span>{T.left(duration(secondsLeft))}</span>}
         {state === 'running' && stepsPerSecond !== null && <span>{T.speed(count(stepsPerSecond))}</span>}
         {state === 'paused' && <span>{T.paused}</span>}
@@ -176,12 +176,13 @@ function Curve() {
 
 function Samples() {
   const samples = useApp((app) => app.run.samples);
+  const preparing = useApp((app) => app.run.preparing);
   return (
     <section class="samples" aria-label={T.samples}>
       <h2>{T.samples}</h2>
       <p class="note">{T.samplesLead}</p>
       {samples.length === 0 ? (
-        <p class="empty">{T.preparing}</p>
+        <p class="empty">{preparing ? T.preparing : T.chart.empty}</p>
       ) : (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
         <ol reversed tabIndex={0} aria-label={T.samples}>
