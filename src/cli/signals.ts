@@ -7,6 +7,7 @@ export interface Signals {
   readonly signal: AbortSignal;
   /** Of the signal that came; 0 while there was none. */
   exitCode(): number;
+  /** Listens no longer; after a first signal, a second one still ends the process at once. */
   forget(): void;
 }
 
@@ -32,6 +33,8 @@ export function listenForSignals(first: () => void = () => {}, second: () => voi
     signal: controller.signal,
     exitCode: () => code,
     forget: () => {
+      // After the first signal the process is about to end: a second one must still find us, or it would kill what is being closed.
+      if (controller.signal.aborted) return;
       for (const off of handlers) off();
     },
   };
