@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { decodeModel } from '../src/checkpoint/decode.js';
 import { ROOT, runCommand, temporaryFolder } from './cli.js';
 import { FULL } from './golden.js';
 
@@ -98,7 +99,8 @@ await server.close();
     const started = await runCommand('npm', ['start', '--silent'], { cwd: clone });
     expect(started.code, started.stderr).toBe(0);
     expect(started.stdout.trim().split('\n')).toHaveLength(20);
-    expect(JSON.parse(readFileSync(join(clone, 'models/names/model.json'), 'utf8')).chars).toHaveLength(27);
+    const saved = join(clone, 'models/names/model.safetensors');
+    expect(decodeModel(readFileSync(saved), saved).checkpoint.tokenizer.size).toBe(27);
 
     // A second clone, used without any set-up: the command sees to it.
     mkdirSync(join(folder, 'empty'));
