@@ -6,7 +6,7 @@ import { createTraining, type TrainingOptions } from '../engine/training.js';
 
 const SHARE = 0.04; // of the time, for measuring
 const LEAST_MS = 80;
-const WARM_MS = 40; // until compiled code has been optimised
+const WARM_MS = 80; // until compiled code has been optimised
 
 /** When a step was finished. */
 interface Moment {
