@@ -24,10 +24,11 @@ export async function joinRanks(
   if ('missing' in koffi) throw unavailable(koffi.missing, REMEDY);
   const opened = firstLibrary(koffi.found, libraries);
   if ('missing' in opened) throw unavailable(opened.missing, REMEDY);
+  const { name, library } = opened.found;
   try {
-    return { transport: openTransport(opened.found.library), launched };
+    return { transport: openTransport(library), launched };
   } catch (error) {
-    throw unavailable(`${opened.found.name} is not Open MPI's (${firstLine(error)})`, REMEDY);
+    throw unavailable(`${name} is not Open MPI's (${firstLine(error)})`, REMEDY);
   }
 }
 
