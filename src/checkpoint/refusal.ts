@@ -1,6 +1,8 @@
 /**
  * How a file is refused: where, what was found, what to do. What came from outside is never long in a message.
  */
+export { count } from '../base/count.js';
+
 import { type ErrorCode, MicrogptError } from '../base/errors.js';
 import type { Json } from '../base/json.js';
 
@@ -11,8 +13,6 @@ export function bad(code: ErrorCode, source: string, what: string): MicrogptErro
     'use a file that is whole, as the program that trained the model wrote it',
   );
 }
-
-export const count = (n: number): string => n.toLocaleString('en');
 
 export function describe(x: Json | undefined): string {
   if (x === undefined) return 'missing';

@@ -1,6 +1,8 @@
 /**
  * What the command line prints: results to stdout, everything about them to stderr.
  */
+export { count } from '../base/count.js';
+
 import { MicrogptError } from '../base/errors.js';
 
 let silent = false;
@@ -44,8 +46,6 @@ export function complain(error: unknown): number {
   say(`error: this is a bug in microgpt, please report it\n${error instanceof Error ? error.stack : String(error)}`);
   return 1;
 }
-
-export const count = (n: number): string => n.toLocaleString('en');
 
 export function size(bytes: number): string {
   if (bytes < 1000) return `${bytes} bytes`;

@@ -16,7 +16,7 @@ import type { Ranks } from '../train/ranks.js';
 import type { RecipeName } from '../train/recipes.js';
 import { differences, withOverrides } from '../train/settings.js';
 import { openProducts } from './accelerate.js';
-import { note } from './output.js';
+import { count, note } from './output.js';
 import { backendCalled, corpusOptions, settingsOf, type TrainFlags } from './train-flags.js';
 import { giveStart, isFollower, type Start, takeStart } from './train-ranks.js';
 import type { Best } from './train-recorder.js';
@@ -79,7 +79,7 @@ async function goOn(
     const step = training.startStep;
     return await runTraining(training, {
       name: record.name,
-      about: `going on with ${folder} ${step === 0 ? 'from its beginning (nothing was saved yet)' : `after step ${step.toLocaleString('en')}`}, on ${basename(path)}`,
+      about: `going on with ${folder} ${step === 0 ? 'from its beginning (nothing was saved yet)' : `after step ${count(step)}`}, on ${basename(path)}`,
       notes: [],
       dataPath: path,
       folder,
