@@ -1,4 +1,6 @@
-/** Counts as people read them. Refuses to know: what is counted. Invariant: the same text in every locale. */
+/**
+ * Counts as people read them. Refuses to know: what is counted. Invariant: the same text in every locale.
+ */
 
 /** 1,234 */
 export const count = (n: number): string => n.toLocaleString('en');
