@@ -98,21 +98,41 @@ export function stopOf(ranks: Ranks | undefined, signal: AbortSignal): AbortCont
 /** What rank 0 found in the folder of a run that goes on. */
 export interface Start {
   readonly record: RunRecord;
+  /** Where it goes on; null before the first save. */
   readonly checkpoint: Checkpoint | null;
+  /** What it was begun with, where that still counts. */
+  readonly initFrom: Checkpoint | null;
 }
 
 /** Tells the others, who may not see the folder; null when there is nothing to do. */
 export function giveStart(ranks: Ranks | undefined, start: Start | null): void {
   if (ranks === undefined) return;
   share(ranks.transport, new TextEncoder().encode(JSON.stringify(start?.record ?? null)));
-  if (start !== null)
-    share(ranks.transport, start.checkpoint ? encodeSafetensors(start.checkpoint) : new Uint8Array(0));
+  if (start === null) return;
+  for (const model of [start.checkpoint, start.initFrom]) giveModel(ranks, model);
 }
 
-export function takeStart({ transport }: Ranks, folder: string): Start | null {
-  const record: unknown = JSON.parse(new TextDecoder().decode(share(transport, new Uint8Array(0))));
+export function takeStart(ranks: Ranks, folder: string): Start | null {
+  const record: unknown = JSON.parse(new TextDecoder().decode(share(ranks.transport, new Uint8Array(0))));
   if (record === null) return null;
+  const checkpoint = takeModel(ranks, `the save of ${folder}`);
+  return { record: recordOf(record, folder), checkpoint, initFrom: takeModel(ranks, 'the model that it began with') };
+}
+
+/** The model that `open` finds on rank 0's machine, on all of them. */
+export async function sharedModel(ranks: Ranks | undefined, open: () => Promise<Checkpoint>): Promise<Checkpoint> {
+  if (isFollower(ranks)) return takeModel(ranks, 'the model of process 0') as Checkpoint;
+  const model = await open();
+  if (ranks !== undefined) giveModel(ranks, model);
+  return model;
+}
+
+/** With its tokenizer. Its weights travel as f32 here; before the first step rank 0's go to all once more, to the bit. */
+function giveModel({ transport }: Ranks, model: Checkpoint | null): void {
+  share(transport, model === null ? new Uint8Array(0) : encodeSafetensors(model));
+}
+
+function takeModel({ transport }: Ranks, name: string): Checkpoint | null {
   const bytes = share(transport, new Uint8Array(0));
-  const checkpoint = bytes.length === 0 ? null : decodeModel(bytes, `the save of ${folder}`).checkpoint;
-  return { record: recordOf(record, folder), checkpoint };
+  return bytes.length === 0 ? null : decodeModel(bytes, name).checkpoint;
 }

@@ -44,7 +44,8 @@ export async function resumeTraining(
     }
     const saved = await newestSave(run);
     await run.truncateMetrics(saved?.step ?? 0);
-    const start = { record, checkpoint: saved?.checkpoint ?? null };
+    const begins = saved === null && record.initFrom !== null ? await loadModel(record.initFrom) : null;
+    const start = { record, checkpoint: saved?.checkpoint ?? null, initFrom: begins?.checkpoint ?? null };
     giveStart(ranks, start);
     return await goOn(start, { folder, flags, ranks, run });
   } finally {
@@ -54,7 +55,7 @@ export async function resumeTraining(
 
 /** `run` is null on ranks that keep none. */
 async function goOn(
-  { record, checkpoint }: Start,
+  { record, checkpoint, initFrom }: Start,
   { folder, flags, ranks, run }: Pick<RunPlan, 'folder' | 'flags' | 'ranks'> & { readonly run: Run | null },
 ): Promise<number> {
   const { settings } = record;
@@ -62,7 +63,7 @@ async function goOn(
   if (idle > 0)
     note(`the batches of this run have ${settings.accumulate} parts: ${idle} of the processes have none to compute`);
   const path = flags.data ?? record.data.path;
-  const start = checkpoint ?? (record.initFrom === null ? undefined : (await loadModel(record.initFrom)).checkpoint);
+  const start = checkpoint ?? initFrom ?? undefined;
   const ownsAlphabet = record.initFrom === null && flags.allowChanged === undefined;
   const options = corpusOptions(settings.data, settings.bosPlace, ownsAlphabet ? undefined : start);
   const corpus = await openText(path, options);
