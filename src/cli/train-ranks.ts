@@ -3,7 +3,7 @@
  * Invariant: without a launcher nothing here does anything; a rank that fails ends the process with an error, upon which mpirun ends the others.
  */
 import { availableParallelism, cpus } from 'node:os';
-import { MicrogptError } from '../base/errors.js';
+import { EXIT, MicrogptError } from '../base/errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { decodeModel } from '../checkpoint/decode.js';
 import { encodeSafetensors } from '../checkpoint/safetensors.js';
@@ -33,17 +33,7 @@ export async function amongRanks(
   const { rank, size } = transport;
   if (rank > 0) silence();
   try {
-    if (flags.time !== undefined && flags.steps === undefined) {
-      throw new MicrogptError(
-        'MG_CLI_USAGE',
-        '--time cannot be measured by several processes',
-        'give --steps instead, as many as one process would fit into the time, or more',
-      );
-    }
-    if (flags.compat === 'cpp') {
-      const message = '--compat cpp trains in one process, not in several';
-      throw new MicrogptError('MG_CLI_USAGE', message, 'leave out mpirun, or --compat');
-    }
+    refuseAlone(flags);
     const threads = flags.threads ?? threadsEach(availableParallelism(), launched, cpus().length);
     note(`${size} processes train this model together, ${threads} thread${threads === 1 ? '' : 's'} each`);
     const start = performance.now();
@@ -56,7 +46,7 @@ export async function amongRanks(
     gather(transport, new Float64Array(1)); // nobody leaves before rank 0 has saved
     // A signal came from mpirun, as a rule, which by now answers nothing any more, not even a farewell.
     if (!ranks.stopped.aborted) transport.close();
-    return code;
+    return stoppedCode(code, ranks);
   } catch (error) {
     if (rank === 0) throw error;
     await new Promise((done) => setTimeout(done, GRACE_MS));
@@ -64,6 +54,25 @@ export async function amongRanks(
     throw error instanceof MicrogptError
       ? new MicrogptError(error.code, `rank ${rank}: ${error.message}`, error.remedy, { cause: error })
       : error;
+  }
+}
+
+/** A signal to another rank ended this one's run too. */
+export const stoppedCode = (code: number, ranks: Ranks): number =>
+  code === EXIT.ok && ranks.stopped.aborted ? EXIT.sigterm : code;
+
+/** Ways of training that only one process has. @throws MG_CLI_USAGE */
+export function refuseAlone({ time, steps, compat }: TrainFlags): void {
+  if (time !== undefined && steps === undefined) {
+    throw new MicrogptError(
+      'MG_CLI_USAGE',
+      '--time cannot be measured by several processes',
+      'give --steps instead, as many as one process would fit into the time, or more',
+    );
+  }
+  if (compat === 'cpp') {
+    const message = '--compat cpp trains in one process, not in several';
+    throw new MicrogptError('MG_CLI_USAGE', message, 'leave out mpirun, or --compat');
   }
 }
 

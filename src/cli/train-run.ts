@@ -13,7 +13,7 @@ import { nodeThreads } from '../node/threads.js';
 import type { RunRecord } from '../report/record.js';
 import { tinyCorpus } from '../train/guards.js';
 import type { Ranks } from '../train/ranks.js';
-import { count, note, result, say, size } from './output.js';
+import { count, note, result, say, screen, size } from './output.js';
 import { preflightLines } from './preflight.js';
 import { createProgress, type Progress, spent } from './progress.js';
 import { listenForSignals, type Signals } from './signals.js';
@@ -48,7 +48,7 @@ export async function runTraining(training: Training, plan: RunPlan): Promise<nu
   const about = { ...plan, training, threads, output: flags.output, from: training.startStep };
   for (const line of preflightLines(about)) say(line);
   for (const sentence of [...plan.notes, ...notesOf(training)]) note(sentence);
-  const progress = createProgress(process.stderr, () => performance.now(), {
+  const progress = createProgress(screen, () => performance.now(), {
     eta: flags.eta,
     timing: flags.timing === true,
   });

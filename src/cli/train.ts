@@ -27,7 +27,8 @@ import { formatOf, openText } from './train-text.js';
 import { stepsThatFit } from './train-time.js';
 import { unpackRun } from './train-unpack.js';
 
-export function addTrain(program: Command, exit: (code: number) => void): void {
+/** `among` finds out whether other processes train along, and calls what it is given. */
+export function addTrain(program: Command, exit: (code: number) => void, among: typeof amongRanks = amongRanks): void {
   const command = program
     .command('train')
     .summary('train a model on a text and save it')
@@ -49,7 +50,7 @@ Examples:
 Ctrl-C finishes the step, saves and says how to go on; a second one leaves at once.`,
     )
     .action(async (scenario: string | undefined, flags: TrainFlags) =>
-      exit(await amongRanks(flags, (own, ranks) => train(scenario ?? flags.scenario, own, ranks))),
+      exit(await among(flags, (own, ranks) => train(scenario ?? flags.scenario, own, ranks))),
     );
 }
 
