@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path';
 import { EXIT, MicrogptError } from '../base/errors.js';
 import type { Group } from '../node/mpi/index.js';
 import { type Launched, threadsEach } from '../node/mpi/launcher.js';
+import type { Watch } from '../node/mpi/watch.js';
 import { createRanks, gather, share } from '../train/ranks.js';
 import type { Sweep, Trial } from '../train/sweep.js';
 import { count, divert, note, say, silence } from './output.js';
@@ -37,7 +38,11 @@ interface Plan {
 const GRACE_MS = 30_000;
 
 export async function sweepAmongRanks(
-  { transport: world, launched }: { readonly transport: Group; readonly launched: Launched },
+  {
+    transport: world,
+    launched,
+    watch,
+  }: { readonly transport: Group; readonly launched: Launched; readonly watch: Watch },
   file: string,
   flags: { readonly ranksPerTrial?: number; readonly processes?: number },
   open: () => Promise<OpenSweep>,
@@ -59,16 +64,22 @@ export async function sweepAmongRanks(
   }
   if (group.rank > 0) silence();
 
-  const signals = listenForSignals(() => isFirst && note('stopping the trials that run …'));
+  const own = each === 1 ? '' : ` --ranks-per-trial ${each}`;
+  const command = `mpirun -n ${world.size} microgpt sweep ${file}${own}`;
+  watch.tell({ again: `what is finished stays; go on: ${command}` });
+  const signals = listenForSignals(() => {
+    watch.end(); // from now on ranks leave one after the other
+    if (isFirst) note('stopping the trials that run …');
+  });
   const threads = threadsEach(availableParallelism(), launched, cpus().length);
   await runTrials(plan, group, { number: Math.floor(world.rank / each), threads, signal: signals.signal });
   const isOver = !signals.signal.aborted && (await world.meet(signals.signal));
+  watch.end();
   if (isOver) world.close(); // after a signal mpirun answers nothing any more
   if (isFirst) {
     if (isOver) await rm(dirname(plan.taken), { recursive: true, force: true }); // with those of calls that were killed
-    const own = each === 1 ? '' : ` --ranks-per-trial ${each}`;
     const all = { ...(opened as OpenSweep), folder: await openSweepFolder(plan.folder) };
-    await conclude(all, `mpirun -n ${world.size} microgpt sweep ${file}${own}`);
+    await conclude(all, command);
   }
   return signals.exitCode();
 }

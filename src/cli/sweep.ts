@@ -11,7 +11,6 @@ import { parseJson } from '../base/json.js';
 import { decodeUtf8 } from '../data/documents.js';
 import { writeFileDurably } from '../node/durable.js';
 import { readFileBounded } from '../node/files.js';
-import { joinRanks } from '../node/mpi/index.js';
 import { runJobs } from '../node/process-pool.js';
 import { rank, sweepLines, sweepPage } from '../report/sweep.js';
 import { readSweep, type Trial } from '../train/sweep.js';
@@ -19,6 +18,7 @@ import { count, note, result, say } from './output.js';
 import { listenForSignals } from './signals.js';
 import { isFinal, openSweepFolder, type SweepFolder } from './sweep-folder.js';
 import { ending, type OpenSweep, sweepAmongRanks } from './sweep-ranks.js';
+import { joinWatched } from './train-ranks.js';
 import { path, whole } from './values.js';
 
 interface SweepFlags {
@@ -65,7 +65,7 @@ Stop it with Ctrl-C and call it again: what is finished stays, what was stopped 
 }
 
 async function sweep(file: string, flags: SweepFlags): Promise<number> {
-  const joined = await joinRanks();
+  const joined = await joinWatched();
   if (joined !== null) return sweepAmongRanks(joined, file, flags, () => openSweep(file, flags), conclude);
   if (flags.ranksPerTrial !== undefined) {
     throw new MicrogptError(

@@ -9,7 +9,8 @@ import { decodeModel } from '../checkpoint/decode.js';
 import { encodeSafetensors } from '../checkpoint/safetensors.js';
 import type { Training } from '../engine/training.js';
 import { joinRanks } from '../node/mpi/index.js';
-import { threadsEach } from '../node/mpi/launcher.js';
+import { launchedBy, threadsEach } from '../node/mpi/launcher.js';
+import { startWatch, type Watch } from '../node/mpi/watch.js';
 import { type RunRecord, recordOf } from '../report/record.js';
 import { createRanks, gather, type Ranks, share } from '../train/ranks.js';
 import { note, silence } from './output.js';
@@ -22,14 +23,34 @@ const YIELD_MS = 50; // how often signals get a chance
 
 export const isFollower = (ranks: Ranks | undefined): ranks is Ranks => ranks !== undefined && ranks.transport.rank > 0;
 
+/** Ranks with somebody who says what happened when one of them is gone. */
+export interface WatchedRanks extends Ranks {
+  readonly watch?: Watch;
+}
+
+/** Null for a process that was started alone. */
+export async function joinWatched() {
+  if (launchedBy(process.env) === null) return null;
+  const watch = startWatch();
+  try {
+    const joined = await joinRanks();
+    if (joined === null) return null;
+    watch.meet(joined.transport);
+    return { ...joined, watch };
+  } catch (error) {
+    watch.end();
+    throw error;
+  }
+}
+
 /** Runs `train` alone, or as one of the processes that a launcher started. */
 export async function amongRanks(
   flags: TrainFlags,
-  train: (flags: TrainFlags, ranks: Ranks | undefined) => Promise<number>,
+  train: (flags: TrainFlags, ranks: WatchedRanks | undefined) => Promise<number>,
 ): Promise<number> {
-  const joined = await joinRanks();
+  const joined = await joinWatched();
   if (joined === null) return train(flags, undefined);
-  const { transport, launched } = joined;
+  const { transport, launched, watch } = joined;
   const { rank, size } = transport;
   if (rank > 0) silence();
   try {
@@ -37,8 +58,9 @@ export async function amongRanks(
     const threads = flags.threads ?? threadsEach(availableParallelism(), launched, cpus().length);
     note(`${size} processes train this model together, ${threads} thread${threads === 1 ? '' : 's'} each`);
     const start = performance.now();
-    const ranks = createRanks(transport);
+    const ranks = { ...createRanks(transport), watch };
     const code = await train({ ...flags, threads }, ranks);
+    watch.end(); // saved: who leaves first is nobody's loss
     const percent = (100 * transport.seconds()) / ((performance.now() - start) / 1000);
     note(
       `${percent.toFixed(0)} % of the time went into exchanging gradients with the other processes, and waiting for them`,
@@ -48,6 +70,7 @@ export async function amongRanks(
     if (!ranks.stopped.aborted) transport.close();
     return stoppedCode(code, ranks);
   } catch (error) {
+    watch.end();
     if (rank === 0) throw error;
     await new Promise((done) => setTimeout(done, GRACE_MS));
     silence(false);

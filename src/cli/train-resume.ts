@@ -12,13 +12,12 @@ import { loadModel } from '../node/models.js';
 import { openRun, type Run } from '../node/runs.js';
 import { nodeThreads } from '../node/threads.js';
 import { type RunRecord, recordOf } from '../report/record.js';
-import type { Ranks } from '../train/ranks.js';
 import type { RecipeName } from '../train/recipes.js';
 import { differences, withOverrides } from '../train/settings.js';
 import { openProducts } from './accelerate.js';
 import { count, note } from './output.js';
 import { backendCalled, corpusOptions, settingsOf, type TrainFlags } from './train-flags.js';
-import { giveStart, isFollower, type Start, takeStart } from './train-ranks.js';
+import { giveStart, isFollower, type Start, takeStart, type WatchedRanks } from './train-ranks.js';
 import type { Best } from './train-recorder.js';
 import { type RunPlan, runTraining } from './train-run.js';
 import { openText } from './train-text.js';
@@ -27,7 +26,7 @@ export async function resumeTraining(
   folder: string,
   scenario: string | undefined,
   flags: TrainFlags,
-  ranks: Ranks | undefined,
+  ranks: WatchedRanks | undefined,
 ): Promise<number> {
   if (isFollower(ranks)) {
     const start = takeStart(ranks, folder);

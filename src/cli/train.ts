@@ -13,14 +13,13 @@ import { requireWritable } from '../node/files.js';
 import { loadModel } from '../node/models.js';
 import { type FoundScenario, findScenarioText, loadScenario, loadScenarioFile } from '../node/scenarios.js';
 import { nodeThreads } from '../node/threads.js';
-import type { Ranks } from '../train/ranks.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
 import { type DataSettings, type Overrides, type Settings, withOverrides } from '../train/settings.js';
 import { openProducts } from './accelerate.js';
 import { count, note } from './output.js';
 import { refuseCppFlags, trainAsCpp } from './train-cpp.js';
 import { addTrainFlags, backendCalled, corpusOptions, settingsOf, type TrainFlags } from './train-flags.js';
-import { amongRanks, isFollower, sharedModel } from './train-ranks.js';
+import { amongRanks, isFollower, sharedModel, type WatchedRanks } from './train-ranks.js';
 import { resumeTraining } from './train-resume.js';
 import { runTraining } from './train-run.js';
 import { formatOf, openText } from './train-text.js';
@@ -54,7 +53,11 @@ Ctrl-C finishes the step, saves and says how to go on; a second one leaves at on
     );
 }
 
-async function train(scenarioName: string | undefined, given: TrainFlags, ranks: Ranks | undefined): Promise<number> {
+async function train(
+  scenarioName: string | undefined,
+  given: TrainFlags,
+  ranks: WatchedRanks | undefined,
+): Promise<number> {
   if (given.compat === 'cpp') return trainAsCpp(scenarioName, given);
   refuseCppFlags(given);
   if (given.resume !== undefined) {
