@@ -36,20 +36,20 @@ test('the pool’s threads are told to sleep at once before the library is calle
     seen.push(spin());
     plainGemm(...product);
   };
-  // Rows enough that norms before and after the product are shared among the threads.
-  const [R, C] = [4096, 64];
+  // The smaller product is the kernels' and large enough to be shared, the larger one is the library's.
+  const [R, C, wide] = [2048, 64, 96];
+  const least = R * C * wide;
   const list = (backend: ReturnType<typeof createWasmBackend>): readonly Op[] => {
-    const [x, n, out, more] = [0, 1, 2, 3].map(() => backend.alloc([R, C]));
-    const w = backend.alloc([C, C]);
-    if (!x || !n || !out || !more) throw new Error('four');
+    const [x, h] = [backend.alloc([R, C]), backend.alloc([R, C])];
+    const [w, u, out] = [backend.alloc([C, C]), backend.alloc([wide, C]), backend.alloc([R, wide])];
     return [
-      { op: 'activation', kind: 'gelu', x, out: n },
-      { op: 'linear', x: n, w, bias: null, out },
-      { op: 'activation', kind: 'gelu', x: out, out: more },
-      { op: 'linear', x: more, w, bias: null, out },
+      { op: 'linear', x, w, bias: null, out: h },
+      { op: 'linear', x: h, w: u, bias: null, out },
+      { op: 'linear', x: h, w, bias: null, out: x },
+      { op: 'linear', x, w: u, bias: null, out },
     ];
   };
-  const withProducts = createWasmBackend({ threads, products: { gemm, least: 0, leastRows: 0 } });
+  const withProducts = createWasmBackend({ threads, products: { gemm, least, leastRows: 0 } });
   withProducts.run(list(withProducts));
   expect(withProducts.sharedRuns()).toBe(1);
   expect(seen).toEqual([0, 0]);
