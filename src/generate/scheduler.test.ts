@@ -114,7 +114,9 @@ test('a long prompt is read in pieces, and those who are under way draw a token 
   let turns = 0;
   for (; !begun; turns++) scheduler.turn();
   expect(drawn - before).toBe(turns);
-  expect(turns).toBe(Math.ceil(1000 / 63));
+  // The other prompt is read beside it.
+  expect(turns).toBeGreaterThanOrEqual(Math.ceil(1500 / 63));
+  expect(turns).toBeLessThanOrEqual(Math.ceil(1500 / 63) + 1);
   expect(Math.max(...model.turns)).toBe(64);
 });
 
@@ -172,6 +174,53 @@ describe('cancelling', () => {
     expect(drawn).toBe(before);
     expect(result).toEqual(alone);
     expect([scheduler.running(), scheduler.waiting()]).toEqual([0, 0]);
+  });
+});
+
+describe('fairness, counted in turns', () => {
+  /** Runs generations side by side; what each has drawn after every turn. */
+  function drawnByTurn(starts: readonly (readonly number[])[], places: number): number[][] {
+    const scheduler = createScheduler(reader(places, 4000), 4000, V);
+    const drawn = starts.map(() => 0);
+    starts.forEach((start, i) => {
+      const onToken = () => ++drawn[i] > 0;
+      scheduler.add(generation(i, { start, ends: new Uint8Array(V), maxTokens: 30, onToken }, () => {}));
+    });
+    const after: number[][] = [];
+    for (let more = true; more; ) {
+      more = scheduler.turn();
+      after.push([...drawn]);
+    }
+    return after;
+  }
+
+  test('those who begin together are never more than a token apart', () => {
+    const after = drawnByTurn(
+      Array.from({ length: 32 }, (_, i) => [BOS, i % 7, 3]),
+      32,
+    );
+    expect(Math.max(...after.map((drawn) => Math.max(...drawn) - Math.min(...drawn)))).toBeLessThanOrEqual(1);
+    expect(after.at(-1)).toEqual(new Array(32).fill(30));
+  });
+
+  test('whoever has begun draws one in each turn, whatever the others read', () => {
+    const starts = [[BOS], Array.from({ length: 2000 }, (_, i) => i % 7), [BOS, 1]];
+    const after = drawnByTurn(starts, 3);
+    for (let i = 0; i < starts.length; i++) {
+      const mine = after.map((drawn) => drawn[i]);
+      const from = mine.indexOf(1);
+      expect(mine.slice(from, from + 30)).toEqual(Array.from({ length: 30 }, (_, turn) => turn + 1));
+    }
+  });
+
+  test('prompts share a turn: a short one need not wait for the end of a long one', () => {
+    const long = (k: number) => Array.from({ length: 3000 }, (_, i) => (i * k) % 7);
+    const after = drawnByTurn([long(1), long(2), [BOS, 1, 2, 3], [BOS, 4]], 4);
+    const first = (i: number) => after.findIndex((drawn) => drawn[i] > 0);
+    expect([first(2), first(3)]).toEqual([0, 0]);
+    // The long ones share the rest: 6,000 tokens, 64 or a few less a turn.
+    expect(Math.abs(first(0) - first(1))).toBeLessThanOrEqual(2);
+    expect(Math.max(first(0), first(1))).toBeLessThan(110);
   });
 });
 

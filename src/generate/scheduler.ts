@@ -107,15 +107,15 @@ export function createScheduler(reader: Reader, blockSize: number, vocabSize: nu
     slots.push(slot);
   }
 
-  /** A row for each sequence that only has its last token to read, and what room is left for prompts, first come first served. */
+  /** A row for each sequence that only has its last token to read; prompts share what room is left. */
   function gather(): void {
     let count = 0;
-    let prompts = false;
+    let prompts = 0;
     for (const slot of slots) {
       slot.rows = 0;
       if (slot.generation.ready !== undefined && !slot.generation.ready()) continue;
       if (slot.unread !== null) {
-        prompts = true;
+        prompts++;
         slot.rows = -1; // how many, is not known yet
         continue;
       }
@@ -124,18 +124,20 @@ export function createScheduler(reader: Reader, blockSize: number, vocabSize: nu
       slot.rows = 1;
     }
     singles = count;
-    if (prompts) count = gatherUnread(count);
+    if (prompts > 0) count = gatherUnread(count, prompts);
     if (tokens.length === count) return;
     tokens.length = count;
     of.length = count;
   }
 
-  function gatherUnread(from: number): number {
+  /** In equal parts, so that a short prompt need not wait for the end of a long one; what one leaves goes to those after it. */
+  function gatherUnread(from: number, prompts: number): number {
     let count = from;
     let room = Math.max(1, rows - count);
+    let left = prompts;
     for (const slot of slots) {
       if (slot.unread === null || slot.rows === 0) continue;
-      slot.rows = Math.min(room, slot.unread.length - slot.at);
+      slot.rows = Math.min(Math.ceil(room / left--), slot.unread.length - slot.at);
       room -= slot.rows;
       for (let i = 0; i < slot.rows; i++) {
         tokens[count] = slot.unread[slot.at + i];

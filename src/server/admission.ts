@@ -7,6 +7,8 @@ import type { LoadLimits } from './limits.js';
 import { overloaded, Refusal } from './refusal.js';
 
 export interface Admission {
+  /** @throws Refusal 503 when nobody could come in now, not even to wait */
+  requireRoom(): void;
   /** Waits for a turn; the function that is given back ends it. @throws Refusal 503, 429 */
   enter(key: string | null, signal: AbortSignal): Promise<Ticket>;
   readonly active: () => number;
@@ -103,12 +105,17 @@ export function createAdmission(limits: LoadLimits): Admission {
     });
   }
 
+  function requireRoom(): void {
+    if (draining) throw drainingRefusal();
+    if (active >= limits.active && queue.size >= limits.queued) {
+      throw overloaded(`${active} requests are being answered and ${queue.size} wait, which is the most`);
+    }
+  }
+
   return {
+    requireRoom,
     async enter(key, signal) {
-      if (draining) throw drainingRefusal();
-      if (active >= limits.active && queue.size >= limits.queued) {
-        throw overloaded(`${active} requests are being answered and ${queue.size} wait, which is the most`);
-      }
+      requireRoom();
       if (key !== null) take(key);
       if (active >= limits.active) return await wait(key, signal);
       active++;

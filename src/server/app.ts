@@ -1,7 +1,7 @@
 /**
  * The server as a function from Request to Response: who may ask, how much at once, which route answers, what is said of it afterwards.
  * Refuses to know: sockets, processes, where computing is done. Invariants: every request is checked in the same order (Host and Origin,
- * shutting down, key, body, turn) and logged exactly once, when its answer has ended.
+ * shutting down, key, room, body, turn) and logged exactly once, when its answer has ended.
  */
 import { Hono } from 'hono';
 import type { Compute } from '../engine/compute.js';
@@ -117,6 +117,7 @@ export function createApp(parts: AppParts): App {
 
   /** What is asked of the model, answered when its turn comes. */
   async function answer(trace: Trace, plan: (body: Body, compute: Compute) => Planned): Promise<Response> {
+    refuseEarly();
     const body = await readJson(trace.request, REQUEST_LIMITS.bodyBytes);
     const fault = startFault(trace, body.value);
     const planned = plan(body, fault?.reply === undefined ? compute : scripted(compute, fault.reply));
@@ -155,6 +156,7 @@ export function createApp(parts: AppParts): App {
       compute: Compute,
     ) => Pick<Planned, 'model' | 'counter' | 'json'>,
   ): Promise<Response> {
+    refuseEarly();
     const body = await readEarlierBody(trace.request);
     const fault = startFault(trace, body.fields);
     const planned = plan(body, fault?.reply === undefined ? compute : scripted(compute, fault.reply));
@@ -168,6 +170,11 @@ export function createApp(parts: AppParts): App {
     } finally {
       turn.end();
     }
+  }
+
+  /** Who cannot be answered is told so before his body is read: a crowd costs those who are being answered little. */
+  function refuseEarly(): void {
+    if (record === null && !faults.any) admission.requireRoom();
   }
 
   function startFault(trace: Trace, body: Plain): Fault | null {
