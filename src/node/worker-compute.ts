@@ -28,7 +28,7 @@ interface Asking {
  * short, because Node takes one new connection in each: when it is long, those who came first are far ahead before the others are let in.
  * And messages that come faster than they are dealt with keep timers and sockets waiting for seconds: Node takes up to a thousand at once.
  */
-const EVENTS_A_TURN = 32;
+const EVENTS_A_TURN = 64;
 const EVENTS_OF_ONE = 16;
 
 /** Milliseconds before a thread that died is started again; doubled each time that it dies without having answered. */
