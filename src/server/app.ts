@@ -5,7 +5,7 @@
  */
 import { Hono } from 'hono';
 import type { Compute } from '../engine/compute.js';
-import { type Admission, drainingRefusal, type Ticket } from './admission.js';
+import { type Admission, drainingRefusal, type Taking, type Ticket } from './admission.js';
 import type { Planned } from './asking.js';
 import { type Body, type Plain, readJson } from './body.js';
 import { planChat } from './chat-completions.js';
@@ -123,7 +123,8 @@ export function createApp(parts: AppParts): App {
     const planned = plan(body, fault?.reply === undefined ? compute : scripted(compute, fault.reply));
     trace.model = planned.model;
     trace.tokens = () => planned.counter.completion;
-    const turn = await takeTurn(trace, fault);
+    const taking: Taking = { chunks: 0, asked: true };
+    const turn = await takeTurn(trace, fault, planned.stream ? taking : undefined);
     if (!planned.stream) {
       try {
         const value = await planned.json(turn.signal);
@@ -140,6 +141,7 @@ export function createApp(parts: AppParts): App {
     const events = checked(planned.events(turn.signal), trace, turn.check);
     const stream = eventStream(
       fault === null ? events : during(events, fault, turn.signal),
+      taking,
       (error) => {
         turn.end();
         finish(trace, error);
@@ -188,7 +190,7 @@ export function createApp(parts: AppParts): App {
   }
 
   /** Waits for a turn. Its signal ends when the client goes away, the server stops, or `end` is called. */
-  async function takeTurn(trace: Trace, fault: Fault | null) {
+  async function takeTurn(trace: Trace, fault: Fault | null, taking?: Taking) {
     // Not AbortSignal.any: in Node 20 every one made with a signal that lives long stays in memory.
     const ended = new AbortController();
     const { signal } = ended;
@@ -205,7 +207,7 @@ export function createApp(parts: AppParts): App {
     try {
       if (fault !== null) await before(fault, signal);
       if (!compute.ready()) throw overloaded('the models are being loaded again');
-      ticket = await admission.enter(trace.key, signal);
+      ticket = await admission.enter(trace.key, signal, taking);
     } catch (error) {
       forget();
       throw error;
