@@ -11,7 +11,7 @@ import { curvesOf } from '../report/curves.js';
 import type { Metric } from '../report/record.js';
 import type { StoppedEvent, TrainEvent } from '../train/events.js';
 import { updateError } from '../train/non-finite.js';
-import { printable, result } from './output.js';
+import { printable, result, screen } from './output.js';
 import type { Progress } from './progress.js';
 import type { TrainFlags } from './train-flags.js';
 
@@ -163,7 +163,7 @@ export function createRecorder(job: {
     lastSaved: () => lastSaved,
     recentLoss: () => recent.reduce((a, b) => a + b, 0) / recent.length,
     curve() {
-      if (!process.stderr.isTTY) return [];
+      if (!screen.isTTY) return [];
       const curves = curvesOf(shown, CURVE.width);
       return terminalCurve(curves.loss, CURVE.width, CURVE.height);
     },

@@ -12,13 +12,12 @@ import { openRun, type Replace, type Run } from '../node/runs.js';
 import { nodeThreads } from '../node/threads.js';
 import type { RunRecord } from '../report/record.js';
 import { tinyCorpus } from '../train/guards.js';
-import type { Ranks } from '../train/ranks.js';
-import { count, note, result, say, size } from './output.js';
+import { count, note, result, say, screen, size } from './output.js';
 import { preflightLines } from './preflight.js';
 import { createProgress, type Progress, spent } from './progress.js';
 import { listenForSignals, type Signals } from './signals.js';
 import { sampleOptions, type TrainFlags } from './train-flags.js';
-import { followTraining, isFollower, stopOf } from './train-ranks.js';
+import { followTraining, isFollower, stopOf, type WatchedRanks } from './train-ranks.js';
 import { type Best, createRecorder, type Recorder } from './train-recorder.js';
 
 export interface RunPlan {
@@ -31,7 +30,7 @@ export interface RunPlan {
   /** The open folder of a run that goes on, closed by whoever opened it; and its best model so far. */
   readonly resume: { readonly run: Run; readonly best: Best | null } | null;
   readonly flags: TrainFlags;
-  readonly ranks?: Ranks | undefined;
+  readonly ranks?: WatchedRanks | undefined;
 }
 
 /** How many samples there are at the end, unless the user says otherwise. */
@@ -43,12 +42,13 @@ export async function runTraining(training: Training, plan: RunPlan): Promise<nu
   const { flags, ranks } = plan;
   if (isFollower(ranks)) return followTraining(training, ranks, flags.stopAfter);
   const run = plan.resume?.run ?? (await openRun(plan.folder, createOptions(training, plan)));
+  plan.ranks?.watch?.tell({ run: plan.folder });
   for (const sentence of run.notes) note(sentence);
   const threads = training.engine.backend === 'wasm' ? nodeThreads(flags.threads).count : 1;
   const about = { ...plan, training, threads, output: flags.output, from: training.startStep };
   for (const line of preflightLines(about)) say(line);
   for (const sentence of [...plan.notes, ...notesOf(training)]) note(sentence);
-  const progress = createProgress(process.stderr, () => performance.now(), {
+  const progress = createProgress(screen, () => performance.now(), {
     eta: flags.eta,
     timing: flags.timing === true,
   });

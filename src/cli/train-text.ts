@@ -7,7 +7,7 @@ import { basename } from 'node:path';
 import { guessFileFormat, type OpenCorpus, type OpenCorpusOptions, openCorpus } from '../node/corpus.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import type { DataFormat } from '../train/settings.js';
-import { duration, size } from './output.js';
+import { duration, screen, size } from './output.js';
 import type { ProgressScreen } from './progress.js';
 
 /** Smaller ones are read before anybody wonders. */
@@ -29,7 +29,7 @@ export function formatOf(
 export async function openText(path: string, options: OpenCorpusOptions): Promise<OpenCorpus> {
   const bytes = (await stat(path).catch(() => null))?.size ?? 0;
   if (bytes < LARGE) return openCorpus(path, options);
-  const reading = createReading(process.stderr, () => performance.now(), basename(path));
+  const reading = createReading(screen, () => performance.now(), basename(path));
   try {
     return await openCorpus(path, { ...options, onProgress: reading.progress });
   } finally {

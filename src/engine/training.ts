@@ -21,7 +21,7 @@ import { type LoopState, newLoopState, trainLoop } from '../train/trainer.js';
 import { type BackendName, createEngine, type Engine, type Products, type Threads } from './engine.js';
 import { requireMemory } from './memory.js';
 import { requireDocuments } from './options.js';
-import { partsForAll, requireSame } from './ranks.js';
+import { factsOf, partsForAll, requireSame, shareWeights } from './ranks.js';
 import { resumedFrom, runOf } from './run-state.js';
 import { requireSettings, resolveSettings } from './settings.js';
 import { type LeftOut, trainingBatches } from './training-data.js';
@@ -123,7 +123,9 @@ export function createTraining(options: TrainingOptions): Training {
   requireMemory(settings.backend as BackendName, config, settings.batchSize, examples.longest);
   // Drawn also when there are weights already: the samples that follow come from the same stream.
   const fresh = initialParameters(table, settings.spread, random.gauss);
-  const initial = options.resume?.parameters ?? options.initFrom?.parameters ?? fresh;
+  const own = options.resume?.parameters ?? options.initFrom?.parameters ?? fresh;
+  if (ranks) requireSame(ranks.transport, factsOf(settings, config, data));
+  const initial = ranks ? shareWeights(ranks.transport, own) : own;
   const heldOut =
     corpus.validation && settings.evalEvery > 0
       ? validationBatches(corpus.validation, corpus.tokenizer, {
@@ -137,7 +139,6 @@ export function createTraining(options: TrainingOptions): Training {
     products: options.products,
     ranks,
   });
-  if (ranks) requireSame(ranks.transport, { settings, data }, initial);
   if (resumed) engine.restore({ parameters: initial, ...resumed.moments });
 
   const startStep = resumed?.step ?? 0;
