@@ -1,7 +1,10 @@
 /**
- * How much memory training will take, found out before any of it is taken: by recording a training step on a backend that only counts.
+ * How much memory training will take, and how many threads its steps can use, found out before anything is taken: by recording a
+ * training step on a backend that only counts.
  * Refuses to know: how much the machine has. Invariant: counts what the real backends allocate, because it runs the same recording.
  */
+import { SHARED_WORK, type Threads } from '../backend/wasm/index.js';
+import { workOf } from '../backend/wasm/work.js';
 import { MicrogptError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import type { ModelConfig } from '../model/config.js';
@@ -55,6 +58,23 @@ export function trainingMemory(
   recordTraining(counting, model, { rows, count, longest, dropout });
   const scratch = copies === 0 ? 0 : 8 * config.nEmbd * rows; // operands of the largest product, packed
   return { model: (before + copies * parameters) * bytes, step: (counting.count() - before + scratch) * bytes };
+}
+
+/** How many of these threads the largest step can use: all of them, or one where it is too small to be shared. */
+export function usefulThreads(
+  threads: Threads | undefined,
+  backend: BackendName | 'auto',
+  config: ModelConfig,
+  B: number,
+  longest: number,
+  { accumulate = 1 }: TrainingExtras = {},
+): number {
+  if (threads === undefined || threads.count <= 1 || !(backend === 'auto' || backend === 'wasm')) return 1;
+  const counting = countingBackend();
+  const model = allocTraining(counting, allocModel(counting, config));
+  const count = Math.ceil(B / Math.min(accumulate, B)); // sequences of the largest part
+  const { step } = recordTraining(counting, model, { rows: count * longest, count, longest });
+  return workOf(step) >= (threads.sharedWork ?? SHARED_WORK) ? threads.count : 1;
 }
 
 /** @throws MG_ENGINE_MEMORY when training would not fit, before anything is allocated. */
