@@ -11,6 +11,7 @@ import type { ModelConfig } from '../model/config.js';
 import { allocModel, allocTraining, recordTraining } from '../model/program.js';
 import { type Backend, sizeOf } from '../tensor/backend.js';
 import type { BackendName } from './engine.js';
+import { shapeOf } from './recorded-batch.js';
 
 export interface TrainingMemory {
   /** Bytes of parameters, gradients, Adam's moments, and the copies of weights that fast kernels keep. */
@@ -63,18 +64,21 @@ export function trainingMemory(
 /** How many of these threads the largest step can use: all of them, or one where it is too small to be shared. */
 export function usefulThreads(
   threads: Threads | undefined,
-  backend: BackendName | 'auto',
+  backend: BackendName,
   config: ModelConfig,
   B: number,
   longest: number,
-  { accumulate = 1 }: TrainingExtras = {},
+  { accumulate, clip }: { readonly accumulate: number; readonly clip: number },
 ): number {
-  if (threads === undefined || threads.count <= 1 || !(backend === 'auto' || backend === 'wasm')) return 1;
+  if (threads === undefined || threads.count <= 1 || backend !== 'wasm') return 1;
   const counting = countingBackend();
   const model = allocTraining(counting, allocModel(counting, config));
   const count = Math.ceil(B / Math.min(accumulate, B)); // sequences of the largest part
-  const { step } = recordTraining(counting, model, { rows: count * longest, count, longest });
-  return workOf(step) >= (threads.sharedWork ?? SHARED_WORK) ? threads.count : 1;
+  const starts = Int32Array.from({ length: count + 1 }, (_, b) => b * longest);
+  const shape = shapeOf({ tokens: new Int32Array(count * longest), starts }, config.blockSize);
+  const { gradients, step, clippedStep } = recordTraining(counting, model, shape);
+  const largest = accumulate > 1 ? gradients : clip > 0 ? clippedStep : step; // the update of parts is a run of its own
+  return workOf(largest) >= (threads.sharedWork ?? SHARED_WORK) ? threads.count : 1;
 }
 
 /** @throws MG_ENGINE_MEMORY when training would not fit, before anything is allocated. */

@@ -184,9 +184,7 @@ export function createTraining(options: TrainingOptions): Training {
     corpus,
     data,
     parameters: table.total,
-    threads: usefulThreads(options.threads, engine.backend, config, settings.batchSize, examples.longest, {
-      accumulate: settings.accumulate,
-    }),
+    threads: usefulThreads(options.threads, engine.backend, config, settings.batchSize, examples.longest, settings),
     startStep,
     steps: settings.steps,
     heldOut,
