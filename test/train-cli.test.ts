@@ -14,6 +14,24 @@ async function train(cwd: string, ...args: string[]) {
   return outcome;
 }
 
+test('the machine line says how many threads the steps can use, and when that is not what was asked for', async () => {
+  const cwd = temporaryFolder();
+  const machine = async (...flags: string[]) => {
+    const { stderr } = await train(cwd, 'names', '--steps', '1', '--samples', '0', '--overwrite', ...flags);
+    return /machine {2}(.+), about/.exec(stderr)?.[1];
+  };
+  expect(await machine('--threads', '1')).toBe('wasm backend, 1 thread');
+  expect(await machine('--threads', '3')).toBe('wasm backend, 1 thread, not 3: steps of this size are faster on one');
+  expect(await machine()).toBe('wasm backend, 1 thread');
+  const large = ['--n-embd', '64', '--batch-size', '16'];
+  expect(await machine(...large, '--threads', '3')).toBe('wasm backend, up to 3 threads');
+  expect(await machine(...large, '--threads', '1')).toBe('wasm backend, 1 thread');
+  const other = ['--n-embd', '8', '--n-head', '2', '--backend', 'reference'];
+  expect(await machine(...other, '--threads', '2')).toBe(
+    'reference backend, 1 thread, not 2: this backend has no more',
+  );
+});
+
 describe('samples at the end', () => {
   test('--prompt begins them, --gen bounds them, also beyond the context; the run is the same', async () => {
     const cwd = temporaryFolder();

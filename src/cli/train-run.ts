@@ -9,7 +9,6 @@ import { encodeSafetensors } from '../checkpoint/safetensors.js';
 import type { Training } from '../engine/training.js';
 import { saveModelAs } from '../node/models.js';
 import { openRun, type Replace, type Run } from '../node/runs.js';
-import { nodeThreads } from '../node/threads.js';
 import type { RunRecord } from '../report/record.js';
 import { tinyCorpus } from '../train/guards.js';
 import { count, note, result, say, screen, size } from './output.js';
@@ -44,8 +43,7 @@ export async function runTraining(training: Training, plan: RunPlan): Promise<nu
   const run = plan.resume?.run ?? (await openRun(plan.folder, createOptions(training, plan)));
   plan.ranks?.watch?.tell({ run: plan.folder });
   for (const sentence of run.notes) note(sentence);
-  const threads = training.engine.backend === 'wasm' ? nodeThreads(flags.threads).count : 1;
-  const about = { ...plan, training, threads, output: flags.output, from: training.startStep };
+  const about = { ...plan, training, threadsAsked: flags.threads, output: flags.output, from: training.startStep };
   for (const line of preflightLines(about)) say(line);
   for (const sentence of [...plan.notes, ...notesOf(training)]) note(sentence);
   const progress = createProgress(screen, () => performance.now(), {

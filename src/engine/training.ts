@@ -19,7 +19,7 @@ import { RECIPES, type RecipeName } from '../train/recipes.js';
 import type { DataFacts, Overrides, RunSettings, Settings } from '../train/settings.js';
 import { type LoopState, newLoopState, trainLoop } from '../train/trainer.js';
 import { type BackendName, createEngine, type Engine, type Products, type Threads } from './engine.js';
-import { requireMemory } from './memory.js';
+import { requireMemory, usefulThreads } from './memory.js';
 import { requireDocuments } from './options.js';
 import { factsOf, partsForAll, requireSame, shareWeights } from './ranks.js';
 import { resumedFrom, runOf } from './run-state.js';
@@ -73,6 +73,8 @@ export interface Training {
   readonly corpus: TextCorpus;
   readonly data: DataFacts;
   readonly parameters: number;
+  /** How many threads its steps use at most: those it was given, or 1 where even its largest step is too small to be shared. */
+  readonly threads: number;
   /** Steps done already when it was created; 0 but for a run that goes on. */
   readonly startStep: number;
   readonly steps: number;
@@ -183,6 +185,7 @@ export function createTraining(options: TrainingOptions): Training {
     corpus,
     data,
     parameters: table.total,
+    threads: usefulThreads(options.threads, engine.backend, config, settings.batchSize, examples.longest, settings),
     startStep,
     steps: settings.steps,
     heldOut,
