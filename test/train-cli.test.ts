@@ -22,7 +22,8 @@ describe('samples at the end', () => {
     const one = await train(cwd, 'names', '--steps', '30', '--run', 'b', '--prompt', 'ma', '--gen', '3');
     expect(one.stdout).toMatch(/^ma[a-z]{0,3}\n$/);
     const odd = await train(cwd, 'names', '--steps', '2', '--run', 'd', '--prompt', 'Zo7');
-    expect(odd.stderr).toContain('note: the model does not know "Z", "7": left out of what it reads');
+    expect(odd.stderr).toContain('note: the prompt is read as "zo": the model has no "Z"\n');
+    expect(odd.stderr).toContain('note: the model does not know "7": left out of what it reads');
     expect(odd.stdout.startsWith('Zo7')).toBe(true);
     const long = ['--prompt', 'The ', '--gen', '300', '--block-size', '16', '--temp', '2', '--topk', '30'];
     const story = await train(cwd, 'stories', '--steps', '5', '--run', 'c', '--eval-every', '0', ...long);

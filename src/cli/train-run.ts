@@ -16,6 +16,7 @@ import type { Ranks } from '../train/ranks.js';
 import { count, note, result, say, size } from './output.js';
 import { preflightLines } from './preflight.js';
 import { createProgress, type Progress, spent } from './progress.js';
+import { saysOfReading } from './prompt-notes.js';
 import { listenForSignals, type Signals } from './signals.js';
 import { sampleOptions, type TrainFlags } from './train-flags.js';
 import { followTraining, isFollower, stopOf } from './train-ranks.js';
@@ -205,11 +206,7 @@ async function finish(
   if (best !== null && best.step !== step)
     training.engine.restore({ ...training.engine.moments(), parameters: best.model.parameters });
   const chats = training.corpus.tokenizer.roles !== null;
-  const { unknown } = training.corpus.tokenizer.encode(flags.prompt ?? '');
-  if (unknown.length > 0) {
-    const which = unknown.map((piece) => JSON.stringify(piece)).join(', ');
-    note(`the model does not know ${which}: left out of what it reads, kept in what is printed`);
-  }
+  saysOfReading(training.corpus.tokenizer, flags.prompt ?? '', true);
   const usual = flags.prompt ? 1 : chats ? CONVERSATIONS : SAMPLES;
   const texts = training.samples(flags.samples ?? usual, sampleOptions(flags));
   if (flags.json) {
