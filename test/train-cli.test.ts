@@ -88,6 +88,58 @@ test('--output and --save take the format from the name, as convert does; --load
   expect((await loadModel(join(cwd, 'out'))).format).toBe('prefix .json + .bin');
 });
 
+describe('the first row of a table', () => {
+  const table = 'id,name\n1,rex\n2,bella\n';
+  const folder = () => {
+    const cwd = temporaryFolder();
+    writeFileSync(join(cwd, 'pets.csv'), table);
+    return cwd;
+  };
+  const documents = async (...args: string[]) =>
+    JSON.parse((await microgpt(['data', 'inspect', 'pets.csv', '--json', ...args], { cwd: folder() })).stdout)
+      .documents;
+
+  test('has names, or is an example, as --header says; without, as --column is a name or a number', async () => {
+    expect(await documents('--column', 'name')).toBe(2);
+    expect(await documents('--column', '2')).toBe(3);
+    expect(await documents('--column', '2', '--header', 'auto')).toBe(3);
+    expect(await documents('--column', '2', '--header', 'yes')).toBe(2);
+    expect(await documents('--column', '2', '--header')).toBe(2);
+    expect(await documents('--column', '2', '--header', 'no')).toBe(3);
+    const wrong = await microgpt(['data', 'inspect', 'pets.csv', '--header', 'maybe'], { cwd: folder() });
+    expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('"maybe", expected yes, no, auto') });
+  });
+
+  test('a run reads it as it was told, also when it goes on; and a note says where nobody told', async () => {
+    const cwd = folder();
+    const go = ['--data', 'pets.csv', '--column', '2', '--steps', '4', '-n', '0', '--run', 'a'];
+    const untold = await train(cwd, ...go, '--run', 'b');
+    expect(untold.stderr).toContain('note: the first row is taken as an example');
+    const told = await train(cwd, ...go, '--header', 'yes', '--stop-after', '2');
+    expect(told.stderr).not.toContain('the first row');
+    const record = (run: string) => JSON.parse(readFileSync(join(cwd, run, 'run.json'), 'utf8')).settings;
+    expect([record('a').data.documents, record('b').data.documents]).toEqual([2, 3]);
+    expect([record('a').settings.data.header, Object.keys(record('b').settings.data)]).toEqual([
+      'yes',
+      expect.not.arrayContaining(['header']),
+    ]);
+    const other = await microgpt(['train', '--resume', 'a', '--header', 'no'], { cwd });
+    expect(other.stderr).toContain('this run was begun with data.header yes, not no');
+    await train(cwd, '--resume', 'a', '-n', '0');
+    await train(cwd, ...go, '--header', 'yes', '--run', 'whole');
+    const model = (run: string) => readFileSync(join(cwd, run, 'model.safetensors'));
+    expect(model('a').equals(model('whole'))).toBe(true);
+  });
+
+  test('a scenario file can say it', async () => {
+    const cwd = folder();
+    const data = { path: 'pets.csv', format: 'csv', column: '2', header: 'yes' };
+    writeFileSync(join(cwd, 'own.json'), JSON.stringify({ name: 'own', recipe: 'standard', data }));
+    await train(cwd, '--config', 'own.json', '--steps', '2', '-n', '0');
+    expect(JSON.parse(readFileSync(join(cwd, 'models/own/run.json'), 'utf8')).settings.data.documents).toBe(2);
+  });
+});
+
 test('--unknown: characters that the model does not know are left out and counted, or end it', async () => {
   const cwd = temporaryFolder();
   writeFileSync(join(cwd, 'pets.txt'), 'rex\nbella\nmilo\n');

@@ -100,6 +100,10 @@ test('settings survive JSON; what is missing, unknown or of another type is refu
   expect(
     settingsFromJson(record.settings, { ...given, data: { ...given.data, column: 'name' } }, 'x').data.column,
   ).toBe('name');
+  const header = (value: unknown) =>
+    settingsFromJson(record.settings, { ...given, data: { ...given.data, header: value } }, 'x');
+  expect(header('no').data.header).toBe('no');
+  expect(() => header('maybe')).toThrow('"data.header"');
 });
 
 test('overrides reach any depth, and what is undefined does not count', () => {
