@@ -252,11 +252,18 @@ test('reading a large text says how far it is: quarters in a file, one line on a
     'reading book.txt: 300.0 MB of 1.00 GB, 0:07 left\n',
     'reading book.txt: 500.0 MB of 1.00 GB, 0:05 left\n',
     'reading book.txt: 800.0 MB of 1.00 GB, 0:02 left\n',
-    'read book.txt: 1.00 GB in 0:10\n',
+    'read book.txt: 1.00 GB in 0:10; preparing the run\n',
   ]);
   written.length = 0;
   const shown = createReading({ isTTY: true, columns: 40, write: (text) => written.push(text) }, () => time, 'b');
   shown.progress(5e8, 1e9);
+  shown.progress(1e9, 1e9);
   shown.end();
-  expect(written).toEqual([`\r\u001b[K${'reading b: 500.0 MB of 1.00 GB, 0:00 left'.slice(0, 39)}`, '\r\u001b[K']);
+  const broken = createReading({ isTTY: true, columns: 40, write: (text) => written.push(text) }, () => time, 'b');
+  broken.end();
+  expect(written).toEqual([
+    `\r\u001b[K${'reading b: 500.0 MB of 1.00 GB, 0:00 left'.slice(0, 39)}`,
+    '\r\u001b[Kread b: 1.00 GB in 0:00; preparing the run\n',
+    '\r\u001b[K',
+  ]);
 });
