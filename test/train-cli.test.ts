@@ -140,6 +140,24 @@ describe('the first row of a table', () => {
   });
 });
 
+test('a run that goes on saves as often as it was told at its beginning, unless it is told otherwise', async () => {
+  const cwd = temporaryFolder();
+  const saved = (run: string) =>
+    readdirSync(join(cwd, run, 'checkpoints'))
+      .map((name) => Number(/\d+/.exec(name)))
+      .sort((a, b) => a - b);
+  const go = ['names', '--steps', '20', '--keep', '100', '-n', '0', '--stop-after', '7'];
+  await train(cwd, ...go, '--save-every', '5', '--run', 'told');
+  await train(cwd, ...go, '--save-every', '5', '--run', 'otherwise');
+  await train(cwd, ...go, '--run', 'untold');
+  await train(cwd, '--resume', 'told', '--keep', '100', '-n', '0');
+  await train(cwd, '--resume', 'otherwise', '--keep', '100', '-n', '0', '--save-every', '6');
+  expect(saved('told')).toEqual([5, 7, 10, 15, 20]);
+  expect(saved('otherwise')).toEqual([5, 7, 12, 18, 20]);
+  const record = (run: string) => JSON.parse(readFileSync(join(cwd, run, 'run.json'), 'utf8')).settings;
+  expect([record('told').saveEvery, Object.keys(record('untold')).includes('saveEvery')]).toEqual([5, false]);
+});
+
 test('--unknown: characters that the model does not know are left out and counted, or end it', async () => {
   const cwd = temporaryFolder();
   writeFileSync(join(cwd, 'pets.txt'), 'rex\nbella\nmilo\n');

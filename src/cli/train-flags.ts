@@ -177,7 +177,11 @@ export function addTrainFlags(command: Command): void {
     .option('--resume <path>', 'go on with a run that was stopped, or with one in a file', path('--resume'))
     .option('--allow-changed <what>', 'go on although this changed: data', oneOf('--allow-changed', ['data']))
     .option('--stop-after <n>', 'save after n steps and end; --resume goes on', whole('--stop-after', 1))
-    .option('--save-every <steps>', 'save this often (default: every 30 seconds)', whole('--save-every', 1))
+    .option(
+      '--save-every <steps>',
+      'save this often, also when the run goes on (default: every 30 seconds)',
+      whole('--save-every', 1),
+    )
     .option('--keep <n>', 'how many saves to keep', whole('--keep', 1, 1000), 2)
     .option('--overwrite', 'start over in a folder that holds an unfinished run')
     .option('--json', 'print events as JSON lines on stdout instead of samples')

@@ -95,6 +95,7 @@ function createOptions(training: Training, { name, dataPath, flags }: RunPlan): 
     parameters: training.parameters,
     data: { ...training.data, path: resolve(dataPath) },
     initFrom: flags.initFrom === undefined ? null : resolve(flags.initFrom),
+    ...(flags.saveEvery === undefined ? {} : { saveEvery: flags.saveEvery }),
   };
   return { create: { settings: record, replace: replaceable(flags) }, keep: flags.keep };
 }
