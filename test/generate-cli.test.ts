@@ -70,6 +70,32 @@ describe('a prompt with capitals, for a model that has learned none', () => {
   });
 });
 
+describe('--no-seed', () => {
+  test('gives other samples each time, and says the seed that gives them again', async () => {
+    for (const more of [[], ['--compat', 'python'], ['--compat', 'rust']]) {
+      const [one, other] = await Promise.all([1, 2].map(() => generate(['-n', '4', '--no-seed', ...more])));
+      const [first, second] = [one, other].map(({ stderr }) =>
+        /note: --seed (\d+) gives the same text again/.exec(stderr),
+      );
+      expect(first?.[1]).not.toBe(second?.[1]); // both among 2^32
+      expect(one.stdout).not.toBe(other.stdout);
+      const again = await generate(['-n', '4', '--no-seed', ...more, '--seed', first?.[1] as string]);
+      expect(again.stdout).toBe(one.stdout);
+      expect(again.stderr).not.toContain('gives the same text again');
+    }
+  });
+
+  test('in a conversation too', async () => {
+    const say = (...seed: string[]) =>
+      microgpt(['chat', '--model', 'chat', '--message', 'tell me a story', '-t', '1', ...seed], {
+        cwd: temporaryFolder(),
+      });
+    const { stdout, stderr } = await say('--no-seed');
+    const seed = /note: --seed (\d+)/.exec(stderr)?.[1] as string;
+    expect((await say('--seed', seed)).stdout).toBe(stdout);
+  });
+});
+
 describe('demands', () => {
   test('each is met by every sample, and the number asked for is printed', async () => {
     const cwd = names();

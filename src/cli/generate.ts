@@ -15,7 +15,7 @@ import { loadModel } from '../node/models.js';
 import { findScenarioText, loadScenario } from '../node/scenarios.js';
 import { readPrompt } from '../tokenizer/small-letters.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
-import { addGenerateFlags, biasOf, type GenerateFlags } from './generate-flags.js';
+import { addGenerateFlags, biasOf, type GenerateFlags, seedOf } from './generate-flags.js';
 import { trainingLines } from './held-out.js';
 import { note } from './output.js';
 import { saysOfReading } from './prompt-notes.js';
@@ -140,7 +140,7 @@ async function optionsOf(
   return {
     samples: flags.samples ?? (cpp || flags.chain || flags.chainContext !== undefined ? 1 : 20),
     temperature: flags.temperature ?? (cpp ? 1 : 0.5),
-    seed: flags.seed ?? (cpp ? 1 : 42),
+    seed: seedOf(flags) ?? (cpp ? 1 : 42),
     compat: compat === 'python' && format === 'flat model.json' ? 'python-scenario' : compat,
     prompt: flags.prompt,
     maxTokens: flags.maxTokens,
