@@ -14,6 +14,7 @@ import { tinyCorpus } from '../train/guards.js';
 import { count, note, result, say, screen, size } from './output.js';
 import { preflightLines } from './preflight.js';
 import { createProgress, type Progress, spent } from './progress.js';
+import { saysOfReading } from './prompt-notes.js';
 import { listenForSignals, type Signals } from './signals.js';
 import { sampleOptions, type TrainFlags } from './train-flags.js';
 import { followTraining, isFollower, stopOf, type WatchedRanks } from './train-ranks.js';
@@ -92,6 +93,7 @@ function createOptions(training: Training, { name, dataPath, flags }: RunPlan): 
     parameters: training.parameters,
     data: { ...training.data, path: resolve(dataPath) },
     initFrom: flags.initFrom === undefined ? null : resolve(flags.initFrom),
+    ...(flags.saveEvery === undefined ? {} : { saveEvery: flags.saveEvery }),
   };
   return { create: { settings: record, replace: replaceable(flags) }, keep: flags.keep };
 }
@@ -203,11 +205,7 @@ async function finish(
   if (best !== null && best.step !== step)
     training.engine.restore({ ...training.engine.moments(), parameters: best.model.parameters });
   const chats = training.corpus.tokenizer.roles !== null;
-  const { unknown } = training.corpus.tokenizer.encode(flags.prompt ?? '');
-  if (unknown.length > 0) {
-    const which = unknown.map((piece) => JSON.stringify(piece)).join(', ');
-    note(`the model does not know ${which}: left out of what it reads, kept in what is printed`);
-  }
+  saysOfReading(training.corpus.tokenizer, flags.prompt ?? '', true);
   const usual = flags.prompt ? 1 : chats ? CONVERSATIONS : SAMPLES;
   const texts = training.samples(flags.samples ?? usual, sampleOptions(flags));
   if (flags.json) {

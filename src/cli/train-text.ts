@@ -37,20 +37,21 @@ export async function openText(path: string, options: OpenCorpusOptions): Promis
   }
 }
 
-/** A line that is rewritten on a terminal; elsewhere one at each quarter. */
+/** A line that is rewritten on a terminal; elsewhere one at each quarter. The last one stays, since preparing the run takes a moment too. */
 export function createReading(screen: ProgressScreen, now: () => number, name: string) {
   const began = now();
   let drawn = Number.NEGATIVE_INFINITY;
   let quarters = 0;
+  let whole = ''; // once everything has been read
   return {
     progress(done: number, of: number): void {
       const elapsed = (now() - began) / 1000;
       const left = duration(((of - done) * elapsed) / Math.max(1, done));
       const line = `reading ${name}: ${size(done)} of ${size(of)}, ${left} left`;
+      if (done === of) whole = `read ${name}: ${size(of)} in ${duration(elapsed)}; preparing the run`;
       if (!screen.isTTY) {
         const quarter = Math.floor((4 * done) / of);
-        if (quarter > quarters)
-          screen.write(`${quarter === 4 ? `read ${name}: ${size(of)} in ${duration(elapsed)}` : line}\n`);
+        if (quarter > quarters) screen.write(`${quarter === 4 ? whole : line}\n`);
         quarters = quarter;
       } else if (now() - drawn >= REDRAW_MS) {
         drawn = now();
@@ -58,7 +59,7 @@ export function createReading(screen: ProgressScreen, now: () => number, name: s
       }
     },
     end(): void {
-      if (screen.isTTY) screen.write('\r\u001b[K');
+      if (screen.isTTY) screen.write(`\r\u001b[K${whole === '' ? '' : `${whole}\n`}`);
     },
   };
 }

@@ -17,6 +17,7 @@ import { RECIPES, type RecipeName } from '../train/recipes.js';
 import { type DataSettings, type Overrides, type Settings, withOverrides } from '../train/settings.js';
 import { openProducts } from './accelerate.js';
 import { count, note } from './output.js';
+import { firstRowNotes } from './table-flags.js';
 import { refuseCppFlags, trainAsCpp } from './train-cpp.js';
 import { addTrainFlags, backendCalled, corpusOptions, settingsOf, type TrainFlags } from './train-flags.js';
 import { amongRanks, isFollower, sharedModel, type WatchedRanks } from './train-ranks.js';
@@ -85,7 +86,9 @@ async function train(
   const { format, notes } =
     stated === undefined ? formatOf(path, initFrom?.tokenizer) : { format: stated, notes: [] as string[] };
   const data: DataSettings = { ...withOverrides(base.data, asked.data), format };
-  const corpus = await openText(path, corpusOptions(data, base.bosPlace, initFrom, flags.unknown));
+  const reading = corpusOptions(data, base.bosPlace, initFrom, flags.unknown);
+  notes.push(...firstRowNotes(reading));
+  const corpus = await openText(path, reading);
   try {
     const backend = backendCalled(flags.backend ?? scenario?.backend);
     const threads = nodeThreads(flags.threads);
