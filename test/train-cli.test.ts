@@ -1,6 +1,7 @@
 // microgpt train as a user gives it: what is said, what is saved in which format, and the names that earlier systems gave to flags.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { createReading } from '../src/cli/train-text.js';
 import { loadModel } from '../src/node/models.js';
@@ -186,6 +187,31 @@ test('--unknown: characters that the model does not know are left out and counte
   expect(skipped.stderr).toContain('1 character that the tokenizer does not know was left out: "7" (U+0037)');
   const refused = await microgpt(['train', ...more, '--unknown', 'error'], { cwd });
   expect(refused).toMatchObject({ code: 3, stderr: expect.stringContaining('error MG_DATA_UNKNOWN') });
+});
+
+test('--activation says what an old file to start from does not; a file that says its own is believed', async () => {
+  const cwd = temporaryFolder();
+  const old = fileURLToPath(new URL('golden/canonical/model.json', import.meta.url));
+  const more = ['--steps', '2', '-n', '0', '--activation', 'relu'];
+  const told = await train(cwd, 'names', '--init-from', old, '--run', 'a', ...more);
+  expect(told.stderr).not.toContain('not used');
+  expect((await loadModel(join(cwd, 'a'))).checkpoint.config.activation).toBe('relu');
+  const sure = await train(
+    cwd,
+    'names',
+    '--init-from',
+    'a',
+    '--run',
+    'b',
+    '--steps',
+    '2',
+    '-n',
+    '0',
+    '--activation',
+    'gelu',
+  );
+  expect(sure.stderr).toContain('gelu is not used');
+  expect((await loadModel(join(cwd, 'b'))).checkpoint.config.activation).toBe('relu');
 });
 
 describe('nothing is dropped in silence', () => {

@@ -4,6 +4,7 @@
  */
 import { resolve } from 'node:path';
 import { EXIT, MicrogptError } from '../base/errors.js';
+import { shellWord } from '../base/shell-word.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { encodeSafetensors } from '../checkpoint/safetensors.js';
 import type { Training } from '../engine/training.js';
@@ -58,7 +59,7 @@ export async function runTraining(training: Training, plan: RunPlan): Promise<nu
       progress.end();
       const step = recorder.lastSaved();
       say(
-        `left at once; ${step === null ? 'nothing was saved' : `go on from step ${count(step)}: microgpt train --resume ${plan.folder}`}`,
+        `left at once; ${step === null ? 'nothing was saved' : `go on from step ${count(step)}: microgpt train --resume ${shellWord(plan.folder)}`}`,
       );
     },
   );
@@ -161,8 +162,10 @@ async function leave(
   }
   await recorder.checkpoint(step);
   say(`saved step ${count(step)} of ${count(training.steps)} in ${run.folder}`);
-  say(`  go on:  microgpt train --resume ${folder}`);
-  say(`  try it: microgpt ${training.corpus.tokenizer.roles === null ? 'generate' : 'chat'} --model ${folder}`);
+  say(`  go on:  microgpt train --resume ${shellWord(folder)}`);
+  say(
+    `  try it: microgpt ${training.corpus.tokenizer.roles === null ? 'generate' : 'chat'} --model ${shellWord(folder)}`,
+  );
   return code;
 }
 
@@ -218,8 +221,8 @@ async function finish(
   }
   say(
     chats
-      ? `talk to it: microgpt chat --model ${folder}`
-      : `more of them: microgpt generate --model ${folder} --seed 1`,
+      ? `talk to it: microgpt chat --model ${shellWord(folder)}`
+      : `more of them: microgpt generate --model ${shellWord(folder)} --seed 1`,
   );
 }
 

@@ -4,6 +4,7 @@
  */
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { MicrogptError } from '../base/errors.js';
 import { guessFileFormat, type OpenCorpus, type OpenCorpusOptions, openCorpus } from '../node/corpus.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import type { DataFormat } from '../train/settings.js';
@@ -23,6 +24,21 @@ export function formatOf(
   if (start !== undefined && start.bos === null) return { format: 'bytes', notes: [] };
   const { format, because } = guessFileFormat(path);
   return { format, notes: [`read as ${format}: ${because}; choose another with --format`] };
+}
+
+/** @throws MG_CLI_USAGE when the model to start from has not the tokens that a text in this format is made of. */
+export function requireReadable(format: DataFormat, start: Tokenizer, model: string): void {
+  const fits =
+    format === 'bytes' ? start.kind === 'byte' : start.bos !== null && (format !== 'chat' || start.roles !== null);
+  if (fits) return;
+  const reads = start.bos === null ? 'bytes' : start.roles === null ? 'texts of characters' : 'conversations';
+  throw new MicrogptError(
+    'MG_CLI_USAGE',
+    `${model}, the model to start from, reads ${reads}, and this text would be read as ${format}`,
+    start.bos === null
+      ? 'read the text as bytes too, with --format bytes, or start from another model'
+      : 'choose another --format, start from another model, or leave out --init-from',
+  );
 }
 
 /** `openCorpus`, with progress on stderr. @throws what openCorpus throws */
