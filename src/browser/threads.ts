@@ -110,6 +110,7 @@ export async function browserThreads(
   return {
     count,
     patience: 1000,
+    now: () => performance.now(),
     start(_source, data) {
       const worker = workers[data.worker - 1];
       worker.onerror = (event) => {

@@ -84,7 +84,7 @@ async function goOn(
       dataPath: path,
       folder,
       resume: run && { run, best: await bestSoFar(folder, step) },
-      flags,
+      flags: record.saveEvery === undefined ? flags : { saveEvery: record.saveEvery, ...flags },
       ranks,
     });
   } finally {

@@ -17,12 +17,13 @@ import { RECIPES, type RecipeName } from '../train/recipes.js';
 import { type DataSettings, type Overrides, type Settings, withOverrides } from '../train/settings.js';
 import { openProducts } from './accelerate.js';
 import { count, note } from './output.js';
+import { firstRowNotes } from './table-flags.js';
 import { refuseCppFlags, trainAsCpp } from './train-cpp.js';
 import { addTrainFlags, backendCalled, corpusOptions, settingsOf, type TrainFlags } from './train-flags.js';
 import { amongRanks, isFollower, sharedModel, type WatchedRanks } from './train-ranks.js';
 import { resumeTraining } from './train-resume.js';
 import { runTraining } from './train-run.js';
-import { formatOf, openText } from './train-text.js';
+import { formatOf, openText, requireReadable } from './train-text.js';
 import { stepsThatFit } from './train-time.js';
 import { unpackRun } from './train-unpack.js';
 
@@ -69,8 +70,8 @@ async function train(
   const flags = isNamed ? { ...given, initFrom: (await findModel(given.initFrom)).path } : given;
   const scenario = await scenarioOf(scenarioName, flags);
   const path = flags.data ?? (await findScenarioText(scenario as FoundScenario));
-  const { initFrom: from } = flags;
-  const initFrom = from === undefined ? undefined : await sharedModel(ranks, () => openStart(from));
+  const { initFrom: from, activation } = flags;
+  const initFrom = from === undefined ? undefined : await sharedModel(ranks, () => openStart(from, activation));
   const recipe = recipeOf(scenario, flags);
   const asked = withOverrides<Overrides<Settings>>(scenario?.settings ?? {}, settingsOf(flags));
   const name = scenario?.name ?? basename(path, extname(path));
@@ -84,8 +85,11 @@ async function train(
   const stated = asked.data?.format ?? (scenario === null ? undefined : base.data.format);
   const { format, notes } =
     stated === undefined ? formatOf(path, initFrom?.tokenizer) : { format: stated, notes: [] as string[] };
+  if (initFrom !== undefined) requireReadable(format, initFrom.tokenizer, flags.initFrom as string);
   const data: DataSettings = { ...withOverrides(base.data, asked.data), format };
-  const corpus = await openText(path, corpusOptions(data, base.bosPlace, initFrom, flags.unknown));
+  const reading = corpusOptions(data, base.bosPlace, initFrom, flags.unknown);
+  notes.push(...firstRowNotes(reading));
+  const corpus = await openText(path, reading);
   try {
     const backend = backendCalled(flags.backend ?? scenario?.backend);
     const threads = nodeThreads(flags.threads);
@@ -178,7 +182,6 @@ const SIZES = [
   ['--n-head', 'nHead'],
   ['--n-layer', 'nLayer'],
   ['--block-size', 'blockSize'],
-  ['--activation', 'activation'],
 ] as const;
 
 async function scenarioOf(name: string | undefined, flags: TrainFlags): Promise<FoundScenario | null> {
@@ -210,8 +213,9 @@ async function outputFormat(path: string): Promise<FormatName> {
   return formatForPath(path, (await stat(path).catch(() => null))?.isDirectory() === true);
 }
 
-async function openStart(path: string): Promise<Checkpoint> {
-  const { checkpoint, notes } = await loadModel(path);
+/** `activation` is for files that do not say theirs. */
+async function openStart(path: string, activation: TrainFlags['activation']): Promise<Checkpoint> {
+  const { checkpoint, notes } = await loadModel(path, { activation });
   for (const sentence of notes) note(sentence);
   return checkpoint;
 }

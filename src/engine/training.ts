@@ -19,8 +19,8 @@ import { RECIPES, type RecipeName } from '../train/recipes.js';
 import type { DataFacts, Overrides, RunSettings, Settings } from '../train/settings.js';
 import { type LoopState, newLoopState, trainLoop } from '../train/trainer.js';
 import { type BackendName, createEngine, type Engine, type Products, type Threads } from './engine.js';
-import { requireMemory } from './memory.js';
-import { requireDocuments } from './options.js';
+import { requireMemory, usefulThreads } from './memory.js';
+import { requireDocuments, requireNames } from './options.js';
 import { factsOf, partsForAll, requireSame, shareWeights } from './ranks.js';
 import { resumedFrom, runOf } from './run-state.js';
 import { requireSettings, resolveSettings } from './settings.js';
@@ -66,6 +66,28 @@ export interface TrainingOptions {
   readonly initFrom?: Checkpoint | undefined;
 }
 
+/** Every option, kept whole by its type. */
+const TRAINING_NAMES: Readonly<Record<keyof TrainingOptions, true>> = {
+  documents: true,
+  corpus: true,
+  source: true,
+  recipe: true,
+  settings: true,
+  model: true,
+  steps: true,
+  batchSize: true,
+  learningRate: true,
+  seconds: true,
+  seed: true,
+  backend: true,
+  threads: true,
+  products: true,
+  ranks: true,
+  resume: true,
+  allowChanged: true,
+  initFrom: true,
+};
+
 export interface Training {
   readonly settings: RunSettings;
   readonly config: ModelConfig;
@@ -73,6 +95,8 @@ export interface Training {
   readonly corpus: TextCorpus;
   readonly data: DataFacts;
   readonly parameters: number;
+  /** How many threads its steps use at most: those it was given, or 1 where even its largest step is too small to be shared. */
+  readonly threads: number;
   /** Steps done already when it was created; 0 but for a run that goes on. */
   readonly startStep: number;
   readonly steps: number;
@@ -105,6 +129,7 @@ export interface Training {
  * @throws MG_CONFIG_INVALID, MG_OPTION_VALUE, MG_DATA_*, MG_TOKENIZER_*, MG_TRAIN_BACKEND, MG_ENGINE_MEMORY, MG_RESUME_*
  */
 export function createTraining(options: TrainingOptions): Training {
+  requireNames('training', options, TRAINING_NAMES);
   const resumed = options.resume && resumedFrom(options.resume);
   const recipe = recipeCalled(options.recipe ?? 'canonical');
   const asked = resumed?.settings ?? recipe;
@@ -183,6 +208,7 @@ export function createTraining(options: TrainingOptions): Training {
     corpus,
     data,
     parameters: table.total,
+    threads: usefulThreads(options.threads, engine.backend, config, settings.batchSize, examples.longest, settings),
     startStep,
     steps: settings.steps,
     heldOut,

@@ -4,6 +4,7 @@
  */
 import { describe, expect, test, vi } from 'vitest';
 import { FULL } from '../../../test/golden.js';
+import { cannotRun } from '../../../test/needs.js';
 import { createWasmBackend } from '../../backend/wasm/index.js';
 import type { Gemm } from '../../backend/wasm/products.js';
 import { nodeThreads } from '../threads.js';
@@ -23,7 +24,7 @@ const WAYS = [
     : []),
 ] as const;
 
-if ('missing' in blas) test.skip(`conformance with BLAS: skipped, ${blas.missing}`, () => {});
+if ('missing' in blas) cannotRun('conformance with BLAS', blas.missing);
 else {
   const { gemm, about, ...measured } = blas.found;
   describe.each(WAYS)(`%s by ${about.split(',')[0]} (from %s multiply-adds, %s rows), threads: %i`, async (...way) => {

@@ -2,6 +2,7 @@
  * Whole models with BLAS: the gradients of a training step against the reference backend, with sizes on both sides of the crossover.
  */
 import { describe, expect, test } from 'vitest';
+import { cannotRun } from '../../../test/needs.js';
 import type { Gemm } from '../../backend/wasm/products.js';
 import { createPythonRandom } from '../../base/python-random.js';
 import { collate } from '../../data/batches.js';
@@ -58,7 +59,7 @@ describe.each(Object.entries(MODELS))('%s', (name, model) => {
     expect(worstOf(of, {})).toBeLessThan(BOUND);
   });
   if ('missing' in blas) {
-    test.skip(`gradients with BLAS: skipped, ${blas.missing}`, () => {});
+    cannotRun('gradients with BLAS', blas.missing);
     return;
   }
   const { found } = blas;
