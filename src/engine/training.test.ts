@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { MicrogptError } from '../base/errors.js';
+import { modelConfig } from '../model/config.js';
 import { generate } from './text.js';
 import { createTraining, type TrainingOptions, trainModel } from './training.js';
 
@@ -23,6 +24,9 @@ test.each<[string, object, string]>([
   ['a batch of one and a half', { batchSize: 1.5 }, 'MG_OPTION_VALUE'],
   ['a seed with a fraction', { seed: 1.5 }, 'MG_OPTION_VALUE'],
   ['a recipe that does not exist', { recipe: 'toString' }, 'MG_OPTION_VALUE'],
+  ['a misspelled option', { stpes: 3 }, 'MG_OPTION_VALUE'],
+  ['a misspelled setting', { settings: { adam: { lr: 3 } } }, 'MG_OPTION_VALUE'],
+  ['a misspelled size', { model: { nEmbed: 8 } }, 'MG_OPTION_VALUE'],
   ['one text instead of a list', { documents: 'rex' }, 'MG_OPTION_VALUE'],
   ['no documents', { documents: [] }, 'MG_DATA_EMPTY'],
   ['a bias that is a word', { model: { bias: 'yes' } }, 'MG_CONFIG_INVALID'],
@@ -31,10 +35,18 @@ test.each<[string, object, string]>([
   expect(await codeOf(() => createTraining({ ...small, ...wrong } as TrainingOptions))).toBe(code);
 });
 
+test('a configuration has nothing that no model has', async () => {
+  const untyped: object = { nEmbed: 8 };
+  expect(await codeOf(() => modelConfig({ vocabSize: 3, ...untyped }))).toBe('MG_CONFIG_INVALID');
+});
+
 test('generate refuses what makes no sense', async () => {
   const model = await trainModel(small);
   expect(await codeOf(() => generate(model, { temperature: -1 }))).toBe('MG_OPTION_VALUE');
   expect(await codeOf(() => generate(model, { samples: Number.NaN }))).toBe('MG_OPTION_VALUE');
+  const untyped = (options: object) => codeOf(() => generate(model, options));
+  expect(await untyped({ temperatur: 1 })).toBe('MG_OPTION_VALUE');
+  expect(await untyped({ prompt: 5 })).toBe('MG_OPTION_VALUE');
   expect(await codeOf(() => generate({ ...model, parameters: new Float64Array(3) }))).toBe('MG_OPTION_VALUE');
 });
 

@@ -94,7 +94,7 @@ async function threadsFor(job: Job): Promise<BrowserThreads | undefined> {
 /** How a text becomes examples; the rest of these settings has no part in it. */
 type Reading = Pick<
   Settings['data'],
-  'validation' | 'chunkSize' | 'chunkOverlap' | 'trailingBos' | 'lossOn' | 'encoding'
+  'validation' | 'chunkSize' | 'chunkOverlap' | 'trailingBos' | 'lossOn' | 'encoding' | 'header'
 >;
 
 function corpusOf(
@@ -115,7 +115,7 @@ function corpusOf(
     chunkOverlap: reading.chunkOverlap,
     trailingBos: reading.trailingBos,
     loss: reading.lossOn,
-    ...(format === 'csv' || format === 'tsv' ? { column: columnOf(column) } : {}),
+    ...(format === 'csv' || format === 'tsv' ? { column: columnOf(column), header: headerOf(reading) } : {}),
   };
   const corpus = corpusFromText(bytes, asked);
   return { ...corpus, facts: { ...corpus.facts, sha256: sha256(bytes) } };
@@ -126,6 +126,9 @@ function columnOf(column: string | null): string | number {
   if (column === null || column === '') return 1;
   return /^\d+$/.test(column) ? Number(column) : column;
 }
+
+/** A run from the command line may say whether the first row has names. */
+const headerOf = ({ header }: Reading): boolean | undefined => (header === undefined ? undefined : header === 'yes');
 
 const given = <T>(value: T | null): T | undefined => value ?? undefined;
 
