@@ -77,7 +77,8 @@ describe.each<[BackendName, number, number]>([
     ['plain', (): Options => ({ batchSize: 4 })],
     ['with everything', everything],
   ])('%s: a run in two halves has the events and the bits of one', async (_, options) => {
-    const choices = { nEmbd: 8, nHead: 2, blockSize: 8 };
+    // On several threads: wide enough for each to get a share of every kernel.
+    const choices = threads > 1 ? { nEmbd: 96 } : { nEmbd: 8, nHead: 2, blockSize: 8 };
     const straight = open(backend, choices, threads);
     const whole = await run(straight, { ...options(), steps });
     expect(straight.sharedRuns() >= steps).toBe(threads > 1);

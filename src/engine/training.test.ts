@@ -87,6 +87,8 @@ test('a training says how many threads it can use, and those are started, from t
     }
   }
   const none = { started: 0 };
+  const products = { gemm: () => {}, least: 2 ** 40, leastRows: 1 };
+  expect(open(2 ** 30, none, { products }).threads).toBe(3);
   expect(open(0, none, { backend: 'reference' }).threads).toBe(1);
   expect(createTraining({ documents, steps: 1 }).threads).toBe(1);
 });

@@ -211,7 +211,9 @@ export function createTraining(options: TrainingOptions): Training {
     corpus,
     data,
     parameters: table.total,
-    threads: usefulThreads(options.threads, engine.backend, config, settings.batchSize, examples.longest, settings),
+    threads: options.products
+      ? (options.threads?.count ?? 1) // whoever computes the products has as many
+      : usefulThreads(options.threads, engine.backend, config, settings.batchSize, examples.longest, settings),
     startStep,
     steps: settings.steps,
     computedBy,

@@ -45,8 +45,8 @@ interface Ready extends Plan {
 }
 
 /**
- * Multiply-adds of a run from which on it may be shared among threads. `node bench/threads.mjs` measures where that begins to pay: at some
- * 300,000 on two idle cores. Ten times as many, because starting threads takes as long as thousands of runs of that size.
+ * Multiply-adds of a run from which on it may be shared among threads. On two idle cores sharing pays from some 300,000 on (bench/threads.mjs);
+ * but starting a thread takes 16 ms, and of runs of this size 200 save as much.
  */
 export const SHARED_WORK = 4e6;
 
