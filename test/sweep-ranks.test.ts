@@ -88,7 +88,7 @@ describeWith(missing, 'a sweep under mpirun', () => {
     if (each > 1) expect(made['0.01']).not.toBe(await alone(cwd, 0.01, 1)); // the check sees other parts
 
     const again = await onRanks(n, words, { cwd });
-    expect(again.stderr).toContain('4 trials, 4 of them done');
+    expect(again.stderr).toContain('4 trials, 4 done');
     expect(attempts(join(cwd, 'sweeps/mine'))).toHaveLength(4);
     // And without mpirun the same folder is read.
     const plain = await microgpt(['sweep', 'mine.json'], { cwd });
@@ -116,7 +116,7 @@ describeWith(missing, 'a sweep under mpirun', () => {
     const patient = ['--mca', 'odls_base_sigkill_timeout', '5'];
     const outcome = await mpirun([...patient, '-n', String(n), 'sh', '-c', script], { cwd });
     expect(outcome.code).not.toBe(0);
-    expect(outcome.stderr).toMatch(/of 3 trials are left; go on: mpirun -n \d microgpt sweep mine.json/);
+    expect(outcome.stderr).toMatch(/of 3 trials left; go on: mpirun -n \d microgpt sweep mine.json/);
     expect(readdirSync(runs).filter((id) => existsSync(join(runs, id, 'model.safetensors')))).toEqual([]);
     const again = await onRanks(n, words, { cwd });
     expect(again.code, again.stderr).toBe(0);

@@ -15,7 +15,7 @@ import { createRanks, gather, share } from '../train/ranks.js';
 import type { Sweep, Trial } from '../train/sweep.js';
 import { count, divert, note, say, silence } from './output.js';
 import { listenForSignals } from './signals.js';
-import { openSweepFolder, type SweepFolder } from './sweep-folder.js';
+import { ending, openSweepFolder, type SweepFolder, trialsOf } from './sweep-folder.js';
 import { trainByWords } from './train-words.js';
 
 export interface OpenSweep {
@@ -60,7 +60,7 @@ export async function sweepAmongRanks(
   if (isFirst) {
     const done = plan.trials - plan.waiting.length;
     const who = each === 1 ? `${groups} processes` : `${groups} groups of ${each} processes`;
-    say(`${count(plan.trials)} trials, ${count(done)} of them done, by ${who}, in ${plan.folder}`);
+    say(`${trialsOf(plan.trials)}, ${count(done)} done, by ${who}, in ${plan.folder}`);
   }
   if (group.rank > 0) silence();
 
@@ -141,7 +141,7 @@ async function runTrials(
     if (group.rank === 0) {
       await folder.note(trial, { code, seconds }, number);
       say(
-        `${String(trial.number).padStart(String(plan.trials).length)}/${plan.trials}  ${ending(trial, code, seconds)}`,
+        `${String(trial.number).padStart(String(plan.trials).length)}/${plan.trials}  ${ending(trial, { code, seconds }, await folder.outcome(trial))}`,
       );
     }
     const together = await group.meet(code === EXIT.ok ? undefined : AbortSignal.timeout(GRACE_MS));
@@ -191,10 +191,4 @@ function failedAlone(trial: Trial, group: Group, said: string): MicrogptError {
     `trial ${trial.number} failed on process ${group.rank} of its group only: ${error}`,
     'mend it and call the sweep again: what is finished stays',
   );
-}
-
-/** How a trial ended, in a line. */
-export function ending({ values }: Trial, code: number, seconds: number): string {
-  const chosen = Object.entries(values).map(([key, value]) => `${key} ${value}`);
-  return `${chosen.join(', ')}: ${code === EXIT.ok ? `${seconds.toFixed(1)} s` : `ended with code ${code}`}`;
 }

@@ -42,6 +42,8 @@ export function rank(outcomes: readonly Outcome[]): Ranked[] {
     }));
 }
 
+export const lossName = (heldOut: boolean): string => (heldOut ? 'validation loss' : 'training loss');
+
 const count = (n: number | null): string => (n === null ? '' : n.toLocaleString('en'));
 
 function cells(trials: readonly Ranked[]): {
@@ -51,15 +53,7 @@ function cells(trials: readonly Ranked[]): {
   const settings = [...new Set(trials.flatMap((trial) => Object.keys(trial.values)))];
   const heldOut = trials.some((trial) => trial.heldOut);
   return {
-    names: [
-      '',
-      ...settings,
-      heldOut ? 'validation loss' : 'training loss',
-      'seconds',
-      'parameters',
-      'best for its',
-      'folder',
-    ],
+    names: ['', ...settings, lossName(heldOut), 'seconds', 'parameters', 'best for its', 'folder'],
     rows: trials.map((trial, i) => [
       String(i + 1),
       ...settings.map((name) => String(trial.values[name] ?? '')),
