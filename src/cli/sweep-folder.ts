@@ -84,6 +84,7 @@ export async function openSweepFolder(path: string): Promise<SweepFolder> {
 export function ending({ values }: Trial, { code, seconds }: Attempts, outcome: Outcome | null): string {
   const chosen = Object.entries(values).map(([key, value]) => `${key} ${value}`);
   const took = `${seconds.toFixed(1)} s`;
+  if (code >= EXIT.sighup) return `${chosen.join(', ')}: stopped after ${took}`;
   if (outcome === null) return `${chosen.join(', ')}: ended with code ${code} after ${took}, to be tried again`;
   if (outcome.loss === null) return `${chosen.join(', ')}: ${outcome.failed}`;
   return `${chosen.join(', ')}: ${lossName(outcome.heldOut)} ${outcome.loss.toFixed(4)}, ${took}`;

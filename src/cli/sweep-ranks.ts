@@ -13,7 +13,7 @@ import { type Launched, threadsEach } from '../node/mpi/launcher.js';
 import type { Watch } from '../node/mpi/watch.js';
 import { createRanks, gather, share } from '../train/ranks.js';
 import type { Sweep, Trial } from '../train/sweep.js';
-import { count, divert, note, say, silence } from './output.js';
+import { count, divert, say, sayAside, silence } from './output.js';
 import { listenForSignals } from './signals.js';
 import { ending, openSweepFolder, type SweepFolder, trialsOf } from './sweep-folder.js';
 import { trainByWords } from './train-words.js';
@@ -69,7 +69,8 @@ export async function sweepAmongRanks(
   watch.tell({ again: `what is finished stays; go on: ${command}` });
   const signals = listenForSignals(() => {
     watch.end(); // from now on ranks leave one after the other
-    if (isFirst) note('stopping the trials that run …');
+    // Now, because mpirun leaves no time for it afterwards.
+    if (isFirst) sayAside(`note: stopping the trials that run … go on: ${command}`);
   });
   const threads = threadsEach(availableParallelism(), launched, cpus().length);
   await runTrials(plan, group, { number: Math.floor(world.rank / each), threads, signal: signals.signal });
