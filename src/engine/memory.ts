@@ -2,6 +2,7 @@
  * How much memory training will take, found out before any of it is taken: by recording a training step on a backend that only counts.
  * Refuses to know: how much the machine has. Invariant: counts what the real backends allocate, because it runs the same recording.
  */
+import { count } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import type { ModelConfig } from '../model/config.js';
@@ -67,7 +68,7 @@ export function requireMemory(
 ): void {
   const { model, step } = trainingMemory(backend, config, B, longest, extras);
   if (model + step <= LIMITS.engineBytes) return;
-  const megabytes = (bytes: number) => `${Math.ceil(bytes / 1e6).toLocaleString('en')} MB`;
+  const megabytes = (bytes: number) => `${count(Math.ceil(bytes / 1e6))} MB`;
   throw new MicrogptError(
     'MG_ENGINE_MEMORY',
     `training needs ${megabytes(model + step)}: ${megabytes(model)} for the model and its optimizer, ${megabytes(step)} ` +
