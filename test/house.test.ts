@@ -136,6 +136,8 @@ test('every file begins by saying what it is, and none is past 400 lines', () =>
     expect(text(file), file).toMatch(/^\/\*\*\n \* /);
     expect(text(file).split('\n').length, file).toBeLessThanOrEqual(400);
   }
+  const tests = [...files(join(ROOT, 'test')), ...files(SRC)].filter((file) => !file.includes('node_modules'));
+  expect(tests.filter((file) => text(file).split('\n').length > 400)).toEqual([]);
   expect(text(join(ROOT, 'examples/microgpt.ts')).trimEnd().split('\n').length).toBeLessThanOrEqual(250);
 });
 

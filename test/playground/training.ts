@@ -145,7 +145,10 @@ export function trainingTests({ files, generated, isolated, plain, upload, withi
 
   test('below the server of models: the same page, with threads', async () => {
     const { model } = await trained({ seed: 42, steps: 1 }, 0);
-    const server = createServer({ models: { names: model }, playground: { files: files(), headers: PLAYGROUND_HEADERS } });
+    const server = createServer({
+      models: { names: model },
+      playground: { files: files(), headers: PLAYGROUND_HEADERS },
+    });
     try {
       const { url } = await server.listen(0);
       await within(async (page) => {
