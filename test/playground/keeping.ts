@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
 import { decodeModel } from '../../src/index.js';
 import { microgpt, ROOT, temporaryFolder } from '../cli.js';
-import { hashOf, isAtStep, openPlayground, press, stepsDone, trainToTheEnd } from '../playground-page.js';
+import { hashOf, isAtStep, isPastStep, openPlayground, press, stepsDone, trainToTheEnd } from '../playground-page.js';
 import { picture } from './pictures.js';
 import { CLASSIC, hash, type Playground, payload, QUICK } from './set-up.js';
 
@@ -67,7 +67,7 @@ export function keepingTests({
       // Begun here, ended in the terminal.
       await openPlayground(page, isolated.address, `${settings}&pace=200`);
       await press(page, 'Start');
-      await page.waitForTimeout(500);
+      await page.waitForFunction(isPastStep, 0);
       await press(page, 'Pause');
       await page.getByRole('button', { name: 'Go on' }).waitFor();
       const done = await stepsDone(page);
@@ -103,7 +103,7 @@ export function keepingTests({
         const { navigator } = globalThis as unknown as { navigator: { serviceWorker: { ready: Promise<unknown> } } };
         await navigator.serviceWorker.ready;
       });
-      await page.waitForTimeout(500);
+      await page.waitForFunction(isServedByWorker, null);
       await context.setOffline(true);
       await page.reload();
       await openPlayground(page, isolated.address, 'text=names&dial=0&seed=42');
@@ -152,8 +152,7 @@ export function keepingTests({
       await page.getByText(/Kept as/).waitFor();
       const compare = async () => {
         await press(page, 'Compare');
-        await page.locator('.drawn li').nth(15).waitFor();
-        await page.waitForTimeout(300);
+        await page.waitForFunction(bothAreDrawn, null);
         const texts = await page.locator('.drawn q').allTextContents();
         return [texts.slice(0, 8), texts.slice(8)];
       };
@@ -201,4 +200,24 @@ export function keepingTests({
       expect(await trainToTheEnd(page)).toBe(CLASSIC);
     });
   });
+}
+
+/** Whether the service worker, which has kept all files by then, answers this page; runs there. */
+function isServedByWorker(): boolean {
+  const { navigator } = globalThis as unknown as { navigator: { serviceWorker: { controller: unknown } } };
+  return navigator.serviceWorker.controller !== null;
+}
+
+/** Whether both sides have their eight samples to the end; runs in the page. */
+function bothAreDrawn(): boolean {
+  interface List {
+    getAttribute(name: string): string | null;
+    readonly children: { readonly length: number };
+  }
+  const { document } = globalThis as unknown as { document: { querySelectorAll(selector: string): Iterable<List> } };
+  const lists = [...document.querySelectorAll('.drawn')];
+  return (
+    lists.length === 2 &&
+    lists.every((list) => list.getAttribute('aria-busy') === 'false' && list.children.length === 8)
+  );
 }

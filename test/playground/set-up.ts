@@ -108,7 +108,6 @@ export function setUpPlayground() {
     await page.goto(`${isolated.address}#use/generate`);
     await press(page, 'Generate');
     await page.getByRole('button', { name: 'Generate', exact: true }).waitFor();
-    await page.waitForTimeout(300);
     const lines = await page.locator('.drawn .characters').allTextContents();
     return lines.map((line) => line.replace(/the end$/, ''));
   }

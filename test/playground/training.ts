@@ -7,7 +7,7 @@ import { generate } from '../../src/index.js';
 import { PLAYGROUND_HEADERS } from '../../src/node/playground.js';
 import { createServer } from '../../src/server/index.js';
 import { microgpt, ROOT, temporaryFolder } from '../cli.js';
-import { hashOf, openPlayground, press, stepsDone, trainToTheEnd } from '../playground-page.js';
+import { hashOf, isPastStep, openPlayground, press, stepsDone, trainToTheEnd } from '../playground-page.js';
 import { CLASSIC, hash, type Playground, payload, QUICK, quick, STEPS, trained } from './set-up.js';
 
 export function trainingTests({ files, generated, isolated, plain, upload, within }: Playground): void {
@@ -27,18 +27,16 @@ export function trainingTests({ files, generated, isolated, plain, upload, withi
     expect(await ended).toBe(0);
   });
 
-  test('the classic names: under 2 s to the weights of the terminal, and its names', async () => {
+  test('the classic names: the weights of the terminal, and its names', async () => {
     const { model, peek } = await trained({ seed: 42 }, 0);
     expect(hash(model)).toBe(CLASSIC);
     await within(async (page) => {
       await openPlayground(page, isolated.address, 'text=names&dial=0&seed=42');
-      let best = Number.POSITIVE_INFINITY; // other work on this machine may slow down one of them
-      for (const button of ['Start', 'Train again', 'Train again']) {
+      for (const button of ['Start', 'Train again']) {
         const started = performance.now();
         expect(await trainToTheEnd(page, button)).toBe(CLASSIC);
-        best = Math.min(best, performance.now() - started);
+        console.log(`${button}: ${Math.round(performance.now() - started)} ms`); // how long it may take: bench/playground.mjs
       }
-      expect(best).toBeLessThan(2000);
       const last = page.locator('.samples li').first();
       expect(await last.locator('q').allTextContents()).toEqual(peek);
       expect(await generated(page)).toEqual(generate(model, { samples: 10, temperature: 0.8, seed: 42 }));
@@ -48,14 +46,14 @@ export function trainingTests({ files, generated, isolated, plain, upload, withi
   test('pause, one step, go on, reset: the same seed gives the same weights', async () => {
     const { model } = await quick();
     await within(async (page) => {
-      await openPlayground(page, isolated.address, QUICK);
+      await openPlayground(page, isolated.address, `${QUICK}&pace=300`); // steps a second: on no machine is it over too soon
       const fresh = await hashOf(page);
       await press(page, 'One step');
       await page.getByRole('button', { name: 'Go on' }).waitFor();
       expect(await stepsDone(page)).toBe(1);
       expect(await hashOf(page)).not.toBe(fresh);
       await press(page, 'Go on');
-      await page.waitForTimeout(300);
+      await page.waitForFunction(isPastStep, 1);
       await press(page, 'Pause');
       await page.getByRole('button', { name: 'Go on' }).waitFor();
       const paused = await stepsDone(page);
@@ -166,7 +164,7 @@ export function trainingTests({ files, generated, isolated, plain, upload, withi
     await within(async (page) => {
       await openPlayground(page, isolated.address, `${QUICK.replace(`${STEPS}`, '1000')}&pace=200`);
       await press(page, 'Start');
-      await page.waitForTimeout(3200);
+      await page.evaluate(untilSaved);
       await page.reload();
       await page.getByText(/is back, at step/).waitFor();
       const step = await stepsDone(page);
@@ -215,5 +213,37 @@ function dropText(text: string): void {
   dataTransfer.items.add(new File([text], 'dropped.txt'));
   for (const type of ['dragover', 'drop']) {
     document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
+  }
+}
+
+/** Until the browser has kept a run with a step in it; runs in the page. */
+async function untilSaved(): Promise<void> {
+  interface Request<T> {
+    readonly result: T;
+    onsuccess: () => void;
+  }
+  interface Database {
+    transaction(store: string): { objectStore(store: string): { get(key: string): Request<Saved | undefined> } };
+    close(): void;
+  }
+  interface Saved {
+    readonly losses: { readonly length: number };
+  }
+  const { indexedDB } = globalThis as unknown as {
+    indexedDB: { open(name: string): Request<Database>; databases(): Promise<{ readonly name?: string }[]> };
+  };
+  const done = <T>(request: Request<T>) =>
+    new Promise<T>((resolve) => {
+      request.onsuccess = () => resolve(request.result);
+    });
+  // Opening a store that is not there would make an empty one.
+  const isThere = async () => (await indexedDB.databases()).some(({ name }) => name === 'microgpt');
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    if (!(await isThere())) continue;
+    const database = await done(indexedDB.open('microgpt'));
+    const saved = await done(database.transaction('runs').objectStore('runs').get('last'));
+    database.close();
+    if (saved !== undefined && saved.losses.length > 0) return;
   }
 }

@@ -40,7 +40,7 @@ export function viewTests({ isolated, within }: Playground): void {
         await page.goto(`${isolated.address}#learn`);
         for (let i = 0; i < 4; i++) {
           await checks.nth(i).click();
-          await page.waitForTimeout(400);
+          await page.waitForFunction(hasOutcome, i);
         }
         // The mask is there from the beginning.
         expect(await page.locator('.outcome.passed').count()).toBeGreaterThanOrEqual(when === 'before' ? 1 : 4);
@@ -111,8 +111,7 @@ export function viewTests({ isolated, within }: Playground): void {
       await page.getByRole('dialog', { name: 'Guessing (ln V)' }).waitFor();
       expect(await focused()).toBe('Close');
       await page.keyboard.press('Escape');
-      await page.waitForTimeout(50);
-      expect(await focused()).toBe('Guessing (ln V)');
+      await page.waitForFunction(isFocused, 'Guessing (ln V)');
     });
   });
 
@@ -267,3 +266,17 @@ const violations = (page: Page) =>
       where: nodes.map(({ target, failureSummary }) => `${target}: ${failureSummary}`),
     }));
   });
+
+/** Whether the check of lesson i has said something; runs in the page. */
+function hasOutcome(i: number): boolean {
+  const { document } = globalThis as unknown as {
+    document: { querySelectorAll(selector: string): ArrayLike<{ readonly textContent: string }> };
+  };
+  return (document.querySelectorAll('.outcome')[i]?.textContent ?? '') !== '';
+}
+
+/** Whether what has the focus says this; runs in the page. */
+function isFocused(text: string): boolean {
+  const { document } = globalThis as unknown as { document: { activeElement: { textContent: string } } };
+  return document.activeElement.textContent === text;
+}
