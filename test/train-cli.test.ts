@@ -1,6 +1,7 @@
 // microgpt train as a user gives it: what is said, what is saved in which format, and the names that earlier systems gave to flags.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { createReading } from '../src/cli/train-text.js';
 import { loadModel } from '../src/node/models.js';
@@ -13,6 +14,24 @@ async function train(cwd: string, ...args: string[]) {
   expect(outcome.code, outcome.stderr).toBe(0);
   return outcome;
 }
+
+test('the machine line says how many threads the steps can use, and when that is not what was asked for', async () => {
+  const cwd = temporaryFolder();
+  const machine = async (...flags: string[]) => {
+    const { stderr } = await train(cwd, 'names', '--steps', '1', '--samples', '0', '--overwrite', ...flags);
+    return /machine {2}(.+), about/.exec(stderr)?.[1];
+  };
+  expect(await machine('--threads', '1')).toBe('wasm backend, 1 thread');
+  expect(await machine('--threads', '3')).toBe('wasm backend, 1 thread, not 3: steps of this size are faster on one');
+  expect(await machine()).toBe('wasm backend, 1 thread');
+  const large = ['--n-embd', '64', '--batch-size', '16'];
+  expect(await machine(...large, '--threads', '3')).toBe('wasm backend, up to 3 threads');
+  expect(await machine(...large, '--threads', '1')).toBe('wasm backend, 1 thread');
+  const other = ['--n-embd', '8', '--n-head', '2', '--backend', 'reference'];
+  expect(await machine(...other, '--threads', '2')).toBe(
+    'reference backend, 1 thread, not 2: this backend has no more',
+  );
+});
 
 describe('samples at the end', () => {
   test('--prompt begins them, --gen bounds them, also beyond the context; the run is the same', async () => {
@@ -168,6 +187,31 @@ test('--unknown: characters that the model does not know are left out and counte
   expect(skipped.stderr).toContain('1 character that the tokenizer does not know was left out: "7" (U+0037)');
   const refused = await microgpt(['train', ...more, '--unknown', 'error'], { cwd });
   expect(refused).toMatchObject({ code: 3, stderr: expect.stringContaining('error MG_DATA_UNKNOWN') });
+});
+
+test('--activation says what an old file to start from does not; a file that says its own is believed', async () => {
+  const cwd = temporaryFolder();
+  const old = fileURLToPath(new URL('golden/canonical/model.json', import.meta.url));
+  const more = ['--steps', '2', '-n', '0', '--activation', 'relu'];
+  const told = await train(cwd, 'names', '--init-from', old, '--run', 'a', ...more);
+  expect(told.stderr).not.toContain('not used');
+  expect((await loadModel(join(cwd, 'a'))).checkpoint.config.activation).toBe('relu');
+  const sure = await train(
+    cwd,
+    'names',
+    '--init-from',
+    'a',
+    '--run',
+    'b',
+    '--steps',
+    '2',
+    '-n',
+    '0',
+    '--activation',
+    'gelu',
+  );
+  expect(sure.stderr).toContain('gelu is not used');
+  expect((await loadModel(join(cwd, 'b'))).checkpoint.config.activation).toBe('relu');
 });
 
 describe('nothing is dropped in silence', () => {

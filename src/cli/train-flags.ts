@@ -210,6 +210,7 @@ export function addTrainFlags(command: Command): void {
   addCppFlags(command);
   alias(command, '--data', '--input');
   alias(command, '--output', '--save');
+  alias(command, '--lr', '--learning-rate');
   alias(command, '--init-from', '--load');
   alias(command, '--gen', '--max-tokens');
   alias(command, '--samples', '--num-samples');

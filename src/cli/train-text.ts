@@ -4,10 +4,11 @@
  */
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { MicrogptError } from '../base/errors.js';
 import { guessFileFormat, type OpenCorpus, type OpenCorpusOptions, openCorpus } from '../node/corpus.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import type { DataFormat } from '../train/settings.js';
-import { duration, size } from './output.js';
+import { duration, screen, size } from './output.js';
 import type { ProgressScreen } from './progress.js';
 
 /** Smaller ones are read before anybody wonders. */
@@ -25,11 +26,26 @@ export function formatOf(
   return { format, notes: [`read as ${format}: ${because}; choose another with --format`] };
 }
 
+/** @throws MG_CLI_USAGE when the model to start from has not the tokens that a text in this format is made of. */
+export function requireReadable(format: DataFormat, start: Tokenizer, model: string): void {
+  const fits =
+    format === 'bytes' ? start.kind === 'byte' : start.bos !== null && (format !== 'chat' || start.roles !== null);
+  if (fits) return;
+  const reads = start.bos === null ? 'bytes' : start.roles === null ? 'texts of characters' : 'conversations';
+  throw new MicrogptError(
+    'MG_CLI_USAGE',
+    `${model}, the model to start from, reads ${reads}, and this text would be read as ${format}`,
+    start.bos === null
+      ? 'read the text as bytes too, with --format bytes, or start from another model'
+      : 'choose another --format, start from another model, or leave out --init-from',
+  );
+}
+
 /** `openCorpus`, with progress on stderr. @throws what openCorpus throws */
 export async function openText(path: string, options: OpenCorpusOptions): Promise<OpenCorpus> {
   const bytes = (await stat(path).catch(() => null))?.size ?? 0;
   if (bytes < LARGE) return openCorpus(path, options);
-  const reading = createReading(process.stderr, () => performance.now(), basename(path));
+  const reading = createReading(screen, () => performance.now(), basename(path));
   try {
     return await openCorpus(path, { ...options, onProgress: reading.progress });
   } finally {

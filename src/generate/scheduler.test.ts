@@ -1,75 +1,9 @@
+// The scheduler: what is drawn depends on nobody else, prompts come in pieces, sequences end and fail alone.
 import { describe, expect, test } from 'vitest';
-import { createChoose, type Sequence } from './filters.js';
-import { counterDraw } from './sampler.js';
-import { createScheduler, type End, type Generation, type Reader } from './scheduler.js';
+import { BOS, choose, ends, generation, many, prompts, reader, run, V } from '../../test/counted-reader.js';
+import type { Sequence } from './filters.js';
+import { createScheduler, type End } from './scheduler.js';
 import { slide, windowFor, windowOf } from './sliding.js';
-
-const V = 8;
-const BOS = 7;
-
-/** A model whose logits depend on everything that was read of a sequence, and that notes how much it reads. */
-function reader(sequences: number, blockSize: number) {
-  const read: number[][] = Array.from({ length: sequences }, () => []);
-  const turns: number[] = [];
-  const fake: Reader & { turns: number[]; places: number[][] } = {
-    sequences,
-    turns,
-    places: read,
-    position: (place) => read[place].length,
-    restart(place, keep = 0) {
-      read[place].length = Math.min(keep, read[place].length);
-    },
-    read(tokens, of) {
-      turns.push(tokens.length);
-      const out = new Float64Array(tokens.length * V);
-      for (let r = 0; r < tokens.length; r++) {
-        read[of[r]].push(tokens[r]);
-        if (read[of[r]].length > blockSize) throw new Error('read beyond the context');
-        let hash = 17;
-        for (const token of read[of[r]]) hash = (hash * 31 + token + 1) % 1_000_003;
-        for (let v = 0; v < V; v++) out[r * V + v] = ((hash * (v + 3)) % 97) / 40;
-      }
-      return out;
-    },
-  };
-  return fake;
-}
-
-const ends = Uint8Array.from({ length: V }, (_, v) => (v === BOS ? 1 : 0));
-const choose = createChoose({ temperature: 1 }, V, counterDraw(5), [BOS]);
-
-function generation(sample: number, more: Partial<Generation>, done: (end: End) => void): Generation {
-  return { start: [BOS], sample, choose, ends, maxTokens: 40, onEnd: done, ...more };
-}
-
-/** Runs generations on so many places, added a few turns apart. */
-function run(places: number, all: ((done: (end: End) => void) => Generation)[], apart = 0, blockSize = 16) {
-  const model = reader(places, blockSize);
-  const scheduler = createScheduler(model, blockSize, V);
-  const results: End[] = [];
-  let added = 0;
-  const add = () => {
-    const i = added++;
-    scheduler.add(
-      all[i]((end) => {
-        results[i] = end;
-      }),
-    );
-  };
-  if (apart === 0) while (added < all.length) add();
-  for (let turn = 0; ; turn++) {
-    if (apart > 0 && turn % apart === 0 && added < all.length) add();
-    const more = scheduler.turn();
-    if (!more && added === all.length) break;
-  }
-  return { results, model };
-}
-
-const prompts = [[BOS], [BOS, 1, 2, 3], [BOS, 1, 2, 3], [BOS, 4], [BOS, 1, 2, 5, 6, 1, 2, 3, 4, 5], [BOS, 1, 2, 3, 0]];
-const many = Array.from(
-  { length: 60 },
-  (_, i) => (done: (end: End) => void) => generation(i, { start: prompts[i % prompts.length] }, done),
-);
 
 test('what a generation draws is the same alone, in a crowd, with few places or many, and whenever it comes', () => {
   const alone = many.map((make) => run(1, [make]).results[0]);
@@ -114,7 +48,9 @@ test('a long prompt is read in pieces, and those who are under way draw a token 
   let turns = 0;
   for (; !begun; turns++) scheduler.turn();
   expect(drawn - before).toBe(turns);
-  expect(turns).toBe(Math.ceil(1000 / 63));
+  // The other prompt is read beside it.
+  expect(turns).toBeGreaterThanOrEqual(Math.ceil(1500 / 63));
+  expect(turns).toBeLessThanOrEqual(Math.ceil(1500 / 63) + 1);
   expect(Math.max(...model.turns)).toBe(64);
 });
 
@@ -175,7 +111,7 @@ describe('cancelling', () => {
   });
 });
 
-test('who is not ready waits in his place, and draws the same afterwards; the others go on', () => {
+test('who is not ready waits, and draws the same afterwards; the others go on', () => {
   const all = Array.from(
     { length: 4 },
     (_, i) => (done: (end: End) => void) => generation(i, { start: prompts[i] }, done),
@@ -193,9 +129,10 @@ test('who is not ready waits in his place, and draws the same afterwards; the ot
     scheduler.add({ ...made, ready });
   });
   for (; turn < 120; turn++) scheduler.turn();
+  // He takes no place before he is.
   expect([scheduler.running(), scheduler.waiting(), results.map((end) => end?.reason ?? null)[0] ?? null]).toEqual([
-    1,
     0,
+    1,
     null,
   ]);
   expect(scheduler.turn()).toBe(false); // nothing that is ready

@@ -55,6 +55,19 @@ test('a folder of a run: its final model, else its newest checkpoint', async () 
   expect((await loadModel(at('run'))).file).toBe(at('run/model.safetensors'));
 });
 
+test('a folder without a model says so, and names a file in it that may be one', async () => {
+  mkdirSync(at('empty'));
+  await expect(loadModel(at('empty'))).rejects.toMatchObject({
+    code: 'MG_FILE_MISSING',
+    message: expect.stringContaining(`the folder ${at('empty')} holds no model`),
+    remedy: expect.stringContaining('--model names'),
+  });
+  cpSync(join(FIXTURES, 'prefix-bin'), at('cpp'), { recursive: true });
+  await expect(loadModel(at('cpp'))).rejects.toMatchObject({
+    remedy: `name a file in it, such as ${at('cpp/ckpt_d16_l2_step20.json')}`,
+  });
+});
+
 test('a partner named inside of a file is not even looked at', async () => {
   cpSync(join(FIXTURES, 'prefix-bin/init_d16_l2.json'), at('a.json'));
   const json = JSON.parse(execFileSync('cat', [at('a.json')], { encoding: 'utf8' }));
