@@ -7,6 +7,9 @@ import { long, modelFolder, post, type Running, SERVED, start } from './served.j
 const RUNS = FULL ? 20 : 1;
 const stream = { ...long, logprobs: 1, stream: true };
 
+/** Slowed down, so that they are there when the signal comes. */
+const SLOW = { 'x-microgpt-fault': 'slow=20' };
+
 /** A number that the server gives of itself. Not on a connection that is kept: draining closes those that are idle. */
 async function gauge({ url }: Running, name: string): Promise<number> {
   const text = await (await fetch(`${url}/metrics`, { headers: { connection: 'close' } })).text();
@@ -40,10 +43,11 @@ const SITUATIONS: Record<string, { readonly flags: readonly string[]; run(server
     },
   },
   '100 streams': {
-    flags: ['--max-active', '100'],
+    flags: ['--max-active', '100', '--faults'],
     run: async (server) => {
-      const answers = Array.from({ length: 100 }, () => post(server.url, { ...stream, max_tokens: FULL ? 400 : 60 }));
-      await reached(server, 'active', FULL ? 60 : 1);
+      const body = { ...stream, max_tokens: 60 };
+      const answers = Array.from({ length: 100 }, () => post(server.url, body, '/v1/completions', SLOW));
+      await reached(server, 'active', 60);
       const ended = textsOf(answers);
       await drained(server);
       // Those that had not come in when the signal came are sent away, the others end.
@@ -51,14 +55,14 @@ const SITUATIONS: Record<string, { readonly flags: readonly string[]; run(server
         if (status === 200) expect(text.endsWith('data: [DONE]\n\n')).toBe(true);
         else expect([status, JSON.parse(text).error.code]).toEqual([503, 'server_shutdown']);
       }
-      expect((await ended).filter(([status]) => status === 200).length).toBeGreaterThanOrEqual(FULL ? 60 : 1);
+      expect((await ended).filter(([status]) => status === 200).length).toBeGreaterThanOrEqual(60);
     },
   },
   'a long prompt': {
-    flags: [],
+    flags: ['--faults'],
     run: async (server) => {
       const prompts = Array.from({ length: FULL ? 20 : 5 }, () =>
-        post(server.url, { ...stream, prompt: 'ab'.repeat(1900), max_tokens: 3 }),
+        post(server.url, { ...stream, prompt: 'ab'.repeat(1900), max_tokens: 60 }, '/v1/completions', SLOW),
       );
       await reached(server, 'active', prompts.length);
       const ended = textsOf(prompts);

@@ -53,10 +53,10 @@ export function modelFolder(): string {
 export const SERVED = ['-m', 'names.json', '-m', 'talk=talking.safetensors'];
 /** Its end is ruled out, so it takes long. */
 export const long = { model: 'talk', prompt: 'a', max_tokens: 3900, logit_bias: { 30: -100 }, logprobs: 5 };
-export const post = (url: string, body: object, path = '/v1/completions') =>
+export const post = (url: string, body: object, path = '/v1/completions', headers: Record<string, string> = {}) =>
   fetch(`${url}${path}`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify(body),
   });
 
