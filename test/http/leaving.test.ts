@@ -86,15 +86,21 @@ test.each(Object.entries(STAGES))(
         raw(listening, text.slice(0, text.length - (stage.unsent ?? 0))),
       );
       await Promise.all(connections.map(stage.ready));
+      // Reset, closed, or closed for writing only, which counts as leaving.
       connections.forEach(({ socket }, i) => {
-        if (i % 2 === 0) socket.resetAndDestroy();
-        else socket.destroy();
+        if (i % 3 === 0) socket.resetAndDestroy();
+        else if (i % 3 === 1) socket.destroy();
+        else socket.end();
       });
-      await until(() => server.active() + server.waiting() === 0 && work.asked === work.ended, 20_000);
-      // Nothing is computed for anybody any more.
-      const { tokens } = work;
-      for (let i = 0; i < 20; i++) await tick();
-      expect(work.tokens).toBe(tokens);
+      // Some may not have been taken in yet: until nobody is there and nothing has happened for a while.
+      let [quiet, tokens] = [0, work.tokens];
+      await until(() => {
+        const still = server.active() + server.waiting() === 0 && work.asked === work.ended && tokens === work.tokens;
+        quiet = still ? quiet + 1 : 0;
+        tokens = work.tokens;
+        for (const { socket } of connections) socket.resume();
+        return quiet > 10;
+      }, 20_000);
     }
     // Nobody's answer came to its end.
     const total = work.asked * ((stage.body as Answer).n ?? 1) * (stage.body as Answer).max_tokens;
@@ -106,23 +112,6 @@ test.each(Object.entries(STAGES))(
   },
   120_000,
 );
-
-test(`N10 ${EACH} clients that have said all they want to say, and still listen, get their answers`, async () => {
-  const { server, work } = counted();
-  const listening = await server.listen(0);
-  const text = request(listening, '/v1/completions', ask({ ...long, max_tokens: 50 }));
-  const connections = Array.from({ length: EACH }, () => raw(listening, text));
-  for (const { socket } of connections) socket.end();
-  await Promise.all(connections.map(({ closed }) => closed));
-  const events = connections.map((one) =>
-    one
-      .text()
-      .match(/^data: .*$/gm)
-      ?.join('\n'),
-  );
-  expect([new Set(events).size, events[0]?.includes('[DONE]')]).toEqual([1, true]);
-  expect([server.active(), server.waiting(), work.asked - work.ended]).toEqual([0, 0, 0]);
-}, 60_000);
 
 test('N11 a client that never reads is disconnected; N12 one that reads slowly gets everything', async () => {
   // Log-probabilities make much of each token, so that what the network holds is soon full.
