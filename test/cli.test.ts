@@ -147,6 +147,8 @@ describe('bad input: a code, a sentence, a way out, an exit code, and nothing wr
     [2, 'MG_CLI_VALUE', ['train', 'names', '--lr', '0']],
     [2, 'MG_CLI_VALUE', ['train', 'names', '--output', '']],
     [2, 'MG_CLI_VALUE', ['data', 'fetch', 'names', '--from', 'file:///etc/passwd']],
+    [2, 'MG_CLI_VALUE', ['train', 'names', '--validation', '0.6']],
+    [2, 'MG_ENGINE_MEMORY', ['train', 'names', '--backend', 'value', '--n-embd', '64', '--batch-size', '64']],
     [2, 'MG_ENGINE_MEMORY', ['train', 'names', '--n-embd', '2048', '--n-layer', '4', '--batch-size', '64']],
     [2, 'MG_CKPT_FORMAT', ['train', 'names', '--n-embd', '1536', '--output', 'x.json']],
     [2, 'MG_CLI_VALUE', ['train', 'names', '--lr', 'NaN']],

@@ -117,7 +117,7 @@ export function addTrainFlags(command: Command): void {
       'characters that the model of --init-from does not know: skip leaves them out, error ends',
       oneOf('--unknown', ['skip', 'error']),
     )
-    .option('--validation <share>', 'share of the text to hold out', decimal('--validation', 0, 0.9))
+    .option('--validation <share>', 'share of the text to hold out', decimal('--validation', 0, 0.5))
 
     .optionsGroup('The model:')
     .option(

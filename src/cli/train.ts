@@ -15,7 +15,7 @@ import { type FoundScenario, findScenarioText, loadScenario, loadScenarioFile } 
 import { nodeThreads } from '../node/threads.js';
 import type { Ranks } from '../train/ranks.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
-import { type DataSettings, type Overrides, type Settings, withOverrides } from '../train/settings.js';
+import { type DataFormat, type DataSettings, type Overrides, type Settings, withOverrides } from '../train/settings.js';
 import { openProducts } from './accelerate.js';
 import { count, note } from './output.js';
 import { refuseCppFlags, trainAsCpp } from './train-cpp.js';
@@ -161,6 +161,10 @@ function unusedNotes({ settings, config }: Training, flags: TrainFlags, initFrom
         notes.push(`${flag} ${flags[name]} is not used: the model that training starts from has ${config[name]}`);
     }
   }
+  for (const [flag, name, formats] of READING) {
+    if (flags[name] !== undefined && !formats.includes(settings.data.format))
+      notes.push(`${flag} is not used: the text is read as ${settings.data.format}`);
+  }
   if (settings.warmup > settings.steps)
     notes.push(`the warm-up takes ${count(settings.warmup)} steps, and the run has only ${count(settings.steps)}`);
   if (settings.accumulate > settings.batchSize)
@@ -174,6 +178,18 @@ const SIZES = [
   ['--n-layer', 'nLayer'],
   ['--block-size', 'blockSize'],
 ] as const;
+
+/** What says how to read a text, and the formats that ask. */
+const READING: readonly (readonly [
+  string,
+  'column' | 'chunkSize' | 'chunkOverlap' | 'lossOn',
+  readonly DataFormat[],
+])[] = [
+  ['--column', 'column', ['csv', 'tsv']],
+  ['--chunk-size', 'chunkSize', ['chunked']],
+  ['--chunk-overlap', 'chunkOverlap', ['chunked']],
+  ['--loss-on', 'lossOn', ['chat']],
+];
 
 async function scenarioOf(name: string | undefined, flags: TrainFlags): Promise<FoundScenario | null> {
   if (flags.config !== undefined && name !== undefined) {

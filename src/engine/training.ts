@@ -19,7 +19,7 @@ import { RECIPES, type RecipeName } from '../train/recipes.js';
 import type { DataFacts, Overrides, RunSettings, Settings } from '../train/settings.js';
 import { type LoopState, newLoopState, trainLoop } from '../train/trainer.js';
 import { type BackendName, createEngine, type Engine, type Products, type Threads } from './engine.js';
-import { requireMemory } from './memory.js';
+import { extrasOf, requireMemory } from './memory.js';
 import { requireDocuments, requireNames } from './options.js';
 import { partsForAll, requireSame } from './ranks.js';
 import { resumedFrom, runOf } from './run-state.js';
@@ -143,7 +143,7 @@ export function createTraining(options: TrainingOptions): Training {
   const table = parameterTable(config);
   const random = createPythonRandom(seed);
   const examples = trainingBatches(corpus, settings, random);
-  requireMemory(settings.backend as BackendName, config, settings.batchSize, examples.longest);
+  requireMemory(settings.backend as BackendName, config, settings.batchSize, examples.longest, extrasOf(settings));
   // Drawn also when there are weights already: the samples that follow come from the same stream.
   const fresh = initialParameters(table, settings.spread, random.gauss);
   const initial = options.resume?.parameters ?? options.initFrom?.parameters ?? fresh;
