@@ -41,6 +41,17 @@ test('a mistake is answered with what to type instead', async () => {
   }
 });
 
+test('a damaged text that is to be read as text is no stream of bytes', async () => {
+  const cwd = temporaryFolder();
+  writeFileSync(join(cwd, 'pets.txt'), Buffer.concat([Buffer.from(PETS), Buffer.of(0xff, 0xfe, 10)]));
+  const args = ['train', '--data', 'pets.txt', '--steps', '2', '-n', '0'];
+  const strict = await microgpt([...args, '--run', 'a'], { cwd });
+  expect(strict.stderr).toMatch(/^note: read as bytes: it is not text in UTF-8.*\nerror MG_DATA_TOO_SMALL/);
+  const lossy = await microgpt([...args, '--encoding', 'lossy', '--run', 'b'], { cwd });
+  expect(lossy.code, lossy.stderr).toBe(0);
+  expect(lossy.stderr).toContain('pets.txt, read as lines');
+});
+
 test('a command that a message shows can be typed as it stands, in a folder of any name', async () => {
   const cwd = temporaryFolder();
   writeFileSync(join(cwd, 'pets.txt'), PETS);

@@ -41,7 +41,7 @@ export function addInspect(data: Command): void {
 }
 
 async function inspect(file: string, flags: InspectFlags): Promise<void> {
-  const guess = flags.format === undefined ? guessFileFormat(file) : null;
+  const guess = flags.format === undefined ? guessFileFormat(file, flags.encoding === 'lossy') : null;
   const format = flags.format ?? guess!.format;
   const column = flags.column !== undefined && /^\d+$/.test(flags.column) ? Number(flags.column) : flags.column;
   const corpus = await openCorpus(file, {

@@ -76,10 +76,17 @@ async function train(scenarioName: string | undefined, given: TrainFlags, ranks:
   const base = RECIPES[recipe];
   const stated = asked.data?.format ?? (scenario === null ? undefined : base.data.format);
   const { format, notes } =
-    stated === undefined ? formatOf(path, initFrom?.tokenizer) : { format: stated, notes: [] as string[] };
+    stated === undefined
+      ? formatOf(path, initFrom?.tokenizer, flags.encoding === 'lossy')
+      : { format: stated, notes: [] as string[] };
   if (initFrom !== undefined) requireReadable(format, initFrom.tokenizer, flags.initFrom as string);
   const data: DataSettings = { ...withOverrides(base.data, asked.data), format };
-  const corpus = await openText(path, corpusOptions(data, base.bosPlace, initFrom, flags.unknown));
+  // How the text was read may be what is wrong.
+  const explained = (error: unknown): never => {
+    for (const sentence of notes) note(sentence);
+    throw error;
+  };
+  const corpus = await openText(path, corpusOptions(data, base.bosPlace, initFrom, flags.unknown)).catch(explained);
   try {
     const backend = backendCalled(flags.backend ?? scenario?.backend);
     const threads = nodeThreads(flags.threads);
@@ -95,7 +102,7 @@ async function train(scenarioName: string | undefined, given: TrainFlags, ranks:
       ranks,
       initFrom,
     };
-    const training = await startTraining(options, flags);
+    const training = await startTraining(options, flags).catch(explained);
     try {
       if (flags.time !== undefined && flags.steps === undefined) notes.push(repeatNote(flags.time, training.steps));
       notes.push(...unusedNotes(training, flags, initFrom));
