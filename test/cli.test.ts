@@ -239,9 +239,12 @@ describe('Ctrl-C and kill', () => {
   });
 });
 
-test('whoever stops reading the progress does not stop the training', async () => {
+test.each([
+  ['the progress', '2>&1'],
+  ['the events', '--json'],
+])('whoever stops reading %s does not stop the training', async (_, how) => {
   const cwd = temporaryFolder();
-  const command = `${JSON.stringify(process.execPath)} ${JSON.stringify(join(ROOT, 'bin/microgpt.js'))} train names --steps 3000 2>&1 | head -n 1`;
+  const command = `${JSON.stringify(process.execPath)} ${JSON.stringify(join(ROOT, 'bin/microgpt.js'))} train names --steps 3000 ${how} | head -n 1`;
   await runCommand('bash', ['-c', command], { cwd });
   expect((await microgpt(['info', '--model', 'models/names'], { cwd })).stdout).toMatch(/steps? +3,000/);
 });

@@ -95,7 +95,7 @@ function runRows(run: RunState): Row[] {
     rows.push(['run', `recipe ${recipe}${pace}, seed ${String(seed ?? 'unknown')}`]);
   }
   if (typeof validation['loss'] === 'number')
-    rows.push(['validation', `loss ${validation['loss'].toFixed(4)} at step ${String(validation['step'])}`]);
+    rows.push(['validation', `loss ${validation['loss'].toFixed(4)} at step ${count(Number(validation['step']))}`]);
   return rows.length > 0 ? rows : [['run', shorten(JSON.stringify(run))]];
 }
 

@@ -12,6 +12,15 @@ export function silence(now = true): void {
   silent = now;
 }
 
+let worksOn = false;
+
+/** From now on the work matters more than who reads about it: a reader of stdout who leaves does not end the process. */
+export function workOnUnread(): void {
+  worksOn = true;
+}
+
+export const worksOnUnread = (): boolean => worksOn;
+
 /** A line about the work, on stderr. */
 export function say(line: string): void {
   if (!silent) process.stderr.write(`${line}\n`);

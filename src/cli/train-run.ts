@@ -14,7 +14,7 @@ import { nodeThreads } from '../node/threads.js';
 import type { RunRecord } from '../report/record.js';
 import { tinyCorpus } from '../train/guards.js';
 import type { Ranks } from '../train/ranks.js';
-import { count, note, result, say, size } from './output.js';
+import { count, note, result, say, size, workOnUnread } from './output.js';
 import { preflightLines } from './preflight.js';
 import { createProgress, type Progress, spent } from './progress.js';
 import { listenForSignals, type Signals } from './signals.js';
@@ -43,6 +43,7 @@ const CONVERSATIONS = 5;
 export async function runTraining(training: Training, plan: RunPlan): Promise<number> {
   const { flags, ranks } = plan;
   if (isFollower(ranks)) return followTraining(training, ranks, flags.stopAfter);
+  workOnUnread();
   const run = plan.resume?.run ?? (await openRun(plan.folder, createOptions(training, plan)));
   for (const sentence of run.notes) note(sentence);
   const threads = training.engine.backend === 'wasm' ? nodeThreads(flags.threads).count : 1;
