@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { shellWord } from '../src/base/shell-word.js';
+import { RECIPES } from '../src/train/recipes.js';
 import { microgpt, ROOT, runCommand, temporaryFolder } from './cli.js';
 import { atTerminal, noTerminal } from './pty.js';
 
@@ -76,6 +77,22 @@ test('npm start ends with how to call microgpt where it is not installed', async
     cwd,
   });
   expect([code, stderr.trimEnd().split('\n').at(-1)]).toEqual([0, 'in this clone, microgpt is: node bin/microgpt.js']);
+});
+
+test('train --help tells the default of every setting, for each recipe', async () => {
+  const { stdout } = await microgpt(['train', '--help'], { cwd: temporaryFolder() });
+  const table = stdout.slice(stdout.indexOf('  Defaults ')).split('\n\n')[0];
+  const row = (flag: string) =>
+    table
+      .split('\n')
+      .find((line) => line.startsWith(`  ${flag} `))
+      ?.trim()
+      .split(/ +/);
+  expect(row('Defaults')?.slice(1)).toEqual(Object.keys(RECIPES));
+  const recipes = Object.values(RECIPES);
+  expect(row('--schedule')?.slice(1)).toEqual(recipes.map(({ schedule }) => schedule));
+  expect(row('--lr')?.slice(1)).toEqual(['0.01', '0.01', '0.01', '*']);
+  for (const [flag] of table.matchAll(/(?<=^ {2})--[a-z-]+/gm)) expect(stdout).toMatch(new RegExp(`${flag} <`));
 });
 
 test('info says in words what a run was, and misses no step that it has just told', async () => {

@@ -95,7 +95,7 @@ export function addTrainFlags(command: Command): void {
     .option('--data <file>', 'the text to train on', path('--data'))
     .option(
       '--format <name>',
-      `how to read it: ${DATA_FORMATS.join(', ')} (default: by the file's name)`,
+      `how to read it: ${DATA_FORMATS.join(', ')} (default: by its name and content)`,
       oneOf('--format', DATA_FORMATS),
     )
     .option('--chat', 'the same as --format chat')

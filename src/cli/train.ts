@@ -19,6 +19,7 @@ import { type DataFormat, type DataSettings, type Overrides, type Settings, with
 import { openProducts } from './accelerate.js';
 import { count, note } from './output.js';
 import { refuseCppFlags, trainAsCpp } from './train-cpp.js';
+import { defaultsTable } from './train-defaults.js';
 import { addTrainFlags, backendCalled, corpusOptions, settingsOf, type TrainFlags } from './train-flags.js';
 import { amongRanks, isFollower } from './train-ranks.js';
 import { resumeTraining } from './train-resume.js';
@@ -45,6 +46,9 @@ Examples:
   microgpt train --data talks.jsonl --chat   conversations, to chat with
   microgpt train names --time 10s            a better model of the names, in ten seconds
   microgpt train --resume models/names       go on with a run that was stopped
+
+Recipes: a text of your own is trained on by standard, a scenario by its own (names: canonical).
+${defaultsTable()}
 
 Ctrl-C finishes the step, saves and says how to go on; a second one leaves at once.`,
     )
