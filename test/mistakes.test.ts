@@ -20,7 +20,7 @@ test('a mistake is answered with what to type instead', async () => {
   const answers: readonly (readonly [args: string[], code: number, answer: string])[] = [
     [['train', 'my pets.txt'], 2, "microgpt train --data 'my pets.txt'"],
     [['train', 'nosuch.txt'], 2, 'microgpt train --data FILE'],
-    [['generate', '--model', 'nmaes'], 3, 'or take one that comes with microgpt: --model names'],
+    [['generate', '--model', 'nmaes'], 3, 'or name one that comes with microgpt: names or chat'],
     [['generate', '--model', 'empty'], 3, 'the folder empty holds no model'],
     [['help', 'trian'], 2, "unknown command 'trian' (Did you mean train?)"],
     [['data', 'inspect'], 2, 'see microgpt data inspect --help'],
