@@ -13,11 +13,11 @@ import { RECIPES } from '../src/train/recipes.js';
 import { trainLoop } from '../src/train/trainer.js';
 import { microgpt, temporaryFolder } from './cli.js';
 import { goldenLosses, randomAfterShuffle, shuffledNames } from './golden.js';
+import { testWith } from './needs.js';
 
 const blas = await openBlas({ threads: 1 });
-const skipped = 'missing' in blas ? ` (skipped: ${blas.missing})` : '';
 
-test.skipIf(skipped !== '')(`1,000 canonical losses with every product by BLAS${skipped}`, async () => {
+testWith('missing' in blas ? blas.missing : null, '1,000 canonical losses with every product by BLAS', async () => {
   if ('missing' in blas) return;
   const recipe = RECIPES.canonical;
   const documents = shuffledNames();

@@ -5,10 +5,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { saveModelAs } from '../src/node/models.js';
 import { talkingModel, trainedChatModel } from './chat-model.js';
 import { microgpt, ROOT, runCommand, temporaryFolder } from './cli.js';
+import { describeWith } from './needs.js';
 import { atTerminal, noTerminal, type Step } from './pty.js';
-
-const why = noTerminal();
-if (why !== null) console.log(`the tests of chat at a terminal are left out: ${why}`);
 
 let learned: Uint8Array;
 let talker: Uint8Array;
@@ -42,7 +40,7 @@ const UP = '\u001b[A';
 const LEFT = '\u001b[D';
 const TALK = ['--temperature', '1'];
 
-describe.skipIf(why !== null)('at a terminal', { timeout: 60_000 }, () => {
+describeWith(noTerminal(), 'at a terminal', () => {
   test('typing, answers, commands, leaving', async () => {
     const { screen, code, missed, cwd } = await talk([
       { wait: 'you> ' },

@@ -47,7 +47,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   report: ['base', 'model', 'train'],
   node: ['backend', 'base', 'checkpoint', 'data', 'engine', 'export', 'model', 'tokenizer', 'train'],
   server: ['base', 'checkpoint', 'engine', 'generate', 'node', 'tokenizer'],
-  browser: ['backend', 'base', 'checkpoint', 'engine'],
+  browser: ['backend', 'base', 'checkpoint', 'engine', 'tokenizer'],
   cli: [
     'base',
     'checkpoint',

@@ -1,8 +1,8 @@
 // The memory that training takes, seen from outside: the peak of a process that trains a large model.
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { ROOT, runCommand, temporaryFolder } from './cli.js';
-import { FULL } from './golden.js';
+import { describeFull } from './needs.js';
 
 const script = `
   const load = (path) => import(${JSON.stringify(join(ROOT, 'dist/'))} + path);
@@ -37,7 +37,7 @@ test('what a step takes in Values is near what was predicted, and not above it',
   expect(kept).toBeLessThan(predicted);
 });
 
-describe.runIf(FULL)('memory', () => {
+describeFull('memory', () => {
   test('training 6 × 384, context 256, batch 8 peaks under 1.2 GB, and near what was predicted', async () => {
     const args = ['--input-type=module', '-e', script];
     const { code, stdout, stderr } = await runCommand(process.execPath, args, { cwd: temporaryFolder() });

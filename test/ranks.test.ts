@@ -124,6 +124,33 @@ describe.skipIf(missing !== null)(`under mpirun${missing === null ? '' : `: skip
     expect(timed.stderr).toContain('--time cannot be measured by several processes');
   });
 
+  test('only rank 0 needs the file with the weights that training starts from', async () => {
+    const cwd = temporaryFolder();
+    const elsewhere = temporaryFolder();
+    // Numbers of the earlier programs' format are f64: they must not become f32 on the way.
+    const first = ['train', 'names', '--steps', '3', '--backend', 'value', '--samples', '0', '--run', 'first'];
+    good(await microgpt([...first, '--output', 'first.json'], { cwd }));
+    const job = ['train', 'names', '--init-from', 'first.json', '--batch-size', '4', '--steps', '6', '--samples', '0'];
+    const alone = await microgpt([...job, '--grad-accum', '2', '--run', 'alone'], { cwd });
+    good(alone);
+    const started = (words: readonly string[]) => [
+      ...['-n', '2', 'sh', '-c', `test $OMPI_COMM_WORLD_RANK = 0 || cd ${elsewhere}; exec ${words.join(' ')}`],
+    ];
+    const command = (words: readonly string[]) => started([process.execPath, BIN, ...words]);
+    good(await mpirun(command([...job, '--run', 'ranks', '--stop-after', '4', '--save-every', '100']), { cwd }));
+    good(await mpirun(command(['train', '--resume', 'ranks', '--samples', '0']), { cwd }));
+    expect(existsSync(join(elsewhere, 'first.json'))).toBe(false);
+    const model = (run: string) => readFileSync(join(cwd, run, 'model.safetensors')).toString('base64');
+    expect(model('ranks')).toBe(model('alone'));
+    const nowhere = await mpirun(
+      command([...job.map((word) => (word === 'first.json' ? 'none.json' : word)), '--run', 'x']),
+      {
+        cwd,
+      },
+    );
+    expect(nowhere.stderr.match(/error MG_FILE_MISSING/g)).toHaveLength(1);
+  });
+
   test('a rank that is killed ends the run with a message, and the last save goes on to the same bits', async () => {
     const cwd = temporaryFolder();
     const job = [...JOB.map((word) => (word === '24' ? '1000000' : word)), '--save-every', '10', '--run', 'run'];

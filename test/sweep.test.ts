@@ -85,7 +85,7 @@ test('never more processes than asked for, all of them used, and none left after
       args: ['-e', `process.chdir(${JSON.stringify(cwd)}); ${script}`, `job${i}`, String(ms)],
       log: join(cwd, `${i}.log`),
     });
-    const next = () => (given < count ? { key: given, job: job(given++) } : null);
+    const next = async () => (given < count ? { key: given, job: job(given++) } : null);
     return { ended, done: runJobs(3, next, async (_, { code }) => void ended.push(code), signal), given: () => given };
   };
   const all = jobs(8, 300, new AbortController().signal);

@@ -11,7 +11,7 @@ import { curvesOf } from '../report/curves.js';
 import type { Metric } from '../report/record.js';
 import type { StoppedEvent, TrainEvent } from '../train/events.js';
 import { updateError } from '../train/non-finite.js';
-import { printable, result } from './output.js';
+import { printable, result, screen } from './output.js';
 import type { Progress } from './progress.js';
 import type { TrainFlags } from './train-flags.js';
 
@@ -163,9 +163,9 @@ export function createRecorder(job: {
     lastSaved: () => lastSaved,
     recentLoss: () => recent.reduce((a, b) => a + b, 0) / recent.length,
     curve() {
-      if (!process.stderr.isTTY) return [];
+      if (!screen.isTTY) return [];
       // A line that is wider than the terminal would be broken in two, and the curve with it.
-      const width = Math.min(CURVE.width, (process.stderr.columns || 80) - AXIS_WIDTH);
+      const width = Math.min(CURVE.width, (screen.columns || 80) - AXIS_WIDTH);
       if (width < CURVE.least) return [];
       return terminalCurve(curvesOf(shown, width).loss, width, CURVE.height);
     },

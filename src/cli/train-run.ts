@@ -10,16 +10,15 @@ import { encodeSafetensors } from '../checkpoint/safetensors.js';
 import type { Training } from '../engine/training.js';
 import { saveModelAs } from '../node/models.js';
 import { openRun, type Replace, type Run } from '../node/runs.js';
-import { nodeThreads } from '../node/threads.js';
 import type { RunRecord } from '../report/record.js';
 import { tinyCorpus } from '../train/guards.js';
-import type { Ranks } from '../train/ranks.js';
-import { count, note, result, say, size, workOnUnread } from './output.js';
+import { count, note, result, say, screen, size, workOnUnread } from './output.js';
 import { preflightLines } from './preflight.js';
 import { createProgress, type Progress, spent } from './progress.js';
+import { saysOfReading } from './prompt-notes.js';
 import { listenForSignals, type Signals } from './signals.js';
 import { sampleOptions, type TrainFlags } from './train-flags.js';
-import { followTraining, isFollower, stopOf } from './train-ranks.js';
+import { followTraining, isFollower, stopOf, type WatchedRanks } from './train-ranks.js';
 import { type Best, createRecorder, type Recorder } from './train-recorder.js';
 
 export interface RunPlan {
@@ -32,7 +31,7 @@ export interface RunPlan {
   /** The open folder of a run that goes on, closed by whoever opened it; and its best model so far. */
   readonly resume: { readonly run: Run; readonly best: Best | null } | null;
   readonly flags: TrainFlags;
-  readonly ranks?: Ranks | undefined;
+  readonly ranks?: WatchedRanks | undefined;
 }
 
 /** How many samples there are at the end, unless the user says otherwise. */
@@ -45,12 +44,12 @@ export async function runTraining(training: Training, plan: RunPlan): Promise<nu
   if (isFollower(ranks)) return followTraining(training, ranks, flags.stopAfter);
   workOnUnread();
   const run = plan.resume?.run ?? (await openRun(plan.folder, createOptions(training, plan)));
+  plan.ranks?.watch?.tell({ run: plan.folder });
   for (const sentence of run.notes) note(sentence);
-  const threads = training.engine.backend === 'wasm' ? nodeThreads(flags.threads).count : 1;
-  const about = { ...plan, training, threads, output: flags.output, from: training.startStep };
+  const about = { ...plan, training, threadsAsked: flags.threads, output: flags.output, from: training.startStep };
   for (const line of preflightLines(about)) say(line);
   for (const sentence of [...plan.notes, ...notesOf(training)]) note(sentence);
-  const progress = createProgress(process.stderr, () => performance.now(), {
+  const progress = createProgress(screen, () => performance.now(), {
     eta: flags.eta,
     timing: flags.timing === true,
   });
@@ -96,6 +95,7 @@ function createOptions(training: Training, { name, dataPath, flags }: RunPlan): 
     parameters: training.parameters,
     data: { ...training.data, path: resolve(dataPath) },
     initFrom: flags.initFrom === undefined ? null : resolve(flags.initFrom),
+    ...(flags.saveEvery === undefined ? {} : { saveEvery: flags.saveEvery }),
   };
   return { create: { settings: record, replace: replaceable(flags) }, keep: flags.keep };
 }
@@ -209,11 +209,7 @@ async function finish(
   if (best !== null && best.step !== step)
     training.engine.restore({ ...training.engine.moments(), parameters: best.model.parameters });
   const chats = training.corpus.tokenizer.roles !== null;
-  const { unknown } = training.corpus.tokenizer.encode(flags.prompt ?? '');
-  if (unknown.length > 0) {
-    const which = unknown.map((piece) => JSON.stringify(piece)).join(', ');
-    note(`the model does not know ${which}: left out of what it reads, kept in what is printed`);
-  }
+  saysOfReading(training.corpus.tokenizer, flags.prompt ?? '', true);
   const usual = flags.prompt ? 1 : chats ? CONVERSATIONS : SAMPLES;
   const texts = training.samples(flags.samples ?? usual, sampleOptions(flags));
   if (flags.json) {

@@ -146,6 +146,25 @@ test('a reader who reads nothing makes his own samples wait, and those of nobody
   expect(text).toBe(whole);
 });
 
+test('readers who read nothing keep nobody waiting, although all places are theirs; when they read on they get what they would have got', async () => {
+  const service = serviceFor(talkingModel(3000), { places: 2 });
+  const options = { samples: 3, maxTokens: 400, stopAtBos: false };
+  const whole = await textsOf(service.stream(options));
+  const expected = await textsOf(service.stream({ maxTokens: 1000, stopAtBos: false }));
+  const stuck = Array.from({ length: 4 }, () => service.stream(options));
+  const begun = await Promise.all(stuck.map(async (events) => (await events.next()).value!));
+  for (let i = 0; i < 3; i++)
+    expect(await textsOf(service.stream({ maxTokens: 1000, stopAtBos: false }))).toEqual(expected);
+  for (const [i, events] of stuck.entries()) {
+    const texts: string[] = [];
+    texts[begun[i].sample] = begun[i].text;
+    for await (const { sample, text } of events) texts[sample] = (texts[sample] ?? '') + text;
+    expect(texts).toEqual(whole);
+  }
+  await idle(service);
+  expect([service.running(), service.waiting()]).toEqual([0, 0]);
+});
+
 test('log-probabilities: of what is drawn and of a text that is read, the same, and those of its score', async () => {
   const service = serviceFor(names);
   const drawn: number[] = [];

@@ -29,7 +29,7 @@ export function resolveSettings(recipe: Recipe, options: SettingsOptions, facts:
   const seed = options.seed ?? 42;
   requireSeed(seed);
   const asked = withOverrides<Overrides<Settings>>(options.settings ?? {}, shorthands(options));
-  requireKnown('settings', asked, base);
+  requireKnown('settings', asked, { ...base, data: { ...base.data, header: undefined } });
   const sized = withOverrides<Settings>(base, name === 'standard' ? sizes(facts, options.seconds, asked) : undefined);
   const settings = withOverrides(sized, asked);
   const started = options.initFrom === undefined ? settings : { ...settings, model: modelOf(options.initFrom.config) };
@@ -48,7 +48,7 @@ export function resolveSettings(recipe: Recipe, options: SettingsOptions, facts:
   };
 }
 
-/** A recipe has every setting there is. @throws MG_OPTION_VALUE for a name that it has not. */
+/** A recipe has every setting there is, but for the `header` of tables. @throws MG_OPTION_VALUE for a name that it has not. */
 function requireKnown(where: string, asked: object, known: object): void {
   requireNames(where, asked, Object.fromEntries(Object.keys(known).map((name) => [name, true as const])));
   for (const [name, value] of Object.entries(asked)) {

@@ -67,6 +67,38 @@ test.each<[string, object]>([
   expect(b.parameters).not.toEqual(a.parameters);
 });
 
+test('a training says how many threads it can use, and those are started, from the same size of step on', async () => {
+  const documents = ['abc', 'bcd', 'cde']; // all of one length: every step is the largest
+  const open = (sharedWork: number, seen: { started: number }, more: TrainingOptions = {}) => {
+    const start = () => seen.started++;
+    const threads = { count: 3, start, sharedWork, patience: 0 };
+    return createTraining({ documents, steps: 1, batchSize: 3, threads, ...more });
+  };
+  for (const more of [{}, { settings: { accumulate: 2, clip: 1 } }, { settings: { dropout: 0.1 } }]) {
+    let [too, least] = [2 ** 30, 0]; // sizes from which on: none is shared, and all are
+    while (too - least > 1) {
+      const middle = Math.floor((too + least) / 2);
+      if (open(middle, { started: 0 }, more).threads === 3) least = middle;
+      else too = middle;
+    }
+    expect(least).toBeGreaterThan(1000);
+    for (const [sharedWork, started] of [
+      [least, 2],
+      [too, 0],
+    ]) {
+      const seen = { started: 0 };
+      for await (const _ of open(sharedWork, seen, more).events()) {
+      }
+      expect(seen.started, `${sharedWork} of ${least}`).toBe(started);
+    }
+  }
+  const none = { started: 0 };
+  const products = { gemm: () => {}, least: 2 ** 40, leastRows: 1 };
+  expect(open(2 ** 30, none, { products }).threads).toBe(3);
+  expect(open(0, none, { backend: 'reference' }).threads).toBe(1);
+  expect(createTraining({ documents, steps: 1 }).threads).toBe(1);
+});
+
 test('threads and the choice between fast backends change nothing about the course of training', async () => {
   const losses = async (backend: 'reference' | 'wasm') => {
     const out: number[] = [];

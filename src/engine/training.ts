@@ -19,9 +19,9 @@ import { RECIPES, type RecipeName } from '../train/recipes.js';
 import type { DataFacts, Overrides, RunSettings, Settings } from '../train/settings.js';
 import { type LoopState, newLoopState, trainLoop } from '../train/trainer.js';
 import { type BackendName, createEngine, type Engine, type Products, type Threads } from './engine.js';
-import { extrasOf, requireMemory } from './memory.js';
+import { extrasOf, requireMemory, usefulThreads } from './memory.js';
 import { requireDocuments, requireNames } from './options.js';
-import { partsForAll, requireSame } from './ranks.js';
+import { factsOf, partsForAll, requireSame, shareWeights } from './ranks.js';
 import { resumedFrom, runOf } from './run-state.js';
 import { requireSettings, resolveSettings } from './settings.js';
 import { type LeftOut, trainingBatches } from './training-data.js';
@@ -95,6 +95,8 @@ export interface Training {
   readonly corpus: TextCorpus;
   readonly data: DataFacts;
   readonly parameters: number;
+  /** How many threads its steps use at most: those it was given, or 1 where even its largest step is too small to be shared. */
+  readonly threads: number;
   /** Steps done already when it was created; 0 but for a run that goes on. */
   readonly startStep: number;
   readonly steps: number;
@@ -146,7 +148,9 @@ export function createTraining(options: TrainingOptions): Training {
   requireMemory(settings.backend as BackendName, config, settings.batchSize, examples.longest, extrasOf(settings));
   // Drawn also when there are weights already: the samples that follow come from the same stream.
   const fresh = initialParameters(table, settings.spread, random.gauss);
-  const initial = options.resume?.parameters ?? options.initFrom?.parameters ?? fresh;
+  const own = options.resume?.parameters ?? options.initFrom?.parameters ?? fresh;
+  if (ranks) requireSame(ranks.transport, factsOf(settings, config, data));
+  const initial = ranks ? shareWeights(ranks.transport, own) : own;
   const heldOut =
     corpus.validation && settings.evalEvery > 0
       ? validationBatches(corpus.validation, corpus.tokenizer, {
@@ -160,7 +164,6 @@ export function createTraining(options: TrainingOptions): Training {
     products: options.products,
     ranks,
   });
-  if (ranks) requireSame(ranks.transport, { settings, data }, initial);
   if (resumed) engine.restore({ parameters: initial, ...resumed.moments });
 
   const startStep = resumed?.step ?? 0;
@@ -205,6 +208,9 @@ export function createTraining(options: TrainingOptions): Training {
     corpus,
     data,
     parameters: table.total,
+    threads: options.products
+      ? (options.threads?.count ?? 1) // whoever computes the products has as many
+      : usefulThreads(options.threads, engine.backend, config, settings.batchSize, examples.longest, settings),
     startStep,
     steps: settings.steps,
     heldOut,

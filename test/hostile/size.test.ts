@@ -1,13 +1,13 @@
 // Files of 100 MB: how long they take, and how much memory, whether they are sound or not. Measured in a process of its own.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { encodePrefix } from '../../src/checkpoint/prefix.js';
 import { type Checkpoint, encodeNestedJson, encodeSafetensors, modelConfig, parameterTable } from '../../src/index.js';
 import { createByteTokenizer } from '../../src/tokenizer/byte.js';
 import { charTokenizerFrom } from '../../src/tokenizer/char.js';
 import { ROOT, runCommand, temporaryFolder } from '../cli.js';
-import { FULL } from '../golden.js';
+import { describeFull } from '../needs.js';
 
 /** Decodes the files in its arguments; seconds of processor time, and bytes beyond those of the file that the process had at its peak. */
 const script = `
@@ -50,7 +50,7 @@ function model(nEmbd: number, nLayer: number, cpp = false): Checkpoint {
   return { config, tokenizer, parameters };
 }
 
-describe.runIf(FULL)('100 MB', () => {
+describeFull('100 MB', () => {
   test('safetensors: 8 bytes per weight beyond the file when sound, nothing when not', async () => {
     const file = encodeSafetensors(model(512, 8));
     expect(file.length).toBeGreaterThan(1e8);

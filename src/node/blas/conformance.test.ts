@@ -3,12 +3,13 @@
  */
 import { describe, expect, test } from 'vitest';
 import { testInstead } from '../../../test/backend-inputs.js';
+import { cannotRun } from '../../../test/needs.js';
 import { createWasmBackend } from '../../backend/wasm/index.js';
 import { openBlas } from './index.js';
 
 const blas = await openBlas({ threads: 1 });
 
-if ('missing' in blas) test.skip(`skipped: ${blas.missing}`, () => {});
+if ('missing' in blas) cannotRun('products by BLAS', blas.missing);
 else {
   const { gemm, about } = blas.found;
   let calls = 0;

@@ -43,8 +43,6 @@ const SAMPLES = 5;
 const LONG = 48;
 /** Numbers of weights and gradients that are kept for the colour maps. */
 const MOST_KEPT = 12_000_000;
-/** Multiply-adds of a step from which on threads are worth having. */
-const SHARED_WORK = 4e6;
 
 interface Session {
   readonly job: Job;
@@ -96,7 +94,7 @@ async function threadsFor(job: Job): Promise<BrowserThreads | undefined> {
 /** How a text becomes examples; the rest of these settings has no part in it. */
 type Reading = Pick<
   Settings['data'],
-  'validation' | 'chunkSize' | 'chunkOverlap' | 'trailingBos' | 'lossOn' | 'encoding'
+  'validation' | 'chunkSize' | 'chunkOverlap' | 'trailingBos' | 'lossOn' | 'encoding' | 'header'
 >;
 
 function corpusOf(
@@ -117,7 +115,7 @@ function corpusOf(
     chunkOverlap: reading.chunkOverlap,
     trailingBos: reading.trailingBos,
     loss: reading.lossOn,
-    ...(format === 'csv' || format === 'tsv' ? { column: columnOf(column) } : {}),
+    ...(format === 'csv' || format === 'tsv' ? { column: columnOf(column), header: headerOf(reading) } : {}),
   };
   const corpus = corpusFromText(bytes, asked);
   return { ...corpus, facts: { ...corpus.facts, sha256: sha256(bytes) } };
@@ -128,6 +126,9 @@ function columnOf(column: string | null): string | number {
   if (column === null || column === '') return 1;
   return /^\d+$/.test(column) ? Number(column) : column;
 }
+
+/** A run from the command line may say whether the first row has names. */
+const headerOf = ({ header }: Reading): boolean | undefined => (header === undefined ? undefined : header === 'yes');
 
 const given = <T>(value: T | null): T | undefined => value ?? undefined;
 
@@ -183,7 +184,7 @@ function begin(job: Job, training: Training, say: Say): Prepared {
     tokens: data.tokens,
     startStep: training.startStep,
     guessing: Math.log(config.vocabSize),
-    threads: workOf(training) >= SHARED_WORK ? (threads?.count ?? 1) : 1,
+    threads: training.threads,
     notes: corpus.facts.notes,
   };
   session = {
@@ -204,11 +205,6 @@ function begin(job: Job, training: Training, say: Say): Prepared {
 }
 
 const nameOf = (path: string) => path.replace(/\.[a-z]+$/i, '');
-
-/** Multiply-adds of a step, about. */
-function workOf({ parameters, settings, config, corpus }: Training): number {
-  return 3 * parameters * settings.batchSize * Math.min(config.blockSize, corpus.facts.longest);
-}
 
 /** Samples of the model as it is, and its weights and gradients for the colour maps. */
 function look(of: Session, say: Say): void {
