@@ -110,7 +110,7 @@ const [COMMA, QUOTE, BACKSLASH] = [0x2c, 0x22, 0x5c];
 export function parseStrictly(text: string): Plain {
   if (text.trim() === '') throw new Refusal(400, 'empty_body', 'the body is empty, expected a JSON object');
   if (holdsMore(text, REQUEST_LIMITS.values)) {
-    const most = REQUEST_LIMITS.values.toLocaleString('en');
+    const most = count(REQUEST_LIMITS.values);
     throw new Refusal(400, 'invalid_json', `the body holds more than ${most} values, which is the most`);
   }
   try {
