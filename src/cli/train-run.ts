@@ -12,7 +12,7 @@ import { saveModelAs } from '../node/models.js';
 import { openRun, type Replace, type Run } from '../node/runs.js';
 import type { RunRecord } from '../report/record.js';
 import { tinyCorpus } from '../train/guards.js';
-import { count, note, result, say, screen, size } from './output.js';
+import { count, note, result, say, screen, size, workOnUnread } from './output.js';
 import { preflightLines } from './preflight.js';
 import { createProgress, type Progress, spent } from './progress.js';
 import { saysOfReading } from './prompt-notes.js';
@@ -42,6 +42,7 @@ const CONVERSATIONS = 5;
 export async function runTraining(training: Training, plan: RunPlan): Promise<number> {
   const { flags, ranks } = plan;
   if (isFollower(ranks)) return followTraining(training, ranks, flags.stopAfter);
+  workOnUnread();
   const run = plan.resume?.run ?? (await openRun(plan.folder, createOptions(training, plan)));
   plan.ranks?.watch?.tell({ run: plan.folder });
   for (const sentence of run.notes) note(sentence);
@@ -93,6 +94,7 @@ function createOptions(training: Training, { name, dataPath, flags }: RunPlan): 
     config: training.config,
     parameters: training.parameters,
     data: { ...training.data, path: resolve(dataPath) },
+    ...(training.computedBy.length === 0 ? {} : { computedBy: training.computedBy }),
     initFrom: flags.initFrom === undefined ? null : resolve(flags.initFrom),
     ...(flags.saveEvery === undefined ? {} : { saveEvery: flags.saveEvery }),
   };
@@ -114,6 +116,11 @@ function notesOf(training: Training): string[] {
       `${count(leftOut.count)} of ${count(leftOut.of)} conversations have no word of the assistant within the context of ` +
         `${count(training.config.blockSize)} tokens and are left out (the first: ${leftOut.first.map(count).join(', ')}); ` +
         'a larger --block-size keeps more',
+    );
+  }
+  if (training.computedBy.length > 1) {
+    notes.push(
+      `matrix products: ${training.computedBy.join(', then ')}; another --accelerate than before has other bits in the end`,
     );
   }
   if (corpus.facts.leftOut > 0) notes.push(`${count(corpus.facts.leftOut)} examples hold nothing and were left out`);

@@ -45,7 +45,10 @@ export function reportPage({ record, metrics }: RunLog): string {
     ...charts,
     samples(metrics),
     '<h2>Settings</h2>',
-    table(flatten({ ...record.settings, model: record.config, data: { ...record.settings.data, ...record.data } })),
+    table([
+      ...flatten({ ...record.settings, model: record.config, data: { ...record.settings.data, ...record.data } }),
+      ...(record.computedBy ? [['matrix products, when it began', record.computedBy.join(', then ')] as const] : []),
+    ]),
     '</html>\n',
   ].join('\n');
 }
