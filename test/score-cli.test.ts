@@ -265,6 +265,11 @@ test('novelty compares with what the run read of a table, not with its lines', a
   expect((await microgpt(['train', ...args], { cwd })).code).toBe(0);
   const { stdout } = await microgpt(['novelty', '--model', 'r', '--samples-from', 'samples.txt'], { cwd });
   expect(stdout).toMatch(/word for word {2}10 of 10/);
+  // Hardly any line was held out: that is said where percentiles come from them.
+  const { stderr } = await microgpt(['score', '--model', 'r', 'samples.txt'], { cwd });
+  expect(stderr).toMatch(
+    /percentiles are among \d lines? of \S+ that training held out: too few for more than a rough/,
+  );
 });
 
 test('inspect fits into 80 columns, and says everything as JSON', async () => {
