@@ -46,6 +46,26 @@ testWith('missing' in blas ? blas.missing : null, '1,000 canonical losses with e
   expect(calls).toBeGreaterThan(10_000);
 });
 
+testWith(
+  'missing' in blas ? blas.missing : null,
+  'a run says who computed its products, and that another goes on',
+  async () => {
+    if ('missing' in blas) return;
+    const cwd = temporaryFolder();
+    const train = (...words: string[]) => microgpt(['train', ...words, '--samples', '0', '--threads', '1'], { cwd });
+    const first = await train('names', '--steps', '8', '--stop-after', '4', '--run', 'run', '--accelerate', 'blas');
+    expect(first.code, first.stderr).toBe(0);
+    expect(first.stderr).not.toContain('note: matrix products: ');
+    const second = await train('--resume', 'run');
+    expect(second.code, second.stderr).toBe(0);
+    expect(second.stderr).toContain(`note: matrix products: ${blas.found.about}, then the Wasm kernels`);
+    const { stdout } = await microgpt(['info', 'run'], { cwd });
+    expect(stdout).toContain(`by ${blas.found.about}, then the Wasm kernels (--accelerate)`);
+    expect((await microgpt(['report', 'run'], { cwd })).code).toBe(0);
+    expect(readFileSync(join(cwd, 'run/report.html'), 'utf8')).toContain(blas.found.about);
+  },
+);
+
 test('a library that is missing or is no BLAS is one note, and the run is that without --accelerate', async () => {
   const cwd = temporaryFolder();
   const args = ['train', 'names', '--steps', '20', '--samples', '0'];

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { shellWord } from '../src/base/shell-word.js';
 import { RECIPES } from '../src/train/recipes.js';
 import { microgpt, ROOT, runCommand, temporaryFolder } from './cli.js';
+import { testWith } from './needs.js';
 import { atTerminal, noTerminal } from './pty.js';
 
 const FIXTURES = fileURLToPath(new URL('fixtures/', import.meta.url));
@@ -109,7 +110,7 @@ test('info says in words what a run was, and misses no step that it has just tol
   expect(stdout).toMatch(/missing +the optimizer: it was saved without\n$/);
 });
 
-test.skipIf(noTerminal() !== null)('on a narrow terminal the curve is as narrow', async () => {
+testWith(noTerminal(), 'on a narrow terminal the curve is as narrow', async () => {
   const cwd = temporaryFolder();
   writeFileSync(join(cwd, 'pets.txt'), PETS);
   for (const columns of [40, 20]) {

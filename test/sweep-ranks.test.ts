@@ -1,10 +1,11 @@
 // microgpt sweep under mpirun: groups of ranks share the trials, which have the bits that they have alone; going on; what is refused.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { microgpt, temporaryFolder } from './cli.js';
 import { FULL } from './golden.js';
 import { mpiMissing, mpirun, onRanks, ranksOf } from './mpi.js';
+import { describeWith, testFull } from './needs.js';
 
 const missing = await mpiMissing();
 const SWEEP = {
@@ -55,7 +56,7 @@ const attempts = (folder: string): string[] =>
     .filter((name) => name.endsWith('.jsonl'))
     .flatMap((name) => readFileSync(join(folder, name), 'utf8').trimEnd().split('\n'));
 
-describe.skipIf(missing !== null)(`a sweep under mpirun${missing === null ? '' : `: skipped, ${missing}`}`, () => {
+describeWith(missing, 'a sweep under mpirun', () => {
   test.each(
     FULL
       ? ([
@@ -94,10 +95,7 @@ describe.skipIf(missing !== null)(`a sweep under mpirun${missing === null ? '' :
     expect(plain.stdout.trimEnd().split('\n').sort()).toEqual(rows.sort());
   });
 
-  test.runIf(FULL).each([
-    [2, 1],
-    [4, 2],
-  ])('stopped by a signal, a sweep of %i ranks goes on to the same bits', async (n, each) => {
+  const stopped = (n: number, each: number) => async () => {
     const fixed = { ...SWEEP.fixed, steps: 6000, 'eval-every': 3000, 'save-every': 50 };
     const cwd = sweepFile({ ...SWEEP, fixed, vary: { lr: [0.001, 0.002, 0.01] } });
     const words = ['sweep', 'mine.json', '--ranks-per-trial', String(each)];
@@ -116,9 +114,9 @@ describe.skipIf(missing !== null)(`a sweep under mpirun${missing === null ? '' :
     onTestFinished(() => clearInterval(timer));
     const script = `echo $$ > rank$OMPI_COMM_WORLD_RANK; exec ${ranksOf(1, words).slice(2).join(' ')}`;
     const patient = ['--mca', 'odls_base_sigkill_timeout', '5'];
-    const stopped = await mpirun([...patient, '-n', String(n), 'sh', '-c', script], { cwd });
-    expect(stopped.code).not.toBe(0);
-    expect(stopped.stderr).toMatch(/of 3 trials are left; go on: mpirun -n \d microgpt sweep mine.json/);
+    const outcome = await mpirun([...patient, '-n', String(n), 'sh', '-c', script], { cwd });
+    expect(outcome.code).not.toBe(0);
+    expect(outcome.stderr).toMatch(/of 3 trials are left; go on: mpirun -n \d microgpt sweep mine.json/);
     expect(readdirSync(runs).filter((id) => existsSync(join(runs, id, 'model.safetensors')))).toEqual([]);
     const again = await onRanks(n, words, { cwd });
     expect(again.code, again.stderr).toBe(0);
@@ -127,7 +125,12 @@ describe.skipIf(missing !== null)(`a sweep under mpirun${missing === null ? '' :
     expect(texts.filter((text) => text.includes('going on with'))).toHaveLength(2);
     const made = models(join(cwd, 'sweeps/mine'));
     for (const lr of [0.001, 0.002, 0.01]) expect(made[String(lr)]).toBe(await alone(cwd, lr, each, fixed));
-  });
+  };
+  for (const [n, each] of [
+    [2, 1],
+    [4, 2],
+  ] as const)
+    testFull(`stopped by a signal, a sweep of ${n} ranks goes on to the same bits`, stopped(n, each));
 
   test('what cannot be is refused once, before anything is trained', async () => {
     const cwd = sweepFile();
@@ -151,7 +154,7 @@ describe.skipIf(missing !== null)(`a sweep under mpirun${missing === null ? '' :
   });
 
   // The other rank waits half a minute for the first, which hangs in its exchange of gradients.
-  test.runIf(FULL)('a trial that fails on one rank only ends the sweep with its reason', async () => {
+  testFull('a trial that fails on one rank only ends the sweep with its reason', async () => {
     const elsewhere = temporaryFolder();
     const cwd = sweepFile({ fixed: { ...SWEEP.fixed, data: 'own.txt' }, vary: { lr: [0.01] } });
     writeFileSync(join(cwd, 'own.txt'), 'ann\nbea\ncleo\ndoe\n'.repeat(20));

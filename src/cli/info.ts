@@ -3,6 +3,7 @@
  */
 import { Argument, type Command } from 'commander';
 import type { Checkpoint, FormatName, JsonValue, RunState } from '../checkpoint/checkpoint.js';
+import { computedBy } from '../engine/run-state.js';
 import { parameterTable } from '../model/parameters.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { addModelFlags, type ModelFlags, openModel } from './generate.js';
@@ -94,6 +95,8 @@ function runRows(run: RunState): Row[] {
         : '';
     rows.push(['run', `recipe ${recipe}${pace}, seed ${String(seed ?? 'unknown')}`]);
   }
+  const others = computedBy(run);
+  if (others.length > 0) rows.push(['products', `by ${others.join(', then ')} (--accelerate)`]);
   if (typeof validation['loss'] === 'number')
     rows.push(['validation', `loss ${validation['loss'].toFixed(4)} at step ${count(Number(validation['step']))}`]);
   return rows.length > 0 ? rows : [['run', shorten(JSON.stringify(run))]];

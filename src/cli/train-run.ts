@@ -94,6 +94,7 @@ function createOptions(training: Training, { name, dataPath, flags }: RunPlan): 
     config: training.config,
     parameters: training.parameters,
     data: { ...training.data, path: resolve(dataPath) },
+    ...(training.computedBy.length === 0 ? {} : { computedBy: training.computedBy }),
     initFrom: flags.initFrom === undefined ? null : resolve(flags.initFrom),
     ...(flags.saveEvery === undefined ? {} : { saveEvery: flags.saveEvery }),
   };
@@ -115,6 +116,11 @@ function notesOf(training: Training): string[] {
       `${count(leftOut.count)} of ${count(leftOut.of)} conversations have no word of the assistant within the context of ` +
         `${count(training.config.blockSize)} tokens and are left out (the first: ${leftOut.first.map(count).join(', ')}); ` +
         'a larger --block-size keeps more',
+    );
+  }
+  if (training.computedBy.length > 1) {
+    notes.push(
+      `matrix products: ${training.computedBy.join(', then ')}; another --accelerate than before has other bits in the end`,
     );
   }
   if (corpus.facts.leftOut > 0) notes.push(`${count(corpus.facts.leftOut)} examples hold nothing and were left out`);

@@ -5,6 +5,7 @@
  */
 import { SHARED_WORK, type Threads } from '../backend/wasm/index.js';
 import { workOf } from '../backend/wasm/work.js';
+import { count } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import type { ModelConfig } from '../model/config.js';
@@ -99,7 +100,7 @@ export function requireMemory(
   const { model, step } = trainingMemory(backend, config, B, longest, extras);
   const limit = backend === 'value' ? LIMITS.valueBytes : LIMITS.engineBytes;
   if (model + step <= limit) return;
-  const megabytes = (bytes: number) => `${Math.ceil(bytes / 1e6).toLocaleString('en')} MB`;
+  const megabytes = (bytes: number) => `${count(Math.ceil(bytes / 1e6))} MB`;
   throw new MicrogptError(
     'MG_ENGINE_MEMORY',
     `training needs ${megabytes(model + step)}: ${megabytes(model)} for the model and its optimizer, ${megabytes(step)} ` +

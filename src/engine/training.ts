@@ -18,7 +18,7 @@ import type { Ranks } from '../train/ranks.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
 import type { DataFacts, Overrides, RunSettings, Settings } from '../train/settings.js';
 import { type LoopState, newLoopState, trainLoop } from '../train/trainer.js';
-import { type BackendName, createEngine, type Engine, type Products, type Threads } from './engine.js';
+import { type BackendName, createEngine, type Engine, type NamedProducts, type Threads } from './engine.js';
 import { extrasOf, requireMemory, usefulThreads } from './memory.js';
 import { requireDocuments, requireNames } from './options.js';
 import { factsOf, partsForAll, requireSame, shareWeights } from './ranks.js';
@@ -55,7 +55,7 @@ export interface TrainingOptions {
   /** Threads that the wasm backend may share large work among, from the host: `nodeThreads()` in 'microgpt/node'. One thread if left out. */
   readonly threads?: Threads | undefined;
   /** Has the wasm backend's large matrix products computed by the host's BLAS, whose bits are its own. Not if left out. */
-  readonly products?: Products | undefined;
+  readonly products?: NamedProducts | undefined;
   /** The processes that train this model together; each reads the same text. Alone if left out. */
   readonly ranks?: Ranks | undefined;
   /** Goes on where the run was that this checkpoint is of: settings come from it, and the text must be the same. */
@@ -100,6 +100,8 @@ export interface Training {
   /** Steps done already when it was created; 0 but for a run that goes on. */
   readonly startStep: number;
   readonly steps: number;
+  /** Who has computed its large matrix products, one after the other; empty while it was always the kernels. */
+  readonly computedBy: readonly string[];
   /** Held-out text, if there is any to validate on. */
   readonly heldOut: HeldOut | null;
   /** Conversations without a word to learn within the context, which teach nothing. */
@@ -167,6 +169,7 @@ export function createTraining(options: TrainingOptions): Training {
   if (resumed) engine.restore({ parameters: initial, ...resumed.moments });
 
   const startStep = resumed?.step ?? 0;
+  const computedBy = computers(resumed?.computedBy, settings.backend === 'wasm' ? options.products : undefined);
   const loop: LoopState = resumed?.loop ?? newLoopState();
   let step = startStep;
 
@@ -213,13 +216,14 @@ export function createTraining(options: TrainingOptions): Training {
       : usefulThreads(options.threads, engine.backend, config, settings.batchSize, examples.longest, settings),
     startStep,
     steps: settings.steps,
+    computedBy,
     heldOut,
     leftOut: examples.leftOut,
     events: ({ signal } = {}) => events(signal),
     step: () => step,
     checkpoint({ optimizer = false } = {}) {
       const model = { config, tokenizer: corpus.tokenizer, parameters: engine.parameters() };
-      const run = runOf(settings, data, step, loop, optimizer);
+      const run = runOf({ settings, data, step, loop, computedBy }, optimizer);
       if (!optimizer) return { ...model, run };
       return { ...model, optimizer: { ...settings.adam, step, moments: engine.moments() }, run };
     },
@@ -230,6 +234,15 @@ export function createTraining(options: TrainingOptions): Training {
       heldOut === null ? Number.NaN : (loss / Math.LN2) * (heldOut.tokens / heldOut.characters),
     close: engine.close,
   };
+}
+
+/** Those that a run had so far, undefined for a new one, and the one that it has now. */
+function computers(before: readonly string[] | undefined, products: NamedProducts | undefined): readonly string[] {
+  const own = 'the Wasm kernels';
+  const soFar = before === undefined ? [] : before.length > 0 ? before : [own];
+  const now = products === undefined ? own : (products.about ?? 'a library');
+  const all = soFar.at(-1) === now ? soFar : [...soFar, now];
+  return all.every((name) => name === own) ? [] : all;
 }
 
 /** Trains from start to end. For progress, or to stop early, use `createTraining`. */

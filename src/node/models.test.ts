@@ -88,12 +88,11 @@ testOn('Linux', 'folders, devices and pipes are refused at once, also as the oth
   execFileSync('mkfifo', [at('half.bin')]);
   const server = createServer().listen(at('socket'));
   await once(server, 'listening');
-  const started = performance.now();
+  // Reading any of them would never end.
   for (const path of [at('pipe'), '/dev/zero', at('socket'), at('zero.safetensors'), at('half.json')]) {
     expect(await codeOf(path), path).toBe('MG_FILE_KIND');
   }
   expect(await codeOf(at('empty'))).toBe('MG_FILE_MISSING');
-  expect(performance.now() - started).toBeLessThan(2000);
   server.close();
 });
 

@@ -16,6 +16,8 @@ export interface RunRecord {
   readonly config: ModelConfig;
   readonly parameters: number;
   readonly data: DataFacts;
+  /** Who computed its large matrix products when it began, where that was not the kernels (--accelerate). */
+  readonly computedBy?: readonly string[];
   /** The model whose weights it started from, if any. */
   readonly initFrom: string | null;
   /** Steps between two saves, where somebody said so: how a run is saved changes nothing that it computes. */
