@@ -93,9 +93,9 @@ async function train(
       : { format: stated, notes: [] as string[] };
   if (initFrom !== undefined) requireReadable(format, initFrom.tokenizer, flags.initFrom as string);
   const data: DataSettings = { ...withOverrides(base.data, asked.data), format };
-  // How the text was read may be what is wrong.
+  // How the text was read may be what is wrong, unless it was read as most texts are.
   const explained = (error: unknown): never => {
-    for (const sentence of notes) note(sentence);
+    if (format !== 'lines') for (const sentence of notes) note(sentence);
     throw error;
   };
   const reading = corpusOptions(data, base.bosPlace, initFrom, flags.unknown);
