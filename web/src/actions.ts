@@ -138,7 +138,7 @@ async function heard(event: EngineEvent): Promise<void> {
       return;
     }
     case 'warning':
-      updateRun({ warnings: [...run.warnings, `${event.message}: ${event.remedy}`] });
+      updateRun({ warnings: [...new Set([...run.warnings, event.code])] });
       return;
     case 'live':
       setModel(event.model);
@@ -148,7 +148,7 @@ async function heard(event: EngineEvent): Promise<void> {
       updateRun({ progress: { ...run.progress, state: 'done' }, took: null });
       return;
     case 'autosave':
-      if (current().autosaves !== event.works) update({ autosaves: event.works });
+      if (current().kept !== event.kept) update({ kept: event.kept });
       return;
     case 'sample':
       return;
@@ -277,7 +277,7 @@ export async function begin(): Promise<void> {
   }
   const recovered = choice === null ? await ask('recover', null) : null;
   if (recovered === null) return prepare();
-  const { prepared, job, step, savedAt, losses, evals } = recovered;
+  const { prepared, job, step, savedAt, losses, evals, samples } = recovered;
   const corpus = corpusOf(job.source);
   const dial = Math.max(
     0,
@@ -292,7 +292,7 @@ export async function begin(): Promise<void> {
   });
   showResumed(step, prepared);
   const all = Array.from(losses);
-  updateRun({ losses: all, seen: all.length, lossesFrom: step - all.length, evals });
+  updateRun({ losses: all, seen: all.length, lossesFrom: step - all.length, evals, samples });
   updateRun({ hash: await ask('hash', null) });
 }
 

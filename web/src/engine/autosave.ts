@@ -1,9 +1,10 @@
 /**
  * What the browser keeps of a run: one record in IndexedDB, replaced as a whole, so that a page that is closed or reloaded loses seconds.
- * Refuses to know: what is in a run. Invariant: a browser that keeps nothing (private windows, files opened from disk) is no error.
+ * Refuses to know: what is in a run. Invariant: a browser that keeps nothing (private windows, files opened from disk) is no error; of
+ * several windows only one keeps its run, so that none overwrites another's.
  */
 import type { EvalEvent } from 'microgpt';
-import type { Job } from './protocol';
+import type { Job, Kept, Samples } from './protocol';
 
 export interface Autosave {
   readonly version: 1;
@@ -13,11 +14,31 @@ export interface Autosave {
   readonly checkpoint: Uint8Array;
   readonly losses: Float32Array;
   readonly evals: readonly EvalEvent[];
+  readonly samples?: readonly Samples[];
 }
 
 const DATABASE = 'microgpt';
 const STORE = 'runs';
 const KEY = 'last';
+/** A page that is reloaded may come a little before the one it replaces is gone, in ms. */
+const PATIENCE = 600;
+
+let keeper = false;
+/** Ends when this window is the one that keeps its run, or when another one is. It may become the keeper later, once the other is closed. */
+const decided = new Promise<void>((resolve) => {
+  const become = () => {
+    keeper = true;
+    resolve();
+  };
+  if (navigator.locks === undefined) return become();
+  setTimeout(resolve, PATIENCE);
+  navigator.locks
+    .request('microgpt run', () => {
+      become();
+      return new Promise(() => {}); // held until the window is closed
+    })
+    .catch(become); // pages from disk have no locks
+});
 
 function open(): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
@@ -44,16 +65,20 @@ async function within<T>(mode: IDBTransactionMode, act: (store: IDBObjectStore) 
   }
 }
 
-export async function writeAutosave(record: Autosave): Promise<boolean> {
+export async function writeAutosave(record: Autosave): Promise<Kept> {
+  await decided;
+  if (!keeper) return 'elsewhere';
   try {
     await within('readwrite', (store) => store.put(record, KEY));
-    return true;
+    return 'kept';
   } catch {
-    return false;
+    return 'nowhere';
   }
 }
 
 export async function readAutosave(): Promise<Autosave | null> {
+  await decided;
+  if (!keeper) return null;
   try {
     const found: Autosave | undefined = await within('readonly', (store) => store.get(KEY));
     return found?.version === 1 ? found : null;
@@ -63,6 +88,7 @@ export async function readAutosave(): Promise<Autosave | null> {
 }
 
 export async function clearAutosave(): Promise<void> {
+  if (!keeper) return;
   try {
     await within('readwrite', (store) => store.delete(KEY));
   } catch {

@@ -19,12 +19,30 @@ export const en = {
   /** The way out in this page, where the engine's own words are about the command line. */
   remedies: {
     MG_TRAIN_NONFINITE: 'choose a smaller learning rate under More, and train again',
-    MG_DATA_TOO_SMALL: 'give a longer text, or a larger context under More',
+    MG_DATA_TOO_SMALL: 'give a longer text, or choose another context under More',
+    MG_DATA_KIND: 'save it as plain text (UTF-8) first, or choose raw bytes under Read as',
+    MG_DATA_UTF8: 'save it as plain text (UTF-8) first, or choose raw bytes under Read as',
+    MG_DATA_TABLE: 'correct the row, or choose another column, or another way under Read as',
+    MG_DATA_UNKNOWN: 'choose the text that this model was trained on, or train a new model',
+    MG_TOKENIZER_VOCAB: 'choose raw bytes under Read as',
+    MG_CHAT_MODEL: 'train a model on the text Conversations',
     MG_ENGINE_MEMORY: 'choose a smaller width, context or number of examples under More',
     MG_RESUME_CHANGED: 'choose the text that this run was begun with',
     MG_RESUME_IMPOSSIBLE: 'open a file that was saved with its run, or train a new model',
     MG_CKPT_UNKNOWN: 'choose a file that microgpt saved; where a model has two files, choose both at once',
   } as Partial<Record<string, string>>,
+  /** What to do about a run that will probably not end well. */
+  warnings: {
+    MG_TRAIN_SPIKE:
+      'Some steps changed the model far more than usual. If the curve jumps, choose a smaller learning rate under More.',
+    MG_TRAIN_PLATEAU: 'The loss does not fall any more. Another learning rate under More may help, or another text.',
+    MG_TRAIN_OVERFIT:
+      'It learns the text by heart: the validation loss rises while the loss falls. Give it more text, or fewer steps.',
+    MG_TRAIN_TINY_CORPUS:
+      'The text is short for so large a model: it will learn it by heart. Give it more text, or fewer steps.',
+    MG_TRAIN_DEAD_UNITS:
+      'Nearly all hidden numbers of a layer are 0. Choose a smaller learning rate under More, and train again.',
+  } as Readonly<Record<string, string>>,
   noModel: {
     title: 'There is no model yet',
     text: 'Train one first. It takes a few seconds. Or open a model that was saved before.',
@@ -136,6 +154,8 @@ export const en = {
     chart: {
       title: 'Loss',
       empty: 'The curve begins with the first step.',
+      hint: 'Lower is better. Point at the curve to read it.',
+      at: (name: string, value: string) => `${name} ${value}`,
       step: 'Step',
       raw: 'each step',
       smooth: 'loss',
@@ -145,6 +165,7 @@ export const en = {
         `Loss ${loss} after step ${step}. Guessing blindly would give ${guess}.`,
     },
     samples: 'What it writes',
+    samplesEmpty: 'Its first samples come with a text to learn from.',
     samplesLead: 'The same dice each time: only the model changes.',
     beforeTraining: 'before training',
     atStep: (step: string) => `step ${step}`,
@@ -152,7 +173,11 @@ export const en = {
     recovered: (name: string, step: string, time: string) =>
       `Your run on ${name} from ${time} is back, at step ${step}.`,
     startNew: 'Start anew',
-    notKept: 'This browser keeps nothing of the run: save it under Keep before you close the page.',
+    notKept: {
+      nowhere: 'This browser keeps nothing of the run: save it under Keep before you close the page.',
+      elsewhere:
+        'This browser keeps the run of another window of this page. Save this one under Keep before you close it.',
+    },
   },
 
   see: {
@@ -322,7 +347,7 @@ export const en = {
     autosaveLead:
       'The run in training is kept in this browser, every few seconds. Reload the page, and it is still here.',
     forget: 'Forget it',
-    forgotten: 'Forgotten.',
+    forgotten: 'Forgotten. This run is not kept any more.',
     share: 'Share',
     shareLead:
       'A link with your settings. It holds no text of your own and no weights: who opens it trains the same model again.',

@@ -196,12 +196,12 @@ function Opened({ model }: { model: ModelInfo }) {
 }
 
 function Autosaved() {
-  const works = useApp((app) => app.autosaves);
+  const kept = useApp((app) => app.kept);
   const [forgotten, setForgotten] = useState(false);
   return (
     <section class="panel">
       <h2>{K.autosave}</h2>
-      <p class="note">{works === false ? t.train.notKept : K.autosaveLead}</p>
+      <p class="note">{kept === null || kept === 'kept' ? K.autosaveLead : t.train.notKept[kept]}</p>
       <div class="row">
         <button type="button" onClick={() => attempt(() => ask('forget', null).then(() => setForgotten(true)))}>
           {K.forget}

@@ -52,7 +52,7 @@ function Recovered() {
 
 function Controls() {
   const run = useApp((app) => app.run);
-  const autosaves = useApp((app) => app.autosaves);
+  const kept = useApp((app) => app.kept);
   const { prepared, preparing, progress, took } = run;
   const ready = prepared !== null && !preparing;
   const { state, step, stepsPerSecond, secondsLeft } = progress;
@@ -89,7 +89,7 @@ function Controls() {
         >
           {T.reset}
         </button>
-        {state === 'done' && took !== null && (
+        {state === 'done' && step > 0 && step >= steps && (
           <span class="onwards">
             {(['see', 'use', 'keep'] as const).map((view) => (
               <a key={view} href={`#${view}`}>
@@ -138,10 +138,10 @@ function Controls() {
         </div>
       </dl>
       {prepared !== null && prepared.settings.evalEvery === 0 && <p class="note">{T.noneHeldOut}</p>}
-      {autosaves === false && <p class="note">{T.notKept}</p>}
-      {run.warnings.map((warning) => (
-        <p class="note" key={warning}>
-          {warning}
+      {kept !== null && kept !== 'kept' && <p class="note">{T.notKept[kept]}</p>}
+      {run.warnings.map((code) => (
+        <p class="note" key={code}>
+          {t.warnings[code]}
         </p>
       ))}
     </div>
@@ -182,7 +182,7 @@ function Samples() {
       <h2>{T.samples}</h2>
       <p class="note">{T.samplesLead}</p>
       {samples.length === 0 ? (
-        <p class="empty">{preparing ? T.preparing : T.chart.empty}</p>
+        <p class="empty">{preparing ? T.preparing : T.samplesEmpty}</p>
       ) : (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
         <ol reversed tabIndex={0} aria-label={T.samples}>
@@ -192,7 +192,7 @@ function Samples() {
               <span class="texts">
                 {texts.map((text, i) => (
                   // The place of a sample is what it is called.
-                  <q key={String(i)}>{text}</q>
+                  <q key={String(i)}>{text || <em>{t.use.nothing}</em>}</q>
                 ))}
               </span>
             </li>
