@@ -20,25 +20,32 @@ export interface Autosave {
 const DATABASE = 'microgpt';
 const STORE = 'runs';
 const KEY = 'last';
-/** A page that is reloaded may come a little before the one it replaces is gone, in ms. */
-const PATIENCE = 600;
+/** A page that is reloaded may come a little before the one it replaces is gone: so often it asks, and so long it waits in between, in ms. */
+const TRIES = 8;
+const WAIT = 80;
 
-let keeper = false;
-/** Ends when this window is the one that keeps its run, or when another one is. It may become the keeper later, once the other is closed. */
-const decided = new Promise<void>((resolve) => {
-  const become = () => {
-    keeper = true;
-    resolve();
-  };
-  if (navigator.locks === undefined) return become();
-  setTimeout(resolve, PATIENCE);
-  navigator.locks
-    .request('microgpt run', () => {
-      become();
-      return new Promise(() => {}); // held until the window is closed
-    })
-    .catch(become); // pages from disk have no locks
-});
+/** Takes the lock, if it is free, until the window is closed. Pages from disk have no locks: there each window keeps its run. */
+const locked = () =>
+  new Promise<boolean>((resolve) => {
+    navigator.locks
+      .request('microgpt run', { ifAvailable: true }, (lock) => {
+        resolve(lock !== null);
+        return lock === null ? undefined : new Promise(() => {});
+      })
+      .catch(() => resolve(true));
+  });
+
+async function claim(): Promise<boolean> {
+  if (navigator.locks === undefined) return true;
+  for (let i = 0; i < TRIES; i++) {
+    if (await locked()) return true;
+    await new Promise((resolve) => setTimeout(resolve, WAIT));
+  }
+  return false;
+}
+
+/** Whether this window is the one that keeps its run. It is asked once: a window that waited would step in when the other is reloaded. */
+const keeper = claim();
 
 function open(): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
@@ -66,8 +73,7 @@ async function within<T>(mode: IDBTransactionMode, act: (store: IDBObjectStore) 
 }
 
 export async function writeAutosave(record: Autosave): Promise<Kept> {
-  await decided;
-  if (!keeper) return 'elsewhere';
+  if (!(await keeper)) return 'elsewhere';
   try {
     await within('readwrite', (store) => store.put(record, KEY));
     return 'kept';
@@ -77,8 +83,7 @@ export async function writeAutosave(record: Autosave): Promise<Kept> {
 }
 
 export async function readAutosave(): Promise<Autosave | null> {
-  await decided;
-  if (!keeper) return null;
+  if (!(await keeper)) return null;
   try {
     const found: Autosave | undefined = await within('readonly', (store) => store.get(KEY));
     return found?.version === 1 ? found : null;
@@ -88,7 +93,7 @@ export async function readAutosave(): Promise<Autosave | null> {
 }
 
 export async function clearAutosave(): Promise<void> {
-  if (!keeper) return;
+  if (!(await keeper)) return;
   try {
     await within('readwrite', (store) => store.delete(KEY));
   } catch {
