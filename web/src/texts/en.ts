@@ -2,6 +2,21 @@
  * Every text of the page in English. A translation is a second file with the same names (see texts/index.ts).
  * Refuses to know: where a text stands. Numbers come in already written.
  */
+/** What the weights of each tensor are for, by its name. */
+const aboutTensors: Readonly<Record<string, string>> = {
+  wte: 'The embedding of each token: one row of numbers for each. Tokens that are used alike come to have rows alike.',
+  wpe: 'The embedding of each place in the text: one row for the first token, one for the second, and so on.',
+  lm_head:
+    'One row for each token that could come next. Compared with what the layers made of the text, it gives the logit.',
+  attn_wq: 'Makes queries: what each token asks for. Each head has rows of its own.',
+  attn_wk: 'Makes keys: what each token is found by. Queries are compared with them.',
+  attn_wv: 'Makes values: what each token gives to those that look at it. Attention mixes them.',
+  attn_wo: 'Brings together what all heads found. The result is added to the stream.',
+  mlp_fc1: 'The first half of the MLP: one row for each hidden number. Each looks for a pattern of its own.',
+  mlp_fc2: 'The second half of the MLP: what each hidden number adds to the stream when it is above 0.',
+  bias: 'Numbers that are added after a product. They begin at 0.',
+};
+
 export const en = {
   name: 'microgpt',
   title: 'microgpt playground',
@@ -15,6 +30,9 @@ export const en = {
       'The page came without the headers for cross-origin isolation, so training uses one thread. The results are the same bits.',
   },
   close: 'Close',
+  /** Before words that open their explanation. */
+  explained: 'Explained:',
+  others: (n: string, share: string) => `${n} others together: ${share}`,
   error: { ours: 'Something went wrong, and it is our fault.', title: 'This did not work' },
   /** The way out in this page, where the engine's own words are about the command line. */
   remedies: {
@@ -190,8 +208,7 @@ export const en = {
       weights: 'Weights',
       scalar: 'One number at a time',
     },
-    tokens: 'The model reads these tokens',
-    tokensLead: 'Choose one to look at it.',
+    tokensLead: 'The model reads these tokens. Choose one to look at it.',
     boundary: 'begin',
     end: 'end',
     space: 'space',
@@ -205,6 +222,10 @@ export const en = {
     attention: {
       heading: 'Who looks at whom',
       lead: 'Each row is a token, each column a token it may look at. The stronger the colour, the more attention. Choose a map to make it large.',
+      itself: 'itself',
+      point: 'Point at a square to read it; press it to choose its row.',
+      cell: (from: string, to: string, share: string) => `${from} gives ${to} ${share} of its attention.`,
+      masked: (from: string, to: string) => `${from} cannot see ${to}: it comes later.`,
       layer: (n: string) => `Layer ${n}`,
       head: (n: string) => `Head ${n}`,
       map: (layer: string, head: string) => `Attention of layer ${layer}, head ${head}`,
@@ -231,6 +252,7 @@ export const en = {
       layer: (n: string) => `Layer ${n}`,
       before: 'Before the layers',
       after: 'After the layers',
+      probabilities: 'Probabilities of the next token',
     },
     weights: {
       heading: 'Weights and gradients',
@@ -243,6 +265,14 @@ export const en = {
       gradients: 'Gradients',
       map: (tensor: string, rows: string, columns: string) => `${tensor}, ${rows} by ${columns}`,
       range: (low: string, high: string, spread: string) => `from ${low} to ${high}, standard deviation ${spread}`,
+      play: 'Play',
+      stop: 'Stop',
+      point: 'Point at a square to read its number.',
+      row: (n: string) => `row ${n}`,
+      column: (n: string) => `column ${n}`,
+      place: (n: string) => `place ${n}`,
+      /** What a tensor of this name is for. */
+      about: (tensor: string): string => aboutTensors[tensor.replace(/^layer\d+\./, '')] ?? aboutTensors['bias'] ?? '',
       none: 'Train a model in this page to see its weights change. Very large models are not recorded.',
     },
     scalar: {
@@ -258,6 +288,14 @@ export const en = {
       again: 'From the start',
       at: (now: string, all: string) => `Step ${now} of ${all}`,
       phases: { start: 'Nothing calculated yet', forward: 'Forwards', seed: 'The end', backward: 'Backwards' },
+      sentences: {
+        start: 'Only the numbers that go in are known. One step calculates the next box.',
+        forward: (left: string, result: string) => `${left} = ${result}`,
+        seed: 'The gradient of the end is 1: when it grows by a little, it grows by just that.',
+        backward: (name: string, parts: string) => `Back through ${name}: ${parts}.`,
+        share: (name: string, rate: string, gradient: string, product: string) =>
+          `${name} gets ${rate} × ${gradient} = ${product}`,
+      },
       code: 'The code that runs: autograd/value.ts',
       value: 'value',
       gradient: 'gradient',
