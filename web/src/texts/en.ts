@@ -69,7 +69,7 @@ export const en = {
   },
   model: {
     label: 'Model',
-    live: (name: string) => `${name}, trained here`,
+    live: (name: string, trained: boolean) => `${name}, ${trained ? 'trained here' : 'not trained yet'}`,
     step: (step: string) => `step ${step}`,
     none: 'none',
   },
@@ -293,6 +293,7 @@ export const en = {
         forward: (left: string, result: string) => `${left} = ${result}`,
         seed: 'The gradient of the end is 1: when it grows by a little, it grows by just that.',
         backward: (name: string, parts: string) => `Back through ${name}: ${parts}.`,
+        box: (name: string, value: string) => `the ${name} of ${value}`,
         share: (name: string, rate: string, gradient: string, product: string) =>
           `${name} gets ${rate} × ${gradient} = ${product}`,
       },
@@ -319,10 +320,9 @@ export const en = {
     nothing: '(nothing)',
     choice: {
       heading: 'How each character was chosen',
-      lead: 'Choose a character above. The model gave these probabilities after the temperature; the filled one was drawn.',
+      lead: 'The model gave these probabilities after the temperature. The dark one was drawn.',
       filtered: 'Faded ones were ruled out by top k or top p.',
       none: 'Choose a character of a sample to see what else could have stood there.',
-      end: 'the end',
     },
     chat: {
       lead: 'Talk to the model. It is tiny: expect charm, not knowledge.',
@@ -341,7 +341,8 @@ export const en = {
       text: 'Lines to score',
       go: 'Score',
       bits: (n: string) => `${n} bits per character`,
-      character: (c: string, bits: string) => `${c}: ${bits} bits`,
+      character: (c: string, bits: string, share: string) =>
+        `“${c}” had ${bits} bits of surprise: the model gave it ${share}.`,
       end: 'end',
       empty: 'Nothing scored yet.',
       legend: ['expected', 'surprising'],

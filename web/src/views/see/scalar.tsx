@@ -82,6 +82,10 @@ export function Scalar({ model, text, asked }: { model: string; text: string; as
   );
 }
 
+/** Several boxes may have the same operation: they are told apart by their values. */
+const called = ({ name, operation, value }: GraphNode) =>
+  operation === null ? name : S.sentences.box(name, fixed(value.data, 4));
+
 /** What the step of the moment does, with its numbers. */
 function sentenceOf({ nodes }: Calculation, { phase, active }: Moment): string {
   if (active === null) return S.sentences.start;
@@ -95,7 +99,7 @@ function sentenceOf({ nodes }: Calculation, { phase, active }: Moment): string {
   }
   const rates = [value.da, value.db];
   const parts = inputs.map((id, k) =>
-    S.sentences.share(nodes[id].name, number(rates[k]), number(value.grad), fixed(rates[k] * value.grad, 4)),
+    S.sentences.share(called(nodes[id]), number(rates[k]), number(value.grad), fixed(rates[k] * value.grad, 4)),
   );
   return S.sentences.backward(name, parts.join('; '));
 }
