@@ -15,7 +15,18 @@ import {
   type Source,
 } from './engine/protocol';
 import { placeOf } from './links';
-import { type Choice, type Corpus, current, DIAL, emptyRun, IDLE, update, updateRun } from './state';
+import {
+  type Choice,
+  type Corpus,
+  current,
+  DIAL,
+  emptyRun,
+  FIRST_CHOICE,
+  IDLE,
+  type Run,
+  update,
+  updateRun,
+} from './state';
 import { t } from './texts';
 import { count, size } from './texts/numbers';
 
@@ -74,8 +85,25 @@ export async function prepare(): Promise<void> {
   } catch (error) {
     if (mine !== preparing) return;
     updateRun({ preparing: false });
+    const models = current().models.filter(({ id }) => id !== LIVE); // its run has ended
+    update({ models, model: current().model === LIVE ? (models.at(-1)?.id ?? null) : current().model });
     fail(error);
   }
+}
+
+/** So large a model is not kept without being asked, in parameters. */
+const MOST_KEPT = 4_000_000;
+
+/** Sets up another run. The model of the run before stays open: one that took a while is not lost to a wrong button or a wrong file. */
+export async function replace(): Promise<void> {
+  const { run, before, models } = current();
+  const { prepared, progress } = run;
+  if (prepared !== null && progress.step > 0 && prepared.parameters <= MOST_KEPT && !isKept(run)) {
+    const kept = await keepLive();
+    if (before !== null && models.some(({ id }) => id === before)) await closeModel(before);
+    update({ before: kept.id });
+  }
+  await prepare();
 }
 
 /** Changes what is to be trained; the run is set up anew, shortly after. */
@@ -84,7 +112,7 @@ export function choose(part: Partial<Choice>): void {
   preparing++;
   updateRun({ preparing: true, hash: null });
   clearTimeout(timer);
-  timer = setTimeout(() => attempt(prepare), 250);
+  timer = setTimeout(() => attempt(replace), 250);
 }
 
 let startedAt = 0;
@@ -192,13 +220,20 @@ export async function useText(file: NamedFile): Promise<void> {
     choice: { ...current().choice, corpus: 'own' },
   });
   go('train');
-  await prepare();
+  await replace();
 }
+
+let kept = ''; // run and step of the copy that was made last
+const momentOf = ({ number, progress }: Run) => `${number} ${progress.step}`;
+const isKept = (run: Run) => kept === momentOf(run);
 
 export async function keepLive(): Promise<ModelInfo> {
   const { run } = current();
-  const name = `${run.prepared?.source.replace(/\.[a-z]+$/i, '') ?? 'model'}, ${t.model.step(count(run.progress.step))}`;
+  const seed = run.prepared?.settings.seed ?? FIRST_CHOICE.seed;
+  const source = run.prepared?.source.replace(/\.[a-z]+$/i, '') ?? 'model';
+  const name = t.train.keptAs(source, seed === FIRST_CHOICE.seed ? null : seed, count(run.progress.step));
   const model = await ask('keep', { name });
+  kept = momentOf(run);
   setModel(model);
   return model;
 }

@@ -74,6 +74,8 @@ export interface App {
   readonly run: Run;
   readonly models: readonly ModelInfo[];
   readonly model: ModelId | null;
+  /** The model of the run before this one, while it is kept. */
+  readonly before: ModelId | null;
   readonly problem: Problem | null;
   readonly term: Term | null;
   readonly recovered: Recovered | null;
@@ -125,6 +127,7 @@ let app: App = {
   run: emptyRun(0, true),
   models: [],
   model: null,
+  before: null,
   problem: null,
   term: null,
   recovered: null,

@@ -188,6 +188,11 @@ export const en = {
     beforeTraining: 'before training',
     atStep: (step: string) => `step ${step}`,
     copied: 'Copied',
+    chosen: (text: string, dial: string) => `Text: ${text}. How long: ${dial}.`,
+    change: 'Change',
+    keptBefore: (name: string) => `The model before is still open: ${name}, under Keep.`,
+    keptAs: (name: string, seed: string | null, step: string) =>
+      [name, seed === null ? null : `seed ${seed}`, `step ${step}`].filter((part) => part !== null).join(', '),
     recovered: (name: string, step: string, time: string) =>
       `Your run on ${name} from ${time} is back, at step ${step}.`,
     startNew: 'Start anew',
@@ -320,7 +325,7 @@ export const en = {
     nothing: '(nothing)',
     choice: {
       heading: 'How each character was chosen',
-      lead: 'The model gave these probabilities after the temperature. The dark one was drawn.',
+      lead: 'The model gave these probabilities after the temperature. The bold one was drawn.',
       filtered: 'Faded ones were ruled out by top k or top p.',
       none: 'Choose a character of a sample to see what else could have stood there.',
     },

@@ -53,6 +53,7 @@ function Recovered() {
 function Controls() {
   const run = useApp((app) => app.run);
   const kept = useApp((app) => app.kept);
+  const before = useApp((app) => app.models.find(({ id }) => id === app.before)?.name);
   const { prepared, preparing, progress, took } = run;
   const ready = prepared !== null && !preparing;
   const { state, step, stepsPerSecond, secondsLeft } = progress;
@@ -107,6 +108,7 @@ function Controls() {
         {state === 'paused' && <span>{T.paused}</span>}
         {state === 'done' && took !== null && <span>{T.done(duration(took))}</span>}
       </p>
+      <Chosen />
       <dl class="figures">
         <div>
           <dt>
@@ -138,6 +140,7 @@ function Controls() {
         </div>
       </dl>
       {prepared !== null && prepared.settings.evalEvery === 0 && <p class="note">{T.noneHeldOut}</p>}
+      {state === 'ready' && before !== undefined && <p class="note">{T.keptBefore(before)}</p>}
       {kept !== null && kept !== 'kept' && <p class="note">{T.notKept[kept]}</p>}
       {run.warnings.map((code) => (
         <p class="note" key={code}>
@@ -145,6 +148,19 @@ function Controls() {
         </p>
       ))}
     </div>
+  );
+}
+
+/** On a small screen, where the settings are below: what they are, and the way there. */
+function Chosen() {
+  const { corpus, dial } = useApp((app) => app.choice);
+  return (
+    <p class="note chosen">
+      {T.chosen(T.corpora[corpus], T.dials[dial])}{' '}
+      <button type="button" class="term" onClick={() => document.querySelector<HTMLElement>('.setup input')?.focus()}>
+        {T.change}
+      </button>
+    </p>
   );
 }
 
