@@ -15,11 +15,12 @@ import {
   inspect,
   type TrainingOptions,
 } from '../src/index.js';
-import { PLAYGROUND_HEADERS, playgroundFiles, type StaticFile } from '../src/node/playground.js';
+import { PLAYGROUND_HEADERS, type StaticFile } from '../src/node/playground.js';
 import { createServer } from '../src/server/index.js';
 import { chromium, launchChromium, WHY_NO_BROWSER } from './chromium.js';
-import { microgpt, ROOT, runCommand, temporaryFolder } from './cli.js';
+import { microgpt, ROOT, temporaryFolder } from './cli.js';
 import { FULL } from './golden.js';
+import { builtPlayground } from './playground-built.js';
 import {
   type Browser,
   type Context,
@@ -85,9 +86,7 @@ describe.runIf(FULL)('the playground', () => {
   const problems: string[] = [];
 
   beforeAll(async () => {
-    const built = await runCommand(process.execPath, [join(ROOT, 'scripts/playground.mjs')], { cwd: ROOT });
-    expect(built.code, built.stderr).toBe(0);
-    files = await playgroundFiles(join(ROOT, 'dist/playground'));
+    files = await builtPlayground();
     isolated = await serveIsolated(files);
     plain = await servePlain(files, '/some/where/');
     browser = await launchChromium<Browser>(['--enable-blink-features=ForceEagerMeasureMemory']);
