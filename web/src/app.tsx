@@ -137,5 +137,5 @@ function Dropping() {
       removeEventListener('keydown', onKey);
     };
   }, []);
-  return over ? <div class="dropping">{t.keep.open}</div> : null;
+  return over ? <div class="dropping">{t.keep.drop}</div> : null;
 }

@@ -9,9 +9,11 @@ const TOP = 12;
 
 export function see(model: Checkpoint, text: string): Seen {
   const { tokens, next, look } = inspect(model, text, { top: TOP });
+  const { ids, unknown } = model.tokenizer.encode(text);
   return {
     tokens,
-    unknown: model.tokenizer.encode(text).unknown,
+    unknown,
+    cut: ids.length > tokens.length - (model.tokenizer.bos === null ? 0 : 1),
     next,
     heads: model.config.nHead,
     attention: look.attention.map((layer) => Float32Array.from(layer)),

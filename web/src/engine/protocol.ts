@@ -128,6 +128,8 @@ export interface Next {
 export interface Seen {
   readonly tokens: readonly { readonly id: number; readonly text: string | null }[];
   readonly unknown: readonly string[];
+  /** The text is longer than the context. */
+  readonly cut: boolean;
   readonly next: readonly (readonly Next[])[];
   readonly heads: number;
   readonly attention: readonly Float32Array[]; // each [H,T,T]

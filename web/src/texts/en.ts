@@ -381,6 +381,7 @@ export const en = {
     open: 'Open',
     openLead: 'Any model that microgpt saved, in any of its formats. Drop the file anywhere on the page, or choose it.',
     choose: 'Choose files',
+    drop: 'Drop it here: a text to learn from, or a model',
     opened: 'Opened and kept models',
     none: 'No other models are open.',
     use: 'Look at it',

@@ -55,8 +55,6 @@ export function See() {
       </Frame>
     );
   const chosen = seen === null ? 0 : Math.min(at ?? seen.tokens.length - 1, seen.tokens.length - 1);
-  const cut =
-    seen !== null && seen.tokens.length >= model.config.blockSize && [...text].length >= model.config.blockSize;
   const asked = (
     <div class={part === 'scalar' ? 'asked row' : 'panel asked'}>
       <label class="field grow">
@@ -78,7 +76,7 @@ export function See() {
           </p>
           <Tokens tokens={seen.tokens} chosen={chosen} choose={setAt} />
           {seen.unknown.length > 0 && <p class="note">{S.unknown(seen.unknown.join(' '))}</p>}
-          {cut && <p class="note">{S.cut}</p>}
+          {seen.cut && <p class="note">{S.cut}</p>}
         </div>
       )}
     </div>
