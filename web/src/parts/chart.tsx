@@ -10,7 +10,7 @@ import { t } from '../texts';
 import { count, fixed } from '../texts/numbers';
 
 const POINTS = 400;
-const HEIGHT = 240;
+const HEIGHT = 215;
 /** From the beginning on, the chart shows so much below the line of guessing, as a share of it: the curve moves, the axis does not. */
 const ROOM = 0.35;
 

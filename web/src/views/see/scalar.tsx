@@ -94,7 +94,7 @@ function sentenceOf({ nodes }: Calculation, { phase, active }: Moment): string {
   if (phase === 'seed') return S.sentences.seed;
   if (phase === 'forward') {
     const given = inputs.map((id) => number(nodes[id].value.data));
-    const left = inputs.length === 2 ? given.join(operation === 'add' ? ' + ' : ' × ') : `${name}, x = ${given[0]}`;
+    const left = inputs.length === 2 ? given.join(operation === 'add' ? ' + ' : ' × ') : `${name} of ${given[0]}`;
     return S.sentences.forward(left, fixed(value.data, 4));
   }
   const rates = [value.da, value.db];
