@@ -218,6 +218,38 @@ describe.runIf(FULL && chromium !== undefined)('the playground in detail', () =>
     });
   });
 
+  test('the run can be started from where one looks: attention changes while it learns', async () => {
+    const { look } = inspect(model, 'maria', { top: 1 });
+    const at = look.length - 1;
+    const most =
+      100 * look.attention[0].subarray(at * look.length, (at + 1) * look.length).reduce((a, b) => Math.max(a, b));
+    await within(async (page) => {
+      await openPlayground(page, served.address, CLASSIC);
+      await go(page, 'see/attention');
+      const first = page.locator('.looks b').first();
+      await first.waitFor();
+      const before = await first.textContent();
+      expect(await page.locator('.runner').textContent()).toContain('0 % trained');
+      await press(page, 'Start');
+      await page.locator('.runner').waitFor({ state: 'detached' });
+      await page
+        .getByText(`${most.toFixed(most < 10 ? 1 : 0)} %`)
+        .first()
+        .waitFor();
+      expect(before).not.toBe(await first.textContent());
+    });
+  });
+
+  test('a browser without room says that nothing is kept', async () => {
+    await within(async (page, context) => {
+      await openPlayground(page, served.address, CLASSIC);
+      const session = await context.newCDPSession(page);
+      await session.send('Storage.overrideQuotaForOrigin', { origin: new URL(served.address).origin, quotaSize: 1 });
+      await press(page, 'One step');
+      await page.getByText('This browser keeps nothing of the run').waitFor();
+    });
+  });
+
   test('a square of the weights says its number; they play through training time', async () => {
     const { offset } = parameterTable(model.config).byName.get('wte') ?? { offset: Number.NaN };
     await within(async (page) => {

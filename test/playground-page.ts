@@ -67,6 +67,7 @@ export interface PageResponse {
 export interface Context {
   newPage(): Promise<Page>;
   setOffline(offline: boolean): Promise<void>;
+  newCDPSession(page: Page): Promise<{ send(method: string, asked: object): Promise<unknown> }>;
   close(): Promise<void>;
 }
 export interface Browser {

@@ -21,7 +21,7 @@ const DATABASE = 'microgpt';
 const STORE = 'runs';
 const KEY = 'last';
 /** A page that is reloaded may come a little before the one it replaces is gone: so often it asks, and so long it waits in between, in ms. */
-const TRIES = 8;
+const TRIES = 12;
 const WAIT = 80;
 
 /** Takes the lock, if it is free, until the window is closed. Pages from disk have no locks: there each window keeps its run. */

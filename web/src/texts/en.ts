@@ -162,6 +162,7 @@ export const en = {
     heldOut: (n: string) => `${n} held out`,
     noneHeldOut: 'The classic run holds no text out, so there is no validation loss.',
     progress: (step: string, steps: string) => `Step ${step} of ${steps}`,
+    share: (percent: string) => `${percent} trained`,
     left: (time: string) => `${time} left`,
     speed: (n: string) => `${n} steps a second`,
     done: (time: string) => `Done after ${time}`,

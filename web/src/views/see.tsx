@@ -15,6 +15,8 @@ import { Scalar } from './see/scalar';
 import { Weights } from './see/weights';
 
 const S = t.see;
+/** Between two looks into a model that is being trained, in ms. */
+const LIVE_LOOK = 250;
 type Part = keyof typeof S.parts;
 const partOf = (place: string): Part =>
   Object.hasOwn(S.parts, place.split('/')[1] ?? '') ? (place.split('/')[1] as Part) : 'next';
@@ -41,7 +43,7 @@ export function See() {
       );
     look();
     // A model in training changes while one looks at it.
-    const again = running ? setInterval(look, 500) : undefined;
+    const again = running ? setInterval(look, LIVE_LOOK) : undefined;
     return () => {
       current = false;
       clearInterval(again);
