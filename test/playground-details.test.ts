@@ -155,6 +155,19 @@ describe.runIf(FULL && chromium !== undefined)('the playground in detail', () =>
       await page.getByText(/The model before is still open: names, seed 8, step 1,000/).waitFor();
       await go(page, 'keep');
       expect(await page.locator('.opened strong').allTextContents()).toEqual(['names, seed 8, step 1,000']);
+      // Training again gives the same model and keeps none; Reset may have been the wrong button.
+      await go(page, 'train');
+      await press(page, 'One step');
+      await page.getByRole('button', { name: 'Go on' }).waitFor();
+      await press(page, 'Reset');
+      await page.getByRole('button', { name: 'Start' }).waitFor();
+      await trainToTheEnd(page);
+      await trainToTheEnd(page, 'Train again');
+      await go(page, 'keep');
+      expect(await page.locator('.opened strong').allTextContents()).toEqual(['names, seed 8, step 1,000']);
+      await go(page, 'train');
+      await press(page, 'Reset');
+      await page.getByText(/The model before is still open: names, seed 9, step 1,000/).waitFor();
     });
   });
 

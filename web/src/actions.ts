@@ -94,15 +94,20 @@ export async function prepare(): Promise<void> {
 /** So large a model is not kept without being asked, in parameters. */
 const MOST_KEPT = 4_000_000;
 
-/** Sets up another run. The model of the run before stays open: one that took a while is not lost to a wrong button or a wrong file. */
-export async function replace(): Promise<void> {
+/** Keeps the model of the run that is about to end, where a good part of it is done: it is not lost to a wrong button or a wrong file. */
+async function keepBefore(): Promise<void> {
   const { run, before, models } = current();
   const { prepared, progress } = run;
-  if (prepared !== null && progress.step > 0 && prepared.parameters <= MOST_KEPT && !isKept(run)) {
-    const kept = await keepLive();
-    if (before !== null && models.some(({ id }) => id === before)) await closeModel(before);
-    update({ before: kept.id });
-  }
+  const worth = prepared !== null && 10 * progress.step >= prepared.settings.steps;
+  if (!worth || prepared.parameters > MOST_KEPT || isKept(run)) return;
+  const kept = await keepLive();
+  if (before !== null && models.some(({ id }) => id === before)) await closeModel(before);
+  update({ before: kept.id });
+}
+
+/** Sets up another run; the model of the run before stays open. */
+export async function replace(): Promise<void> {
+  await keepBefore();
   await prepare();
 }
 
@@ -130,8 +135,15 @@ export async function train(steps: number | null): Promise<void> {
 
 export const pause = (): Promise<unknown> => ask('pause', null);
 
-/** Back to the first step of the same run: the same seed gives the same weights again. */
+/** Back to the first step of the same run, to train it once more: the same seed gives the same weights again. */
+export async function again(): Promise<void> {
+  await ask('forget', null);
+  await prepare();
+}
+
+/** The same, by a button that may be a wrong one: the model stays open. */
 export async function reset(): Promise<void> {
+  await keepBefore();
   await ask('forget', null);
   await prepare();
 }
@@ -247,6 +259,7 @@ export async function closeModel(id: string): Promise<void> {
 /** Goes on with the run of an opened model. */
 export async function resumeModel(model: ModelInfo, source: Source): Promise<void> {
   preparing++;
+  await keepBefore();
   const prepared = await ask('resume', { model: model.id, source });
   showResumed(prepared.startStep, prepared);
   update({ model: LIVE, choice: choiceOf(prepared, source), own: corpusOf(source) === 'own' ? source : current().own });

@@ -100,7 +100,11 @@ function download(name: string, bytes: Uint8Array): void {
 function Open() {
   const models = useApp((app) => app.models);
   const file = useRef<HTMLInputElement>(null);
-  const others = models.filter(({ id }) => id !== LIVE);
+  const before = useApp((app) => app.before);
+  // What was kept without being asked comes last.
+  const others = models
+    .filter(({ id }) => id !== LIVE)
+    .sort((a, b) => Number(a.id === before) - Number(b.id === before));
   return (
     <section class="panel">
       <h2>{K.open}</h2>

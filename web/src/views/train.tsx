@@ -1,5 +1,5 @@
 /** The first view: what to learn from, for how long, and the run as it goes. */
-import { attempt, pause, reset, train } from '../actions';
+import { again, attempt, pause, reset, train } from '../actions';
 import { Chart } from '../parts/chart';
 import { Term } from '../parts/term';
 import { update, useApp } from '../state';
@@ -71,7 +71,7 @@ function Controls() {
             type="button"
             class="primary"
             disabled={!ready}
-            onClick={() => attempt(() => (state === 'done' ? reset().then(() => train(null)) : train(null)))}
+            onClick={() => attempt(() => (state === 'done' ? again().then(() => train(null)) : train(null)))}
           >
             {state === 'paused' ? T.resume : state === 'done' ? T.again : T.start}
           </button>
