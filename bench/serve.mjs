@@ -70,8 +70,11 @@ async function start(...flags) {
   return { port, url, stop, memory, processor, lines };
 }
 
-/** A connection that asks one thing after the other. Much cheaper than fetch, so that the server is what is measured. */
-function client(port) {
+/**
+ * A connection that asks one thing after the other. Much cheaper than fetch, so that the server is what is measured. `arrived` is told how
+ * many chunks of a stream came, as they come.
+ */
+function client(port, arrived = null) {
   const socket = connect(port, '127.0.0.1').setNoDelay().setEncoding('latin1');
   let text = '';
   let first = 0;
@@ -79,6 +82,10 @@ function client(port) {
   socket.on('data', (part) => {
     if (first === 0 && (text + part).includes('\r\n\r\n')) first = performance.now();
     text += part;
+    if (arrived !== null) {
+      const chunks = part.split('data: {').length - 1;
+      if (chunks > 0) arrived(chunks, performance.now());
+    }
     const head = text.indexOf('\r\n\r\n');
     if (head < 0) return;
     const length = /content-length: (\d+)/i.exec(text.slice(0, head));
@@ -183,17 +190,33 @@ async function startUp() {
   return { leastMs: Math.round(Math.min(...times)), medianMs: Math.round(quantile(times, 0.5)) };
 }
 
-/** N8: all at once, each a stream of 256 tokens: who is admitted is answered whole, the same as alone. */
+/**
+ * N8: all at once, each a stream of 256 tokens: who is admitted is answered whole, the same as alone. How even they are, as the fastest by
+ * the slowest (1 is even):
+ *   rates           tokens per second between a stream's first and last token, as its client sees them
+ *   ratesAdmitted   tokens per second from its admission to its end, by the server's log
+ *   shares          tokens that a stream got, by those that an equal share of all tokens would have been while it ran: what the server does
+ *                   for one beside another, where the rates also say how busy it was at the time
+ */
 async function streams({ port, memory, lines }, count) {
   const body = { model: 'long', prompt: 'a', max_tokens: 256, stream: true, ...endless };
   const expected = bodyOf(await client(port).ask(body));
-  await Promise.all(Array.from({ length: 32 }, () => client(port).ask(body)));
+  for (let i = 0; i < 3; i++) await Promise.all(Array.from({ length: 32 }, () => client(port).ask(body)));
   const base = memory();
   let peak = base;
   const watch = setInterval(() => {
     peak = Math.max(peak, memory());
   }, 20);
-  const all = Array.from({ length: count }, () => client(port));
+  const arrivals = []; // [stream, chunks]
+  const seen = Array.from({ length: count }, () => ({ chunks: 0, early: 0, first: 0, last: 0 }));
+  const all = seen.map((own, i) =>
+    client(port, (chunks, now) => {
+      arrivals.push([i, chunks]);
+      if (own.chunks === 0) [own.first, own.early] = [now, chunks];
+      own.chunks += chunks;
+      own.last = now;
+    }),
+  );
   const answers = await Promise.all(all.map((one) => one.ask(body)));
   clearInterval(watch);
   for (const { socket } of all) socket.destroy();
@@ -203,17 +226,21 @@ async function streams({ port, memory, lines }, count) {
   if (good.length + answers.filter(({ status }) => status === 503).length !== count)
     throw new Error('an answer is missing');
   await new Promise((resolve) => setTimeout(resolve, 200));
-  // By the server's own clock, from a stream's first token to its end: this process is too busy to say. Streams that run at the same time
-  // are compared when all begin together; later ones may find the server busier or idler.
-  const rates = lines()
+  const rates = seen.filter(({ chunks }) => chunks > 0).map((own) => (own.chunks - own.early) / (own.last - own.first));
+  const admitted = lines()
     .filter(({ tokens, cut }) => tokens === 256 && cut === null)
     .slice(-good.length)
-    .map(({ ms, first_ms }) => 255 / (ms - first_ms));
+    .map(({ ms, queue_ms }) => 256 / (ms - queue_ms));
+  const evenness = (values) => round(Math.max(...values) / Math.min(...values), 2);
   return {
     streams: count,
     admitted: good.length,
-    fairness: round(Math.max(...rates) / Math.min(...rates), 2),
-    tokensPerSecondOfEach: [0.05, 0.5, 0.95].map((q) => Math.round(quantile(rates, q) * 1000)),
+    fairness: {
+      rates: evenness(rates),
+      ratesAdmitted: evenness(admitted),
+      shares: evenness(sharesOf(arrivals, seen)),
+    },
+    tokensPerSecondOfEach: [0, 0.05, 0.5, 0.95, 1].map((q) => Math.round(quantile(rates, q) * 1000)),
     firstMsP99: Math.round(
       quantile(
         good.map((a) => a.first - a.since),
@@ -222,6 +249,26 @@ async function streams({ port, memory, lines }, count) {
     ),
     memoryAboveBaseMb: Math.round(peak - base),
   };
+}
+
+/** Of each stream: what it got, by an equal share of what all got between its first arrival and its last. */
+function sharesOf(arrivals, seen) {
+  const left = seen.map(({ chunks }) => chunks);
+  const begun = new Map(); // the equal share so far when it began
+  const shares = [];
+  let [running, share] = [0, 0];
+  for (const [i, chunks] of arrivals) {
+    if (begun.has(i)) share += chunks / running;
+    else {
+      begun.set(i, share);
+      running++;
+    }
+    left[i] -= chunks;
+    if (left[i] > 0) continue;
+    running--;
+    shares.push((seen[i].chunks - seen[i].early) / (share - begun.get(i)));
+  }
+  return shares;
 }
 
 /** N11: clients that ask for much and never read. */

@@ -19,7 +19,7 @@ test('bench names: what was checked, a line per backend and thread count, the ti
     ['wasm', '2*'], // too small to be shared, and said so
     ['reference', '1'],
   ]);
-  expect(stdout).toContain('* steps of this size are too small');
+  expect(stdout).toContain('* steps of this size are too small to share');
   expect(lines.at(-1)).toMatch(/^Full run \(1,000 steps\) would take ~[\d.]+ s \(wasm, \d threads?\)$/);
 });
 

@@ -7,6 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { DOWNLOADS, fetchCorpus } from '../src/node/corpora.js';
 import { microgpt, ROOT, runCommand, temporaryFolder } from './cli.js';
 import { goldenText, shuffledNames } from './golden.js';
+import { testOn } from './needs.js';
 
 const lines = (text: string) => text.trim().split('\n');
 
@@ -201,15 +202,12 @@ describe('bad input: a code, a sentence, a way out, an exit code, and nothing wr
     expect(outcome).toMatchObject({ code: 3, stderr: expect.stringContaining('MG_FILE_KIND') });
   });
 
-  test.runIf(process.platform === 'linux')(
-    'a place where no folder can be made is found before training starts',
-    async () => {
-      const outcome = await microgpt(['train', 'names', '--output', '/proc/nowhere/model.json'], {
-        cwd: temporaryFolder(),
-      });
-      expect(outcome).toMatchObject({ code: 4, stderr: expect.stringContaining('MG_SAVE_UNWRITABLE') });
-    },
-  );
+  testOn('Linux', 'a place where no folder can be made is found before training starts', async () => {
+    const outcome = await microgpt(['train', 'names', '--output', '/proc/nowhere/model.json'], {
+      cwd: temporaryFolder(),
+    });
+    expect(outcome).toMatchObject({ code: 4, stderr: expect.stringContaining('MG_SAVE_UNWRITABLE') });
+  });
 });
 
 describe('Ctrl-C and kill', () => {

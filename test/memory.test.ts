@@ -1,8 +1,8 @@
 // The memory that training takes, seen from outside: the peak of a process that trains a large model.
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { ROOT, runCommand, temporaryFolder } from './cli.js';
-import { FULL } from './golden.js';
+import { describeFull } from './needs.js';
 
 const script = `
   const load = (path) => import(${JSON.stringify(join(ROOT, 'dist/'))} + path);
@@ -16,7 +16,7 @@ const script = `
   const { model: kept, step } = trainingMemory('wasm', training.config, 8, 256);
   console.log(JSON.stringify({ predicted: kept + step, peak: process.resourceUsage().maxRSS * 1024 }));`;
 
-describe.runIf(FULL)('memory', () => {
+describeFull('memory', () => {
   test('training 6 × 384, context 256, batch 8 peaks under 1.2 GB, and near what was predicted', async () => {
     const args = ['--input-type=module', '-e', script];
     const { code, stdout, stderr } = await runCommand(process.execPath, args, { cwd: temporaryFolder() });

@@ -1,10 +1,10 @@
 // What a user installs: the packed tarball, in an empty TypeScript project and in a fresh clone.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { decodeModel } from '../src/checkpoint/decode.js';
 import { ROOT, runCommand, temporaryFolder } from './cli.js';
-import { FULL } from './golden.js';
+import { describeFull } from './needs.js';
 
 const npm = async (args: string[], cwd: string) => {
   const outcome = await runCommand('npm', [...args, '--no-audit', '--no-fund', '--loglevel=error'], { cwd });
@@ -22,7 +22,7 @@ test('importing the library runs nothing and prints nothing', async () => {
   expect(outcome).toMatchObject({ code: 0, stdout: '', stderr: '' });
 });
 
-describe.runIf(FULL)('as a user gets it', () => {
+describeFull('as a user gets it', () => {
   test('the tarball installs, type-checks under strict settings, trains, saves and generates', async () => {
     const cwd = temporaryFolder();
     const packed = await npm(['pack', '--ignore-scripts', '--pack-destination', cwd], ROOT);

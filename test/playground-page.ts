@@ -154,6 +154,12 @@ export const isTooWide = (): boolean => {
 export const isAtStep = (step: number): boolean =>
   ((globalThis as unknown as World).document.querySelector('.status')?.textContent ?? '').startsWith(`Step ${step} of`);
 
+/** Whether the page says that more steps are done; runs there. */
+export const isPastStep = (step: number): boolean => {
+  const status = (globalThis as unknown as World).document.querySelector('.status')?.textContent ?? '';
+  return Number(/Step ([\d,]+) of/.exec(status)?.[1].replace(/,/g, '')) > step;
+};
+
 /** Steps that the page says are done. */
 export const stepsDone = (page: Page): Promise<number> =>
   page.evaluate(() => {

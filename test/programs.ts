@@ -9,7 +9,6 @@ export const PROGRAMS = join(ROOT, 'node_modules/.programs');
 
 /** Vitest's global set-up. */
 export function setup(): void {
-  process.env['MICROGPT_TEST_RUN'] = `${Date.now()}-${process.pid}`; // what is made once for a run is told by its name
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
   execFileSync(process.execPath, [tsc, '-p', 'test/programs/tsconfig.json'], { cwd: ROOT, stdio: ['ignore', 2, 2] });
 }

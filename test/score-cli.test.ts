@@ -37,6 +37,23 @@ function piped(args: readonly string[], cwd: string, input: string | Uint8Array)
   });
 }
 
+test('score: what capitals cost is said once; with --fold-case they cost what small letters do', async () => {
+  const cwd = folder();
+  const strict = await piped(['score', ...MODEL], cwd, 'emma\nEmma\nEMMA\n');
+  expect(strict.stderr.match(/note: the model has no .*/g)).toEqual([
+    'note: the model has no "E", which costs a line 20.1 bits and more; --fold-case reads small letters',
+  ]);
+  const folded = await piped(['score', ...MODEL, '--fold-case'], cwd, 'emma\nEmma\nEMMA\n');
+  expect(folded.stderr).not.toContain('the model has no');
+  const rows = (text: string) =>
+    text
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split('\t').slice(0, 2).join(' '));
+  expect(new Set(rows(folded.stdout))).toEqual(new Set(rows(strict.stdout).slice(0, 1)));
+  expect(new Set(rows(strict.stdout)).size).toBe(3);
+});
+
 test('score prints a row for every line, from a file and from standard input alike', async () => {
   const cwd = folder();
   const lines = ['emma', '', '  olivia ', 'zoé', 'a\tb', 'x'.repeat(300), '\u0007bell', 'last without an end'];

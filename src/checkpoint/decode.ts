@@ -34,6 +34,19 @@ export function decodeModel(bytes: Uint8Array, source: string, options: DecodeOp
 
 /** @throws MG_CKPT_UNKNOWN, MG_CKPT_JSON, MG_FILE_SIZE */
 export function recognise(bytes: Uint8Array, source: string): Recognised {
+  const recognised = recogniseContent(bytes, source);
+  return { ...recognised, decode: (options) => believingTheFile(recognised.decode(options), options, source) };
+}
+
+/** What the caller says counts where the file says nothing; elsewhere he is told. */
+function believingTheFile(decoded: Decoded, { activation }: DecodeOptions, source: string): Decoded {
+  const own = decoded.checkpoint.config.activation;
+  if (activation === undefined || activation === own) return decoded;
+  const contradicted = `the activation of ${source} is ${own}, as the file says: ${activation} is not used`;
+  return { ...decoded, notes: [...decoded.notes, contradicted] };
+}
+
+function recogniseContent(bytes: Uint8Array, source: string): Recognised {
   const whole = (format: FormatName, decode: Recognised['decode']): Recognised => ({ format, partner: null, decode });
   // The name decides only where the content says nothing: then it is a safetensors file that is too short.
   if (isSafetensors(bytes) || (bytes.length <= 8 && bytes.length > 0 && source.endsWith('.safetensors'))) {

@@ -2,7 +2,7 @@
  * --accelerate: matrix products by the system's BLAS, for whoever prefers speed to the same bits everywhere.
  * Invariant: nothing is loaded unless it is asked for; what cannot be used is one note, and the run goes on without.
  */
-import type { BackendName, Products } from '../engine/engine.js';
+import type { BackendName, NamedProducts } from '../engine/engine.js';
 import { gainOf } from '../engine/gain.js';
 import { openBlas } from '../node/blas/index.js';
 import { note } from './output.js';
@@ -20,7 +20,7 @@ export async function openProducts(
   how: Accelerate | undefined,
   backend: BackendName | 'auto',
   threads: number,
-): Promise<Products | undefined> {
+): Promise<NamedProducts | undefined> {
   if (how === undefined || how === 'off') return undefined;
   if (backend !== 'auto' && backend !== 'wasm') {
     note(`--accelerate ${how} has no effect: it serves the wasm backend, not ${backend}`);

@@ -1,6 +1,7 @@
 /**
  * microgpt novelty: does a model repeat what it was trained on?
  */
+import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { MicrogptError } from '../base/errors.js';
 import { strip } from '../data/documents.js';
@@ -114,6 +115,7 @@ async function gather(flags: NoveltyFlags): Promise<Gathered> {
   const prose = 'run' in found && (found.run.settings.data.format === 'chunked' || checkpoint.tokenizer.bos === null);
   const format = flags.format ?? (prose ? 'text' : 'lines');
   if (flags.samplesFrom !== undefined) return { samples: await readSamples(flags.samplesFrom, format), data, format };
+  await stat(data).catch(() => readDocuments(data)); // says now, not after the work, that it is not there
   say(`making ${count(flags.samples)} samples …`);
   const { samples, temperature, seed } = flags;
   const made = generate(checkpoint, { samples, temperature, seed });

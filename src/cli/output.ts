@@ -12,9 +12,30 @@ export function silence(now = true): void {
   silent = now;
 }
 
+let sink: ((text: string) => void) | null = null;
+
+/** From now on everything that is printed goes to `write`, until null is given: to the log of one of several works in this process. */
+export function divert(write: ((text: string) => void) | null): void {
+  sink = write;
+}
+
+/** Where lines about the work appear. */
+export const screen = {
+  get isTTY(): boolean {
+    return sink === null && process.stderr.isTTY === true;
+  },
+  get columns(): number {
+    return process.stderr.columns ?? 80;
+  },
+  write(text: string): void {
+    if (sink !== null) sink(text);
+    else if (!silent) process.stderr.write(text);
+  },
+};
+
 /** A line about the work, on stderr. */
 export function say(line: string): void {
-  if (!silent) process.stderr.write(`${line}\n`);
+  screen.write(`${line}\n`);
 }
 
 /** Something the user did not say and should know. */
@@ -24,7 +45,8 @@ export function note(sentence: string): void {
 
 /** A line of the result. On a terminal, characters that could command it are shown as \\u escapes; elsewhere text stays as it is. */
 export function result(line: string): void {
-  process.stdout.write(`${process.stdout.isTTY ? printable(line) : line}\n`);
+  if (sink !== null) sink(`${line}\n`);
+  else process.stdout.write(`${process.stdout.isTTY ? printable(line) : line}\n`);
 }
 
 /** Control characters as \\u escapes. */

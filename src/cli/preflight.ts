@@ -9,14 +9,15 @@ import { count, size } from './output.js';
 export interface Preflight {
   readonly about: string;
   readonly training: Training;
-  readonly threads: number;
+  /** As many threads as were asked for by name; none where nobody asked. */
+  readonly threadsAsked: number | undefined;
   readonly folder: string;
   readonly output: string | undefined;
   /** Steps done already, in a run that goes on. */
   readonly from: number;
 }
 
-export function preflightLines({ about, training, threads, folder, output, from }: Preflight): string[] {
+export function preflightLines({ about, training, threadsAsked, folder, output, from }: Preflight): string[] {
   const { settings, config, data, engine, parameters } = training;
   const { model, step } = trainingMemory(engine.backend, config, settings.batchSize, config.blockSize);
   const nothing = Math.log(config.vocabSize);
@@ -37,12 +38,19 @@ export function preflightLines({ about, training, threads, folder, output, from 
     ['with', habits(training)],
     [
       'machine',
-      `${engine.backend} backend, ${threads === 1 ? '1 thread' : `up to ${threads} threads`}, about ${size(model + step)} of memory`,
+      `${engine.backend} backend, ${threadsLine(training, threadsAsked)}, about ${size(model + step)} of memory`,
     ],
     ['loss', `${nothing.toFixed(2)} means it knows nothing (ln ${config.vocabSize}); ${expectation(training)}`],
     ['run', output === undefined ? folder : `${folder}, and the model as ${output}`],
   ];
   return [about, ...rows.map(([name, text]) => `  ${name.padEnd(9)}${text}`)];
+}
+
+/** What was asked for and cannot be used is said. */
+function threadsLine({ engine, threads }: Training, asked = 1): string {
+  if (threads > 1) return `up to ${threads} threads`;
+  if (asked === 1) return '1 thread';
+  return `1 thread, not ${asked}: ${engine.backend === 'wasm' ? 'steps of this size are faster on one' : 'this backend has no more'}`;
 }
 
 /** A path as it is typed in this folder. */

@@ -13,21 +13,22 @@ import { requireWritable } from '../node/files.js';
 import { loadModel } from '../node/models.js';
 import { type FoundScenario, findScenarioText, loadScenario, loadScenarioFile } from '../node/scenarios.js';
 import { nodeThreads } from '../node/threads.js';
-import type { Ranks } from '../train/ranks.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
 import { type DataSettings, type Overrides, type Settings, withOverrides } from '../train/settings.js';
 import { openProducts } from './accelerate.js';
 import { count, note } from './output.js';
+import { firstRowNotes } from './table-flags.js';
 import { refuseCppFlags, trainAsCpp } from './train-cpp.js';
 import { addTrainFlags, backendCalled, corpusOptions, settingsOf, type TrainFlags } from './train-flags.js';
-import { amongRanks, isFollower } from './train-ranks.js';
+import { amongRanks, isFollower, sharedModel, type WatchedRanks } from './train-ranks.js';
 import { resumeTraining } from './train-resume.js';
 import { runTraining } from './train-run.js';
-import { formatOf, openText } from './train-text.js';
+import { formatOf, openText, requireReadable } from './train-text.js';
 import { stepsThatFit } from './train-time.js';
 import { unpackRun } from './train-unpack.js';
 
-export function addTrain(program: Command, exit: (code: number) => void): void {
+/** `among` finds out whether other processes train along, and calls what it is given. */
+export function addTrain(program: Command, exit: (code: number) => void, among: typeof amongRanks = amongRanks): void {
   const command = program
     .command('train')
     .summary('train a model on a text and save it')
@@ -49,26 +50,33 @@ Examples:
 Ctrl-C finishes the step, saves and says how to go on; a second one leaves at once.`,
     )
     .action(async (scenario: string | undefined, flags: TrainFlags) =>
-      exit(await amongRanks(flags, (own, ranks) => train(scenario ?? flags.scenario, own, ranks))),
+      exit(await among(flags, (own, ranks) => train(scenario ?? flags.scenario, own, ranks))),
     );
 }
 
-async function train(scenarioName: string | undefined, given: TrainFlags, ranks: Ranks | undefined): Promise<number> {
+async function train(
+  scenarioName: string | undefined,
+  given: TrainFlags,
+  ranks: WatchedRanks | undefined,
+): Promise<number> {
   if (given.compat === 'cpp') return trainAsCpp(scenarioName, given);
   refuseCppFlags(given);
   if (given.resume !== undefined) {
     const goesOn = isFollower(ranks) ? { folder: given.resume, flags: given } : await unpackRun(given.resume, given);
     return resumeTraining(goesOn.folder, scenarioName, goesOn.flags, ranks);
   }
-  // The run's record says which file it was, not what it was called.
-  const flags = given.initFrom === undefined ? given : { ...given, initFrom: (await findModel(given.initFrom)).path };
+  // The run's record says which file it was, not what it was called. Only rank 0 looks: the others may not have it.
+  const isNamed = given.initFrom !== undefined && !isFollower(ranks);
+  const flags = isNamed ? { ...given, initFrom: (await findModel(given.initFrom)).path } : given;
   const scenario = await scenarioOf(scenarioName, flags);
   const path = flags.data ?? (await findScenarioText(scenario as FoundScenario));
-  const initFrom = flags.initFrom === undefined ? undefined : await openStart(flags.initFrom);
+  const { initFrom: from, activation } = flags;
+  const initFrom = from === undefined ? undefined : await sharedModel(ranks, () => openStart(from, activation));
   const recipe = recipeOf(scenario, flags);
   const asked = withOverrides<Overrides<Settings>>(scenario?.settings ?? {}, settingsOf(flags));
   const name = scenario?.name ?? basename(path, extname(path));
-  if (flags.output !== undefined) {
+  const writes = flags.output !== undefined && !isFollower(ranks);
+  if (writes) {
     const isFolder = (await outputFormat(flags.output)) === 'weights.json + meta.json';
     await requireWritable(isFolder ? join(flags.output, 'meta.json') : flags.output);
   }
@@ -77,8 +85,11 @@ async function train(scenarioName: string | undefined, given: TrainFlags, ranks:
   const stated = asked.data?.format ?? (scenario === null ? undefined : base.data.format);
   const { format, notes } =
     stated === undefined ? formatOf(path, initFrom?.tokenizer) : { format: stated, notes: [] as string[] };
+  if (initFrom !== undefined) requireReadable(format, initFrom.tokenizer, flags.initFrom as string);
   const data: DataSettings = { ...withOverrides(base.data, asked.data), format };
-  const corpus = await openText(path, corpusOptions(data, base.bosPlace, initFrom, flags.unknown));
+  const reading = corpusOptions(data, base.bosPlace, initFrom, flags.unknown);
+  notes.push(...firstRowNotes(reading));
+  const corpus = await openText(path, reading);
   try {
     const backend = backendCalled(flags.backend ?? scenario?.backend);
     const threads = nodeThreads(flags.threads);
@@ -99,8 +110,7 @@ async function train(scenarioName: string | undefined, given: TrainFlags, ranks:
       if (flags.time !== undefined && flags.steps === undefined) notes.push(repeatNote(flags.time, training.steps));
       notes.push(...unusedNotes(training, flags, initFrom));
       // Rather now than after hours: some formats hold only some models.
-      if (flags.output !== undefined)
-        encodeModel(training.checkpoint(), await outputFormat(flags.output), flags.output);
+      if (writes) encodeModel(training.checkpoint(), await outputFormat(flags.output), flags.output);
     } catch (error) {
       training.close();
       throw error;
@@ -172,7 +182,6 @@ const SIZES = [
   ['--n-head', 'nHead'],
   ['--n-layer', 'nLayer'],
   ['--block-size', 'blockSize'],
-  ['--activation', 'activation'],
 ] as const;
 
 async function scenarioOf(name: string | undefined, flags: TrainFlags): Promise<FoundScenario | null> {
@@ -204,8 +213,9 @@ async function outputFormat(path: string): Promise<FormatName> {
   return formatForPath(path, (await stat(path).catch(() => null))?.isDirectory() === true);
 }
 
-async function openStart(path: string): Promise<Checkpoint> {
-  const { checkpoint, notes } = await loadModel(path);
+/** `activation` is for files that do not say theirs. */
+async function openStart(path: string, activation: TrainFlags['activation']): Promise<Checkpoint> {
+  const { checkpoint, notes } = await loadModel(path, { activation });
   for (const sentence of notes) note(sentence);
   return checkpoint;
 }

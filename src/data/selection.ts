@@ -42,9 +42,19 @@ export function createSelection(total: number, chosen: (i: number) => boolean): 
     for (let i = block * BLOCK; i < end; i++) if (chosen(i)) n++;
     before[block + 1] = n;
   }
+  let last = { k: -1, i: -1 }; // who goes on from one to the next need not count from the beginning of a block
+  const found = (k: number, i: number): number => {
+    last = { k, i };
+    return i;
+  };
   return {
     count: before[blocks],
     select(k) {
+      if (k === last.k && k >= 0) return last.i;
+      if (k === last.k + 1) {
+        const end = Math.min(total, (Math.floor(last.i / BLOCK) + 1) * BLOCK);
+        for (let i = last.i + 1; i < end; i++) if (chosen(i)) return found(k, i);
+      }
       let low = 0;
       let high = blocks;
       while (high - low > 1) {
@@ -53,7 +63,7 @@ export function createSelection(total: number, chosen: (i: number) => boolean): 
         else high = middle;
       }
       let left = k - before[low];
-      for (let i = low * BLOCK; ; i++) if (chosen(i) && left-- === 0) return i;
+      for (let i = low * BLOCK; ; i++) if (chosen(i) && left-- === 0) return found(k, i);
     },
   };
 }

@@ -6,6 +6,7 @@
 import { MicrogptError } from '../base/errors.js';
 import { exp, log } from '../base/math.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import { readPrompt } from '../tokenizer/small-letters.js';
 import { createEngine, type Decoder } from './engine.js';
 import type { GenerateOptions } from './generate-options.js';
 import type { Model } from './plan.js';
@@ -62,7 +63,7 @@ function sequenceOf({ config, tokenizer }: Model, prompt: string, text: string):
     );
   }
   const { bos } = tokenizer;
-  const known = tokenizer.encode(prompt).ids;
+  const known = readPrompt(tokenizer, prompt).ids;
   const before = bos === null ? (known.length > 0 ? known : tokenizer.encode('\n').ids) : [bos, ...known];
   const tokens = bos === null ? [...before, ...ids] : [...before, ...ids, bos];
   if (tokens.length - 1 > config.blockSize) {

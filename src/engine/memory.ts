@@ -1,13 +1,18 @@
 /**
- * How much memory training will take, found out before any of it is taken: by recording a training step on a backend that only counts.
+ * How much memory training will take, and how many threads its steps can use, found out before anything is taken: by recording a
+ * training step on a backend that only counts.
  * Refuses to know: how much the machine has. Invariant: counts what the real backends allocate, because it runs the same recording.
  */
+import { SHARED_WORK, type Threads } from '../backend/wasm/index.js';
+import { workOf } from '../backend/wasm/work.js';
+import { count } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import type { ModelConfig } from '../model/config.js';
 import { allocModel, allocTraining, recordTraining } from '../model/program.js';
 import { type Backend, sizeOf } from '../tensor/backend.js';
 import type { BackendName } from './engine.js';
+import { shapeOf } from './recorded-batch.js';
 
 export interface TrainingMemory {
   /** Bytes of parameters, gradients, Adam's moments, and the copies of weights that fast kernels keep. */
@@ -57,6 +62,26 @@ export function trainingMemory(
   return { model: (before + copies * parameters) * bytes, step: (counting.count() - before + scratch) * bytes };
 }
 
+/** How many of these threads the largest step can use: all of them, or one where it is too small to be shared. */
+export function usefulThreads(
+  threads: Threads | undefined,
+  backend: BackendName,
+  config: ModelConfig,
+  B: number,
+  longest: number,
+  { accumulate, clip }: { readonly accumulate: number; readonly clip: number },
+): number {
+  if (threads === undefined || threads.count <= 1 || backend !== 'wasm') return 1;
+  const counting = countingBackend();
+  const model = allocTraining(counting, allocModel(counting, config));
+  const count = Math.ceil(B / Math.min(accumulate, B)); // sequences of the largest part
+  const starts = Int32Array.from({ length: count + 1 }, (_, b) => b * longest);
+  const shape = shapeOf({ tokens: new Int32Array(count * longest), starts }, config.blockSize);
+  const { gradients, step, clippedStep } = recordTraining(counting, model, shape);
+  const largest = accumulate > 1 ? gradients : clip > 0 ? clippedStep : step; // the update of parts is a run of its own
+  return workOf(largest) >= (threads.sharedWork ?? SHARED_WORK) ? threads.count : 1;
+}
+
 /** @throws MG_ENGINE_MEMORY when training would not fit, before anything is allocated. */
 export function requireMemory(
   backend: BackendName | 'auto',
@@ -67,7 +92,7 @@ export function requireMemory(
 ): void {
   const { model, step } = trainingMemory(backend, config, B, longest, extras);
   if (model + step <= LIMITS.engineBytes) return;
-  const megabytes = (bytes: number) => `${Math.ceil(bytes / 1e6).toLocaleString('en')} MB`;
+  const megabytes = (bytes: number) => `${count(Math.ceil(bytes / 1e6))} MB`;
   throw new MicrogptError(
     'MG_ENGINE_MEMORY',
     `training needs ${megabytes(model + step)}: ${megabytes(model)} for the model and its optimizer, ${megabytes(step)} ` +

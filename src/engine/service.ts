@@ -42,7 +42,7 @@ export interface ServiceOptions extends Pick<GenerateOptions, 'backend' | 'threa
 }
 
 /** While so many events of a stream have not been read, none of its further samples begins; at four times as many, those begun wait. */
-const MOST_UNREAD = 64;
+const MOST_UNREAD = 16;
 
 /** Opens a model; it holds an engine until it is closed. */
 export function createService(model: Checkpoint, { places = 32, backend, threads }: ServiceOptions = {}): ModelService {

@@ -1,6 +1,7 @@
 /**
  * Many generations on one reader: taken in at any time, up to S side by side, a turn at a time. In a turn every sequence that has been
- * read draws its next token, and prompts are read in pieces, so that nobody waits long for a long prompt of someone else.
+ * read draws its next token, and prompts are read in pieces, so that nobody waits long for a long prompt of someone else. One whose tokens
+ * nobody takes gives its place to one that waits, and comes first when they are taken again; then what it had read is read again.
  * Refuses to know: text, timers, where logits come from. Invariants: what a generation draws depends on itself alone, never on what runs
  * beside it, because logits do not and the draws go by (sample, position); a generation that is cancelled costs at most the turn that runs.
  */
@@ -30,7 +31,7 @@ export interface Generation {
   readonly window?: Window | undefined;
   /** What may come first [V], and after each token; called before each draw, only where tokens are constrained. */
   readonly mask?: (() => Uint8Array | null) | undefined;
-  /** While it says no, the sequence keeps its place and nothing is read for it: whoever takes its tokens is behind. */
+  /** While it says no, nothing is read for the sequence: whoever takes its tokens is behind. It keeps its place as long as nobody wants it. */
   readonly ready?: (() => boolean) | undefined;
   /** Called with each token that is drawn; `false` ends the sequence after it. */
   readonly onToken?: ((token: number) => boolean) | undefined;
@@ -56,7 +57,7 @@ export interface Scheduler {
   add(generation: Generation): { cancel(): void };
   /** One reading and one draw for each sequence that is read. `false` when there is nothing left to do, or nothing that is ready. */
   turn(): boolean;
-  /** How many have not started, and how many are in the making. */
+  /** How many have no place, and how many are in one. */
   waiting(): number;
   running(): number;
 }
@@ -72,12 +73,19 @@ interface Slot extends Sequence {
   at: number;
   /** Rows in the reading of this turn. */
   rows: number;
+  /** For how many turns it has not been ready. */
+  missed: number;
   cancelled: boolean;
 }
 
+/** Whoever has not been ready for so many turns gives his place to one who waits. Fewer would make readers who are just a bit slow read twice. */
+const PATIENCE = 64;
+
+const isReady = ({ generation: { ready } }: Slot): boolean => ready === undefined || ready();
+
 /** `rows` is how many tokens a turn reads at most, beyond one for each sequence that is read already. */
 export function createScheduler(reader: Reader, blockSize: number, vocabSize: number, rows = 64): Scheduler {
-  const queue: Slot[] = [];
+  let queue: Slot[] = [];
   let slots: Slot[] = [];
   let anyCancelled = false;
   let singles = 0; // rows of this turn for sequences that are read but for their last token
@@ -103,19 +111,58 @@ export function createScheduler(reader: Reader, blockSize: number, vocabSize: nu
     free.pop();
     slot.at = Math.max(0, Math.min(kept, start.length - 1)); // the last token must be read: its logits are not kept
     reader.restart(slot.place, slot.at);
-    held[slot.place] = slot.unread === slot.generation.start ? slot.tokens : [];
+    held[slot.place] = slot.unread === slot.generation.start || slot.unread === slot.tokens ? slot.tokens : [];
+    slot.missed = 0;
     slots.push(slot);
   }
 
-  /** A row for each sequence that only has its last token to read, and what room is left for prompts, first come first served. */
+  /** Gives places to those who wait and are ready, the first first; also those of who has not been ready for more turns than that. */
+  function takeIn(patience: number): void {
+    while (queue.length > 0) {
+      const late = free.length > 0 ? -1 : longestMissed();
+      if (free.length === 0 && (late < 0 || slots[late].missed <= patience)) return;
+      const at = queue.findIndex(isReady);
+      if (at < 0) return;
+      const [slot] = queue.splice(at, 1);
+      if (slot.generation.maxTokens <= 0) finish(slot, 'length');
+      else {
+        if (late >= 0) giveUpPlace(late);
+        admit(slot);
+      }
+    }
+  }
+
+  /** Who has not been ready for longest; -1 without slots. */
+  function longestMissed(): number {
+    let longest = -1;
+    for (let i = 0; i < slots.length; i++) if (longest < 0 || slots[i].missed > slots[longest].missed) longest = i;
+    return longest;
+  }
+
+  /** It waits in front of all others, and reads again what it has read, unless a place still holds it. */
+  function giveUpPlace(i: number): void {
+    const [slot] = slots.splice(i, 1);
+    const { window } = slot.generation;
+    slot.unread ??= window === undefined ? slot.tokens : windowOf(slot.tokens, window, blockSize);
+    slot.at = 0;
+    free.push(slot.place);
+    slot.place = -1;
+    queue.unshift(slot);
+  }
+
+  /** A row for each sequence that only has its last token to read; prompts share what room is left. */
   function gather(): void {
     let count = 0;
-    let prompts = false;
+    let prompts = 0;
     for (const slot of slots) {
       slot.rows = 0;
-      if (slot.generation.ready !== undefined && !slot.generation.ready()) continue;
+      if (!isReady(slot)) {
+        slot.missed++;
+        continue;
+      }
+      slot.missed = 0;
       if (slot.unread !== null) {
-        prompts = true;
+        prompts++;
         slot.rows = -1; // how many, is not known yet
         continue;
       }
@@ -124,18 +171,20 @@ export function createScheduler(reader: Reader, blockSize: number, vocabSize: nu
       slot.rows = 1;
     }
     singles = count;
-    if (prompts) count = gatherUnread(count);
+    if (prompts > 0) count = gatherUnread(count, prompts);
     if (tokens.length === count) return;
     tokens.length = count;
     of.length = count;
   }
 
-  function gatherUnread(from: number): number {
+  /** In equal parts, so that a short prompt need not wait for the end of a long one; what one leaves goes to those after it. */
+  function gatherUnread(from: number, prompts: number): number {
     let count = from;
     let room = Math.max(1, rows - count);
+    let left = prompts;
     for (const slot of slots) {
       if (slot.unread === null || slot.rows === 0) continue;
-      slot.rows = Math.min(room, slot.unread.length - slot.at);
+      slot.rows = Math.min(Math.ceil(room / left--), slot.unread.length - slot.at);
       room -= slot.rows;
       for (let i = 0; i < slot.rows; i++) {
         tokens[count] = slot.unread[slot.at + i];
@@ -195,12 +244,10 @@ export function createScheduler(reader: Reader, blockSize: number, vocabSize: nu
   /** Those that were cancelled leave before anything is read for them. */
   function leave(): void {
     anyCancelled = false;
-    const staying: Slot[] = [];
-    for (const slot of slots) {
-      if (slot.cancelled) finish(slot, 'cancelled');
-      else staying.push(slot);
-    }
-    slots = staying;
+    const gone = [...slots, ...queue].filter((slot) => slot.cancelled);
+    slots = slots.filter((slot) => !slot.cancelled);
+    queue = queue.filter((slot) => !slot.cancelled);
+    for (const slot of gone) finish(slot, 'cancelled');
   }
 
   return {
@@ -219,6 +266,7 @@ export function createScheduler(reader: Reader, blockSize: number, vocabSize: nu
         unread,
         at: 0,
         rows: 0,
+        missed: 0,
         cancelled: false,
       };
       queue.push(slot);
@@ -231,14 +279,12 @@ export function createScheduler(reader: Reader, blockSize: number, vocabSize: nu
     },
     turn() {
       if (anyCancelled) leave();
-      while (free.length > 0 && queue.length > 0) {
-        const slot = queue.shift() as Slot;
-        if (slot.cancelled) finish(slot, 'cancelled');
-        else if (slot.generation.maxTokens <= 0) finish(slot, 'length');
-        else admit(slot);
-      }
-      if (slots.length === 0) return queue.length > 0;
+      takeIn(PATIENCE);
       gather();
+      if (tokens.length === 0) {
+        takeIn(0); // nobody in a place is ready
+        gather();
+      }
       if (tokens.length === 0) return false;
       const logits = reader.read(tokens, of);
       advanceAll(logits);

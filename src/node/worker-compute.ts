@@ -10,7 +10,7 @@ import type { Compute, Job } from '../engine/compute.js';
 import type { PromptToken } from '../engine/prompt-logprobs.js';
 import type { SampleEvent } from '../engine/samples.js';
 import { tokenizerToJson } from '../tokenizer/tokenizer-json.js';
-import { CREDIT, type FromWorker, type SentError, type SentModel, type ToWorker } from './compute-messages.js';
+import type { FromWorker, SentError, SentModel, ToWorker } from './compute-messages.js';
 
 /** Who waits for the answers to a question. */
 interface Asking {
@@ -18,14 +18,18 @@ interface Asking {
   tokens: readonly PromptToken[];
   ended: boolean;
   error: unknown;
+  /** To be called when something is new, and when it may pass events on. */
   wake: (() => void) | null;
+  pass: (() => void) | null;
 }
 
 /**
- * So many events of a question are passed on before the event loop turns. Without it, messages that come faster than they are dealt with
- * keep timers and sockets waiting for seconds: Node takes up to a thousand messages in one turn.
+ * In a turn of the event loop so many events are passed on, of one question at most so many, and the questions take turns. A turn has to be
+ * short, because Node takes one new connection in each: when it is long, those who came first are far ahead before the others are let in.
+ * And messages that come faster than they are dealt with keep timers and sockets waiting for seconds: Node takes up to a thousand at once.
  */
-const EVENTS_A_TURN = 16;
+const EVENTS_A_TURN = 64;
+const EVENTS_OF_ONE = 16;
 
 /** Milliseconds before a thread that died is started again; doubled each time that it dies without having answered. */
 const FIRST_WAIT = 50;
@@ -51,7 +55,7 @@ export function createWorkerCompute(
   let closed = false;
   let wait = FIRST_WAIT;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let turning: Promise<void> | null = null;
+  const passing: Asking[] = []; // those with events to pass on, whose turn comes first in front
   let worker = start();
 
   function start(): Worker {
@@ -108,15 +112,25 @@ export function createWorkerCompute(
     own.wake?.();
   }
 
-  /** When the event loop has turned; one turn for all who wait for it. */
-  function turn(): Promise<void> {
-    turning ??= new Promise((resolve) => {
-      setImmediate(() => {
-        turning = null;
-        resolve();
-      });
+  /** Until this question may pass events on. */
+  function turn(own: Asking): Promise<void> {
+    if (passing.length === 0) setImmediate(pass);
+    passing.push(own);
+    return new Promise((resolve) => {
+      own.pass = resolve;
     });
-    return turning;
+  }
+
+  function pass(): void {
+    let room = EVENTS_A_TURN;
+    let count = 0;
+    while (room > 0 && count < passing.length) {
+      const own = passing[count++];
+      room -= Math.min(own.events.length, EVENTS_OF_ONE);
+      own.pass?.();
+    }
+    passing.splice(0, count);
+    if (passing.length > 0) setImmediate(pass);
   }
 
   const post = (message: ToWorker) => worker.postMessage(message);
@@ -124,7 +138,7 @@ export function createWorkerCompute(
   /** A question: sent, followed until it ends, cancelled when nobody wants to know any more. */
   function ask(message: (id: number) => ToWorker, signal: AbortSignal) {
     const id = ++ids;
-    const own: Asking = { events: [], tokens: [], ended: false, error: null, wake: null };
+    const own: Asking = { events: [], tokens: [], ended: false, error: null, wake: null, pass: null };
     asking.set(id, own);
     const abort = () => own.wake?.();
     signal.addEventListener('abort', abort);
@@ -149,19 +163,16 @@ export function createWorkerCompute(
   async function* stream(model: string, job: Job, signal: AbortSignal): AsyncGenerator<SampleEvent, void, undefined> {
     const question = ask((id) => ({ type: 'ask', id, model, job }), signal);
     const { id, own } = question;
-    let read = 0;
     try {
       for (;;) {
-        if (signal.aborted || closed) return;
-        const events = own.events.splice(0, EVENTS_A_TURN);
+        if (own.events.length > 0) await turn(own);
+        const events = own.events.splice(0, EVENTS_OF_ONE);
         for (const event of events) {
-          yield event;
           if (signal.aborted || closed) return;
-          if (++read < CREDIT / 4) continue;
-          if (!own.ended) post({ type: 'read', id, count: read });
-          read = 0;
+          yield event;
         }
-        if (events.length > 0) await turn();
+        if (signal.aborted || closed) return;
+        if (events.length > 0 && !own.ended) post({ type: 'read', id, count: events.length });
         if (own.events.length > 0) continue;
         if (own.error !== null) throw own.error;
         if (own.ended) return;

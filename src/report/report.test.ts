@@ -84,6 +84,10 @@ test('a log whose last line was cut off is read; one that is damaged inside is n
     expect(() => readRecord(text, 'x')).toThrow(expect.objectContaining({ code: 'MG_RUN_INVALID' }));
   }
   expect(readRecord(JSON.stringify({ settings: record, finished: null }), 'x')).toEqual(record);
+  const often = (saveEvery: unknown) =>
+    readRecord(JSON.stringify({ settings: { ...record, saveEvery } }), 'x').saveEvery;
+  expect(often(7)).toBe(7);
+  for (const wrong of [0, 1.5, '7', null]) expect(() => often(wrong)).toThrow('saveEvery');
 });
 
 test('settings survive JSON; what is missing, unknown or of another type is refused by name', () => {
@@ -100,6 +104,10 @@ test('settings survive JSON; what is missing, unknown or of another type is refu
   expect(
     settingsFromJson(record.settings, { ...given, data: { ...given.data, column: 'name' } }, 'x').data.column,
   ).toBe('name');
+  const header = (value: unknown) =>
+    settingsFromJson(record.settings, { ...given, data: { ...given.data, header: value } }, 'x');
+  expect(header('no').data.header).toBe('no');
+  expect(() => header('maybe')).toThrow('"data.header"');
 });
 
 test('overrides reach any depth, and what is undefined does not count', () => {

@@ -1,11 +1,11 @@
 /**
  * The server as a function from Request to Response: who may ask, how much at once, which route answers, what is said of it afterwards.
  * Refuses to know: sockets, processes, where computing is done. Invariants: every request is checked in the same order (Host and Origin,
- * shutting down, key, body, turn) and logged exactly once, when its answer has ended.
+ * shutting down, key, room, body, turn) and logged exactly once, when its answer has ended.
  */
 import { Hono } from 'hono';
 import type { Compute } from '../engine/compute.js';
-import { type Admission, drainingRefusal, type Ticket } from './admission.js';
+import { type Admission, drainingRefusal, type Taking, type Ticket } from './admission.js';
 import type { Planned } from './asking.js';
 import { type Body, type Plain, readJson } from './body.js';
 import { planChat } from './chat-completions.js';
@@ -117,12 +117,14 @@ export function createApp(parts: AppParts): App {
 
   /** What is asked of the model, answered when its turn comes. */
   async function answer(trace: Trace, plan: (body: Body, compute: Compute) => Planned): Promise<Response> {
+    refuseEarly();
     const body = await readJson(trace.request, REQUEST_LIMITS.bodyBytes);
     const fault = startFault(trace, body.value);
     const planned = plan(body, fault?.reply === undefined ? compute : scripted(compute, fault.reply));
     trace.model = planned.model;
     trace.tokens = () => planned.counter.completion;
-    const turn = await takeTurn(trace, fault);
+    const taking: Taking = { chunks: 0, asked: true };
+    const turn = await takeTurn(trace, fault, planned.stream ? taking : undefined);
     if (!planned.stream) {
       try {
         const value = await planned.json(turn.signal);
@@ -139,6 +141,7 @@ export function createApp(parts: AppParts): App {
     const events = checked(planned.events(turn.signal), trace, turn.check);
     const stream = eventStream(
       fault === null ? events : during(events, fault, turn.signal),
+      taking,
       (error) => {
         turn.end();
         finish(trace, error);
@@ -155,6 +158,7 @@ export function createApp(parts: AppParts): App {
       compute: Compute,
     ) => Pick<Planned, 'model' | 'counter' | 'json'>,
   ): Promise<Response> {
+    refuseEarly();
     const body = await readEarlierBody(trace.request);
     const fault = startFault(trace, body.fields);
     const planned = plan(body, fault?.reply === undefined ? compute : scripted(compute, fault.reply));
@@ -170,6 +174,11 @@ export function createApp(parts: AppParts): App {
     }
   }
 
+  /** Who cannot be answered is told so before his body is read: a crowd costs those who are being answered little. */
+  function refuseEarly(): void {
+    if (record === null && !faults.any) admission.requireRoom();
+  }
+
   function startFault(trace: Trace, body: Plain): Fault | null {
     const { request } = trace;
     const { pathname } = new URL(request.url);
@@ -181,7 +190,7 @@ export function createApp(parts: AppParts): App {
   }
 
   /** Waits for a turn. Its signal ends when the client goes away, the server stops, or `end` is called. */
-  async function takeTurn(trace: Trace, fault: Fault | null) {
+  async function takeTurn(trace: Trace, fault: Fault | null, taking?: Taking) {
     // Not AbortSignal.any: in Node 20 every one made with a signal that lives long stays in memory.
     const ended = new AbortController();
     const { signal } = ended;
@@ -198,7 +207,7 @@ export function createApp(parts: AppParts): App {
     try {
       if (fault !== null) await before(fault, signal);
       if (!compute.ready()) throw overloaded('the models are being loaded again');
-      ticket = await admission.enter(trace.key, signal);
+      ticket = await admission.enter(trace.key, signal, taking);
     } catch (error) {
       forget();
       throw error;

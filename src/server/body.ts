@@ -2,6 +2,7 @@
  * The body of a request as a value: bounded, UTF-8, strict JSON.
  * Refuses to know: what the value means. Invariant: no more is held of a body than its limit, and nothing of it is parsed before its depth is known.
  */
+import { count } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import { type Json, parseJson } from '../base/json.js';
 import { LIMITS } from '../base/limits.js';
@@ -73,7 +74,7 @@ async function readBytes(request: Request, most: number): Promise<Uint8Array> {
 const CLOSE = { headers: { connection: 'close' } } as const;
 
 const tooLarge = (most: number) =>
-  new Refusal(413, 'body_too_large', `the body is larger than ${most.toLocaleString('en')} bytes`, CLOSE);
+  new Refusal(413, 'body_too_large', `the body is larger than ${count(most)} bytes`, CLOSE);
 
 function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
   const out = new Uint8Array(length);

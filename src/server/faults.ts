@@ -63,6 +63,8 @@ const STATUSES: Readonly<Record<number, string>> = {
 const MOST_MS = 600_000;
 
 export interface Faults {
+  /** Whether any request may get one. */
+  readonly any: boolean;
   /** What to do to this request. @throws Refusal 400 when the header cannot be read */
   faultFor(request: Request, path: string, body: Plain): Fault | null;
 }
@@ -71,6 +73,7 @@ export function createFaults(rules: readonly Rule[], byHeader: boolean): Faults 
   for (const rule of rules) requireFault(rule, 'rules');
   const left = rules.map((rule) => rule.times ?? Number.POSITIVE_INFINITY);
   return {
+    any: byHeader || rules.length > 0,
     faultFor(request, path, body) {
       const header = request.headers.get(FAULT_HEADER);
       if (byHeader && header !== null) return parseFault(header);

@@ -3,6 +3,7 @@
  * Invariants: nothing is asked for before the reader wants it; when the reader goes away, so does what makes the events; what fails in the
  * middle is said in an event, and the stream then ends without [DONE].
  */
+import type { Taking } from './admission.js';
 import { errorBody, refusalOf } from './refusal.js';
 
 export const SSE_HEADERS = {
@@ -11,9 +12,12 @@ export const SSE_HEADERS = {
   'x-accel-buffering': 'no',
 } as const;
 
-/** `ended` is called once, with what went wrong if anything did; `cut` breaks the connection off, where there is one. */
+/**
+ * `taking` is kept up; `ended` is called once, with what went wrong if anything did; `cut` breaks the connection off, where there is one.
+ */
 export function eventStream(
   events: AsyncGenerator<unknown, void, undefined>,
+  taking: Taking,
   ended: (error: unknown) => void,
   cut?: () => void,
 ): ReadableStream<Uint8Array> {
@@ -28,10 +32,16 @@ export function eventStream(
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
+        taking.asked = true;
         try {
           const next = await events.next();
           if (over) return;
-          if (!next.done) return controller.enqueue(line(JSON.stringify(next.value)));
+          if (!next.done) {
+            taking.asked = false; // until more is asked for
+            taking.chunks++;
+            controller.enqueue(line(JSON.stringify(next.value)));
+            return;
+          }
           controller.enqueue(line('[DONE]'));
           controller.close();
           end(null);

@@ -8,6 +8,7 @@ import { encodeModel } from '../../src/checkpoint/formats.js';
 import { talkingModel } from '../chat-model.js';
 import { microgpt, ROOT, temporaryFolder } from '../cli.js';
 import { FULL, goldenText } from '../golden.js';
+import { testFull } from '../needs.js';
 import { PROGRAMS } from '../programs.js';
 import { type Answer, until } from './asking.js';
 
@@ -237,7 +238,7 @@ test('N14 the thread that computes dies: answers in the making are told so, and 
 });
 
 // A time, which others' load makes longer: where it counts, nothing else runs.
-test.runIf(FULL)('from the start of the process to the first answer: at most 300 ms, the least of ten', async () => {
+testFull('from the start of the process to the first answer: at most 300 ms, the least of ten', async () => {
   const cwd = modelFolder();
   const times: number[] = [];
   for (let i = 0; i < 10; i++) {

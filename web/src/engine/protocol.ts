@@ -128,6 +128,8 @@ export interface Next {
 export interface Seen {
   readonly tokens: readonly { readonly id: number; readonly text: string | null }[];
   readonly unknown: readonly string[];
+  /** Capitals that were read as small letters. */
+  readonly folded: readonly string[];
   /** The text is longer than the context. */
   readonly cut: boolean;
   readonly next: readonly (readonly Next[])[];

@@ -8,7 +8,7 @@ import type { Source } from './protocol';
 /** How a text becomes examples; the rest of these settings has no part in it. */
 type Reading = Pick<
   Settings['data'],
-  'validation' | 'chunkSize' | 'chunkOverlap' | 'trailingBos' | 'lossOn' | 'encoding'
+  'validation' | 'chunkSize' | 'chunkOverlap' | 'trailingBos' | 'lossOn' | 'encoding' | 'header'
 >;
 
 export function corpusOf(
@@ -29,7 +29,7 @@ export function corpusOf(
     chunkOverlap: reading.chunkOverlap,
     trailingBos: reading.trailingBos,
     loss: reading.lossOn,
-    ...(format === 'csv' || format === 'tsv' ? { column: columnOf(column) } : {}),
+    ...(format === 'csv' || format === 'tsv' ? { column: columnOf(column), header: headerOf(reading) } : {}),
   };
   const corpus = corpusFromText(bytes, asked);
   return { ...corpus, facts: { ...corpus.facts, sha256: sha256(bytes) } };
@@ -40,3 +40,6 @@ function columnOf(column: string | null): string | number {
   if (column === null || column === '') return 1;
   return /^\d+$/.test(column) ? Number(column) : column;
 }
+
+/** A run from the command line may say whether the first row has names. */
+const headerOf = ({ header }: Reading): boolean | undefined => (header === undefined ? undefined : header === 'yes');

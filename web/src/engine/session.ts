@@ -41,8 +41,6 @@ const SAMPLES = 5;
 const LONG = 48;
 /** Numbers of weights and gradients that are kept for the colour maps. */
 const MOST_KEPT = 12_000_000;
-/** Multiply-adds of a step from which on threads are worth having. */
-const SHARED_WORK = 4e6;
 
 interface Session {
   readonly job: Job;
@@ -148,7 +146,7 @@ function begin(job: Job, training: Training, say: Say): Prepared {
     tokens: data.tokens,
     startStep: training.startStep,
     guessing: Math.log(config.vocabSize),
-    threads: workOf(training) >= SHARED_WORK ? (threads?.count ?? 1) : 1,
+    threads: training.threads,
     notes: corpus.facts.notes,
   };
   session = {
@@ -171,11 +169,6 @@ function begin(job: Job, training: Training, say: Say): Prepared {
 }
 
 const nameOf = (path: string) => path.replace(/\.[a-z]+$/i, '');
-
-/** Multiply-adds of a step, about. */
-function workOf({ parameters, settings, config, corpus }: Training): number {
-  return 3 * parameters * settings.batchSize * Math.min(config.blockSize, corpus.facts.longest);
-}
 
 /** Samples of the model as it is, and its weights and gradients for the colour maps. */
 function look(of: Session, say: Say): void {

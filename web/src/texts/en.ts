@@ -220,6 +220,7 @@ export const en = {
     space: 'space',
     newline: 'new line',
     unknown: (list: string) => `The model does not know ${list}: left out.`,
+    folded: (list: string) => `The model knows only small letters: ${list} is read as such.`,
     cut: 'The text is longer than the context: only its end is read.',
     next: {
       heading: (token: string) => `After ${token}, the model expects`,

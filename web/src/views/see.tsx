@@ -77,6 +77,7 @@ export function See() {
             {S.tokensLead} <Words of={['token', 'boundary']} />
           </p>
           <Tokens tokens={seen.tokens} chosen={chosen} choose={setAt} />
+          {seen.folded.length > 0 && <p class="note">{S.folded(seen.folded.join(' '))}</p>}
           {seen.unknown.length > 0 && <p class="note">{S.unknown(seen.unknown.join(' '))}</p>}
           {seen.cut && <p class="note">{S.cut}</p>}
         </div>

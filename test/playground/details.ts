@@ -1,33 +1,12 @@
 // The playground as a learner meets it: what is to be seen in the first minute, what each view says when it is pointed at, and that nothing
-// is lost or said in the words of the command line. Numbers are compared with the library's own. Without a browser it is skipped.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  type Checkpoint,
-  corpusFromText,
-  createScorer,
-  createTraining,
-  inspect,
-  parameterTable,
-} from '../src/index.js';
-import { chromium, launchChromium } from './chromium.js';
-import { ROOT } from './cli.js';
-import { FULL } from './golden.js';
-import { builtPlayground } from './playground-built.js';
-import {
-  type Browser,
-  type Context,
-  dropFile,
-  openPlayground,
-  type Page,
-  press,
-  serveIsolated,
-  stepsDone,
-  trainToTheEnd,
-} from './playground-page.js';
+// is lost or said in the words of the command line. Numbers are compared with the library's own.
+import { beforeAll, expect, test } from 'vitest';
+import { type Checkpoint, createScorer, inspect, parameterTable } from '../../src/index.js';
+import { dropFile, openPlayground, type Page, press, stepsDone, trainToTheEnd } from '../playground-page.js';
+import { type Playground, trained } from './set-up.js';
 
-const CLASSIC = 'text=names&dial=0&seed=42';
+const SETTINGS = 'text=names&dial=0&seed=42';
+const SCREEN = { viewport: { width: 1280, height: 800 } };
 /** Texts that cannot be learned from, each in a way of its own. */
 const HOSTILE: readonly (readonly [name: string, text: string | readonly number[], code: string])[] = [
   ['picture.png', [0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10, 0, 0, 0], 'MG_DATA_KIND'],
@@ -40,55 +19,17 @@ const HOSTILE: readonly (readonly [name: string, text: string | readonly number[
   ['claims.safetensors', Array.from({ length: 8 }, () => 255), 'MG_CKPT_HEADER_SIZE'],
 ];
 
-/** The weights of `microgpt train names`, made here. */
-async function classic(): Promise<Checkpoint> {
-  const corpus = corpusFromText(readFileSync(join(ROOT, 'datasets/names.txt')), {
-    format: 'lines',
-    source: 'names.txt',
-  });
-  const training = createTraining({ corpus, seed: 42 });
-  for await (const _ of training.events()) {
-    // the end is what counts
-  }
-  const model = training.checkpoint();
-  training.close();
-  return model;
-}
-
-describe.runIf(FULL && chromium !== undefined)('the playground in detail', () => {
-  let browser: Browser;
-  let served: Awaited<ReturnType<typeof serveIsolated>>;
+export function detailTests({ isolated, within }: Playground): void {
   let model: Checkpoint;
-
   beforeAll(async () => {
-    served = await serveIsolated(await builtPlayground());
-    browser = await launchChromium<Browser>();
-    model = await classic();
-  }, 180_000);
-  afterAll(async () => {
-    await browser?.close();
-    await served?.close();
+    ({ model } = await trained({ seed: 42 }, 0));
   });
 
-  /** A page in a browser that has kept nothing; an error in it fails the test. */
-  async function within(use: (page: Page, context: Context) => Promise<void>, options: object = {}): Promise<void> {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
-    const page = await context.newPage();
-    const problems: string[] = [];
-    page.on('pageerror', (error) => problems.push(error.message));
-    try {
-      await use(page, context);
-      expect(problems).toEqual([]);
-    } finally {
-      await context.close();
-    }
-  }
-
-  const go = (page: Page, place: string) => page.goto(`${served.address}#${place}`);
+  const go = (page: Page, place: string) => page.goto(`${isolated.address}#${place}`);
   const alertOf = (page: Page) => page.getByRole('alert').textContent();
   const notesOf = (page: Page) => page.locator('.controls .note').allTextContents();
-  async function trained(page: Page, settings = CLASSIC): Promise<void> {
-    await openPlayground(page, served.address, settings);
+  async function trainedPage(page: Page, settings = SETTINGS): Promise<void> {
+    await openPlayground(page, isolated.address, settings);
     await trainToTheEnd(page);
   }
 
@@ -100,7 +41,7 @@ describe.runIf(FULL && chromium !== undefined)('the playground in detail', () =>
       return (await Promise.all(boxes)).map((box) => (box === null ? Number.NaN : box.y + box.height));
     };
     await within(async (page) => {
-      await openPlayground(page, served.address, CLASSIC);
+      await openPlayground(page, isolated.address, SETTINGS);
       const [before] = [await page.locator('.figures dt').nth(3).boundingBox()];
       await trainToTheEnd(page);
       expect(await page.locator('.figures dt').nth(3).boundingBox()).toEqual(before);
@@ -110,12 +51,12 @@ describe.runIf(FULL && chromium !== undefined)('the playground in detail', () =>
       // Negative control: in one column the samples are below.
       await page.setViewportSize({ width: 1000, height: 680 });
       expect(Math.max(...(await places(page)))).toBeGreaterThan(680);
-    });
+    }, SCREEN);
   });
 
   test('the curve can be read', async () => {
     await within(async (page) => {
-      await trained(page);
+      await trainedPage(page);
       const readout = page.locator('.readout');
       expect(await readout.textContent()).toContain('Point at the curve');
       await page.locator('.u-over').hover({ position: { x: 100, y: 50 } });
@@ -125,7 +66,7 @@ describe.runIf(FULL && chromium !== undefined)('the playground in detail', () =>
 
   test('what cannot be learned from is said in the words of the page, and the model of before stays open', async () => {
     await within(async (page) => {
-      await trained(page);
+      await trainedPage(page);
       await go(page, 'see/next');
       await page.locator('.bars li').nth(11).waitFor();
       const shares = await page.locator('.bar-share').allTextContents();
@@ -148,10 +89,10 @@ describe.runIf(FULL && chromium !== undefined)('the playground in detail', () =>
 
   test('another run takes the place of a trained one, which stays open; a run that was not begun does not', async () => {
     await within(async (page) => {
-      await openPlayground(page, served.address, CLASSIC);
-      await openPlayground(page, served.address, 'text=names&dial=0&seed=8');
+      await openPlayground(page, isolated.address, SETTINGS);
+      await openPlayground(page, isolated.address, 'text=names&dial=0&seed=8');
       await trainToTheEnd(page);
-      await openPlayground(page, served.address, 'text=names&dial=0&seed=9');
+      await openPlayground(page, isolated.address, 'text=names&dial=0&seed=9');
       await page.getByText(/The model before is still open: names, seed 8, step 1,000/).waitFor();
       await go(page, 'keep');
       expect(await page.locator('.opened strong').allTextContents()).toEqual(['names, seed 8, step 1,000']);
@@ -173,7 +114,7 @@ describe.runIf(FULL && chromium !== undefined)('the playground in detail', () =>
 
   test('warnings come once each, in the words of the page', async () => {
     await within(async (page) => {
-      await openPlayground(page, served.address);
+      await openPlayground(page, isolated.address);
       await page.evaluate(dropFile, { name: 'few.txt', bytes: [...Buffer.from('👩‍👩‍👧 hello\n日本語\n🎉🎉\n')] });
       await page.getByText('3 examples').waitFor();
       await trainToTheEnd(page);
@@ -186,10 +127,10 @@ describe.runIf(FULL && chromium !== undefined)('the playground in detail', () =>
 
   test('one of two windows keeps its run, the other one says so; a reload brings back losses and samples', async () => {
     await within(async (page, context) => {
-      await trained(page);
+      await trainedPage(page);
       const samples = await page.locator('.samples li').allTextContents();
       const other = await context.newPage();
-      await openPlayground(other, served.address);
+      await openPlayground(other, isolated.address);
       expect(await stepsDone(other)).toBe(0);
       await press(other, 'One step');
       await other.getByText(/keeps the run of another window/).waitFor();
@@ -210,7 +151,7 @@ describe.runIf(FULL && chromium !== undefined)('the playground in detail', () =>
   test('a square of attention says who looks at whom, and its row can be chosen', async () => {
     const { look } = inspect(model, 'maria', { top: 1 });
     await within(async (page) => {
-      await trained(page);
+      await trainedPage(page);
       await go(page, 'see/attention');
       const map = page.locator('.square canvas');
       await map.waitFor();
@@ -237,7 +178,7 @@ describe.runIf(FULL && chromium !== undefined)('the playground in detail', () =>
     const most =
       100 * look.attention[0].subarray(at * look.length, (at + 1) * look.length).reduce((a, b) => Math.max(a, b));
     await within(async (page) => {
-      await openPlayground(page, served.address, CLASSIC);
+      await openPlayground(page, isolated.address, SETTINGS);
       await go(page, 'see/attention');
       const first = page.locator('.looks b').first();
       await first.waitFor();
@@ -255,9 +196,9 @@ describe.runIf(FULL && chromium !== undefined)('the playground in detail', () =>
 
   test('a browser without room says that nothing is kept', async () => {
     await within(async (page, context) => {
-      await openPlayground(page, served.address, CLASSIC);
+      await openPlayground(page, isolated.address, SETTINGS);
       const session = await context.newCDPSession(page);
-      await session.send('Storage.overrideQuotaForOrigin', { origin: new URL(served.address).origin, quotaSize: 1 });
+      await session.send('Storage.overrideQuotaForOrigin', { origin: new URL(isolated.address).origin, quotaSize: 1 });
       await press(page, 'One step');
       await page.getByText('This browser keeps nothing of the run').waitFor();
     });
@@ -266,7 +207,7 @@ describe.runIf(FULL && chromium !== undefined)('the playground in detail', () =>
   test('a square of the weights says its number; they play through training time', async () => {
     const { offset } = parameterTable(model.config).byName.get('wte') ?? { offset: Number.NaN };
     await within(async (page) => {
-      await trained(page);
+      await trainedPage(page);
       await go(page, 'see/weights');
       const map = page.locator('.weights canvas');
       await map.waitFor();
@@ -289,7 +230,7 @@ describe.runIf(FULL && chromium !== undefined)('the playground in detail', () =>
 
   test('what was drawn is always among the bars, however unlikely, and all together make 100 %', async () => {
     await within(async (page) => {
-      await trained(page, 'text=names&dial=1&seed=42&steps=300');
+      await trainedPage(page, 'text=names&dial=1&seed=42&steps=300');
       await go(page, 'use/generate');
       await page.getByRole('slider').first().fill('1.5');
       await press(page, 'Generate');
@@ -313,7 +254,7 @@ describe.runIf(FULL && chromium !== undefined)('the playground in detail', () =>
 
   test('every step of the scalar lesson is a sentence with its numbers', async () => {
     await within(async (page) => {
-      await openPlayground(page, served.address, CLASSIC);
+      await openPlayground(page, isolated.address, SETTINGS);
       await go(page, 'see/scalar');
       expect(await page.locator('.asked').count()).toBe(0); // the text has no part in it
       const said: (string | null)[] = [];
@@ -340,7 +281,7 @@ describe.runIf(FULL && chromium !== undefined)('the playground in detail', () =>
     const [score] = scorer.score(['maria'], { perCharacter: true });
     scorer.close();
     await within(async (page) => {
-      await trained(page);
+      await trainedPage(page);
       await go(page, 'use/score');
       await press(page, 'Score');
       await page.locator('.scores summary').first().click();
@@ -352,7 +293,7 @@ describe.runIf(FULL && chromium !== undefined)('the playground in detail', () =>
 
   test('a text longer than the context says that only its end is read', async () => {
     await within(async (page) => {
-      await openPlayground(page, served.address, CLASSIC);
+      await openPlayground(page, isolated.address, SETTINGS);
       await go(page, 'see/next');
       await page.locator('.bars li').first().waitFor();
       expect(await page.getByText('only its end is read').count()).toBe(0);
@@ -364,7 +305,7 @@ describe.runIf(FULL && chromium !== undefined)('the playground in detail', () =>
   test('on a phone: the settings are one press away, and a problem is seen from anywhere', async () => {
     await within(
       async (page) => {
-        await openPlayground(page, served.address, CLASSIC);
+        await openPlayground(page, isolated.address, SETTINGS);
         await page.getByText('Text: Names. How long: Classic.').waitFor();
         await press(page, 'Change');
         const card = await page.locator('.setup .card').first().boundingBox();
@@ -379,4 +320,4 @@ describe.runIf(FULL && chromium !== undefined)('the playground in detail', () =>
       { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true },
     );
   });
-});
+}
