@@ -2,20 +2,7 @@
  * Every text of the page in English. A translation is a second file with the same names (see texts/index.ts).
  * Refuses to know: where a text stands. Numbers come in already written.
  */
-/** What the weights of each tensor are for, by its name. */
-const aboutTensors: Readonly<Record<string, string>> = {
-  wte: 'The embedding of each token: one row of numbers for each. Tokens that are used alike come to have rows alike.',
-  wpe: 'The embedding of each place in the text: one row for the first token, one for the second, and so on.',
-  lm_head:
-    'One row for each token that could come next. Compared with what the layers made of the text, it gives the logit.',
-  attn_wq: 'Makes queries: what each token asks for. Each head has rows of its own.',
-  attn_wk: 'Makes keys: what each token is found by. Queries are compared with them.',
-  attn_wv: 'Makes values: what each token gives to those that look at it. Attention mixes them.',
-  attn_wo: 'Brings together what all heads found. The result is added to the stream.',
-  mlp_fc1: 'The first half of the MLP: one row for each hidden number. Each looks for a pattern of its own.',
-  mlp_fc2: 'The second half of the MLP: what each hidden number adds to the stream when it is above 0.',
-  bias: 'Numbers that are added after a product. They begin at 0.',
-};
+import { tensors } from './glossary';
 
 export const en = {
   name: 'microgpt',
@@ -34,33 +21,6 @@ export const en = {
   explained: 'Explained:',
   others: (n: string, share: string) => `${n} others together: ${share}`,
   error: { ours: 'Something went wrong, and it is our fault.', title: 'This did not work' },
-  /** The way out in this page, where the engine's own words are about the command line. */
-  remedies: {
-    MG_TRAIN_NONFINITE: 'choose a smaller learning rate under More, and train again',
-    MG_DATA_TOO_SMALL: 'give a longer text, or choose another context under More',
-    MG_DATA_KIND: 'save it as plain text (UTF-8) first, or choose raw bytes under Read as',
-    MG_DATA_UTF8: 'save it as plain text (UTF-8) first, or choose raw bytes under Read as',
-    MG_DATA_TABLE: 'correct the row, or choose another column, or another way under Read as',
-    MG_DATA_UNKNOWN: 'choose the text that this model was trained on, or train a new model',
-    MG_TOKENIZER_VOCAB: 'choose raw bytes under Read as',
-    MG_CHAT_MODEL: 'train a model on the text Conversations',
-    MG_ENGINE_MEMORY: 'choose a smaller width, context or number of examples under More',
-    MG_RESUME_CHANGED: 'choose the text that this run was begun with',
-    MG_RESUME_IMPOSSIBLE: 'open a file that was saved with its run, or train a new model',
-    MG_CKPT_UNKNOWN: 'choose a file that microgpt saved; where a model has two files, choose both at once',
-  } as Partial<Record<string, string>>,
-  /** What to do about a run that will probably not end well. */
-  warnings: {
-    MG_TRAIN_SPIKE:
-      'Some steps changed the model far more than usual. If the curve jumps, choose a smaller learning rate under More.',
-    MG_TRAIN_PLATEAU: 'The loss does not fall any more. Another learning rate under More may help, or another text.',
-    MG_TRAIN_OVERFIT:
-      'It learns the text by heart: the validation loss rises while the loss falls. Give it more text, or fewer steps.',
-    MG_TRAIN_TINY_CORPUS:
-      'The text is short for so large a model: it will learn it by heart. Give it more text, or fewer steps.',
-    MG_TRAIN_DEAD_UNITS:
-      'Nearly all hidden numbers of a layer are 0. Choose a smaller learning rate under More, and train again.',
-  } as Readonly<Record<string, string>>,
   noModel: {
     title: 'There is no model yet',
     text: 'Train one first. It takes a few seconds. Or open a model that was saved before.',
@@ -279,7 +239,7 @@ export const en = {
       column: (n: string) => `column ${n}`,
       place: (n: string) => `place ${n}`,
       /** What a tensor of this name is for. */
-      about: (tensor: string): string => aboutTensors[tensor.replace(/^layer\d+\./, '')] ?? aboutTensors['bias'] ?? '',
+      about: (tensor: string): string => tensors[tensor.replace(/^layer\d+\./, '')] ?? tensors['bias'] ?? '',
       none: 'Train a model in this page to see its weights change. Very large models are not recorded.',
     },
     scalar: {

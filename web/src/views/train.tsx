@@ -3,7 +3,7 @@ import { again, attempt, pause, reset, train } from '../actions';
 import { Chart } from '../parts/chart';
 import { Term } from '../parts/term';
 import { update, useApp } from '../state';
-import { t } from '../texts';
+import { t, warnings } from '../texts';
 import { count, duration, fixed } from '../texts/numbers';
 import { Setup } from './setup';
 
@@ -144,7 +144,7 @@ function Controls() {
       {kept !== null && kept !== 'kept' && <p class="note">{T.notKept[kept]}</p>}
       {run.warnings.map((code) => (
         <p class="note" key={code}>
-          {t.warnings[code]}
+          {warnings[code]}
         </p>
       ))}
     </div>
