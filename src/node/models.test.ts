@@ -60,7 +60,7 @@ test('a folder without a model says so, and names a file in it that may be one',
   await expect(loadModel(at('empty'))).rejects.toMatchObject({
     code: 'MG_FILE_MISSING',
     message: expect.stringContaining(`the folder ${at('empty')} holds no model`),
-    remedy: expect.stringContaining('--model names'),
+    remedy: expect.stringContaining('names or chat'),
   });
   cpSync(join(FIXTURES, 'prefix-bin'), at('cpp'), { recursive: true });
   await expect(loadModel(at('cpp'))).rejects.toMatchObject({

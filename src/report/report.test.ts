@@ -69,6 +69,8 @@ test('two runs: the first step that differs, and the settings that do', () => {
     ['adam.beta1', 0.9, 0.8],
     ['seed', '42', '7'],
   ]);
+  const tuned = { record: { ...record, initFrom: '/models/a' }, metrics: log([3, 2]).metrics };
+  expect(compareRuns(log([3, 2]), tuned).settings).toEqual([{ name: 'initFrom', before: null, now: '/models/a' }]);
 });
 
 test('a log whose last line was cut off is read; one that is damaged inside is not, nor what is no record', () => {
