@@ -7,7 +7,7 @@ import { extname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { launchChromium, NO_BROWSER } from './chromium.js';
 import { ROOT } from './cli.js';
-import { describeFull } from './needs.js';
+import { describeFullWith } from './needs.js';
 import type { ModelName } from './programs/same-bits.js';
 import { STEPS } from './programs/same-bits.js';
 import type { Answer, Question } from './programs/same-bits-browser.js';
@@ -63,69 +63,65 @@ const server = createServer((request, response) => {
   }
 });
 
-describeFull(
-  'Chromium',
-  () => {
-    let browser: Browser;
-    let address: string;
-    beforeAll(async () => {
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-      browser = await launchChromium<Browser>();
-    });
-    afterAll(async () => {
-      await browser?.close();
-      server.close();
-    });
+describeFullWith(NO_BROWSER, 'Chromium', () => {
+  let browser: Browser;
+  let address: string;
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    browser = await launchChromium<Browser>();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    server.close();
+  });
 
-    async function ask(path: '/isolated' | '/plain', models: ModelName[], threads: number, askers = 48) {
-      const page = await browser.newPage();
-      await page.goto(address + path);
-      const question: Question = { names: names(), models, threads, askers };
-      const answer = await page.evaluate(
-        (data: Question) =>
-          new Promise<Answer>((resolve) => {
-            const { Worker } = globalThis as unknown as PageScope;
-            const worker = new Worker('/test/programs/same-bits-browser.js', { type: 'module' });
-            worker.onmessage = (event) => {
-              worker.terminate();
-              resolve(event.data);
-            };
-            worker.onerror = (event) => resolve({ error: `the worker could not be loaded: ${event.message}` });
-            worker.postMessage(data);
-          }),
-        question,
-      );
-      await page.close();
-      if ('error' in answer) throw new Error(answer.error);
-      const { outcomes, why } = answer;
-      expect(
-        outcomes.map((outcome) => outcome.bits),
-        browser.version(),
-      ).toEqual(models.map((model) => EXPECTED[model]));
-      for (const outcome of outcomes) expect(outcome.differs).toEqual([]);
-      return { shared: outcomes.map((outcome) => outcome.sharedTraining), why };
-    }
+  async function ask(path: '/isolated' | '/plain', models: ModelName[], threads: number, askers = 48) {
+    const page = await browser.newPage();
+    await page.goto(address + path);
+    const question: Question = { names: names(), models, threads, askers };
+    const answer = await page.evaluate(
+      (data: Question) =>
+        new Promise<Answer>((resolve) => {
+          const { Worker } = globalThis as unknown as PageScope;
+          const worker = new Worker('/test/programs/same-bits-browser.js', { type: 'module' });
+          worker.onmessage = (event) => {
+            worker.terminate();
+            resolve(event.data);
+          };
+          worker.onerror = (event) => resolve({ error: `the worker could not be loaded: ${event.message}` });
+          worker.postMessage(data);
+        }),
+      question,
+    );
+    await page.close();
+    if ('error' in answer) throw new Error(answer.error);
+    const { outcomes, why } = answer;
+    expect(
+      outcomes.map((outcome) => outcome.bits),
+      browser.version(),
+    ).toEqual(models.map((model) => EXPECTED[model]));
+    for (const outcome of outcomes) expect(outcome.differs).toEqual([]);
+    return { shared: outcomes.map((outcome) => outcome.sharedTraining), why };
+  }
 
-    test('one thread leaves the recorded bits of both models', async () => {
-      expect(await ask('/isolated', ['canonical', 'large'], 1)).toEqual({ shared: [0, 0], why: [] });
-    });
+  test('one thread leaves the recorded bits of both models', async () => {
+    expect(await ask('/isolated', ['canonical', 'large'], 1)).toEqual({ shared: [0, 0], why: [] });
+  });
 
-    test('two threads and four share every step and leave the recorded bits, of one engine after the other', async () => {
-      expect(await ask('/isolated', ['large', 'large'], 2)).toEqual({ shared: [STEPS, STEPS], why: [] });
-      expect(await ask('/isolated', ['large'], 4)).toEqual({ shared: [STEPS], why: [] });
-    });
+  test('two threads and four share every step and leave the recorded bits, of one engine after the other', async () => {
+    expect(await ask('/isolated', ['large', 'large'], 2)).toEqual({ shared: [STEPS, STEPS], why: [] });
+    expect(await ask('/isolated', ['large'], 4)).toEqual({ shared: [STEPS], why: [] });
+  });
 
-    test('1,000 askers of one service at once get the recorded answers, on one thread and on eight', async () => {
-      expect(await ask('/isolated', ['canonical', 'large'], 1, 1000)).toEqual({ shared: [0, 0], why: [] });
-      expect(await ask('/isolated', ['large'], 8, 1000)).toEqual({ shared: [STEPS], why: [] });
-    });
+  test('1,000 askers of one service at once get the recorded answers, on one thread and on eight', async () => {
+    expect(await ask('/isolated', ['canonical', 'large'], 1, 1000)).toEqual({ shared: [0, 0], why: [] });
+    expect(await ask('/isolated', ['large'], 8, 1000)).toEqual({ shared: [STEPS], why: [] });
+  });
 
-    test('without cross-origin isolation: one thread, the reason, and the recorded bits', async () => {
-      const { shared, why } = await ask('/plain', ['large'], 2);
-      expect(shared).toEqual([0]);
-      expect(why).toEqual([expect.stringContaining('not cross-origin isolated')]);
-    });
-  },
-  NO_BROWSER,
-);
+  test('without cross-origin isolation: one thread, the reason, and the recorded bits', async () => {
+    const { shared, why } = await ask('/plain', ['large'], 2);
+    expect(shared).toEqual([0]);
+    expect(why).toEqual([expect.stringContaining('not cross-origin isolated')]);
+  });
+});

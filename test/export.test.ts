@@ -7,7 +7,7 @@ import { importsOf } from '../src/export/html.js';
 import { chromium, NO_BROWSER } from './chromium.js';
 import { microgpt, runCommand, temporaryFolder } from './cli.js';
 import { goldenText } from './golden.js';
-import { testFull } from './needs.js';
+import { testFullWith } from './needs.js';
 
 async function exported(...flags: string[]) {
   const cwd = temporaryFolder();
@@ -47,16 +47,12 @@ test('half the numbers, and what there is nothing to do for', async () => {
   expect(nothing).toMatchObject({ code: 2, stderr: expect.stringContaining('error MG_CLI_USAGE') });
 });
 
-testFull(
-  'opened from disk it prints the samples of microgpt generate',
-  async () => {
-    const { cwd } = await exported('--html', 'page.html');
-    const args = ['--headless', '--no-sandbox', '--disable-gpu', '--virtual-time-budget=10000', '--dump-dom'];
-    const { stdout } = await runCommand(chromium!, [...args, `file://${join(cwd, 'page.html')}`], { cwd });
-    const samples = [...stdout.matchAll(/<li>([^<]*)<\/li>/g)].map((match) => match[1]);
-    const generated = await microgpt(['generate', '--model', 'model.json'], { cwd });
-    expect(`${samples.join('\n')}\n`).toBe(generated.stdout);
-    expect(samples).toHaveLength(20);
-  },
-  { missing: NO_BROWSER },
-);
+testFullWith(NO_BROWSER, 'opened from disk it prints the samples of microgpt generate', async () => {
+  const { cwd } = await exported('--html', 'page.html');
+  const args = ['--headless', '--no-sandbox', '--disable-gpu', '--virtual-time-budget=10000', '--dump-dom'];
+  const { stdout } = await runCommand(chromium!, [...args, `file://${join(cwd, 'page.html')}`], { cwd });
+  const samples = [...stdout.matchAll(/<li>([^<]*)<\/li>/g)].map((match) => match[1]);
+  const generated = await microgpt(['generate', '--model', 'model.json'], { cwd });
+  expect(`${samples.join('\n')}\n`).toBe(generated.stdout);
+  expect(samples).toHaveLength(20);
+});

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { shellWord } from '../src/base/shell-word.js';
+import { RECIPES } from '../src/train/recipes.js';
 import { microgpt, ROOT, runCommand, temporaryFolder } from './cli.js';
+import { testWith } from './needs.js';
 import { atTerminal, noTerminal } from './pty.js';
 
 const FIXTURES = fileURLToPath(new URL('fixtures/', import.meta.url));
@@ -19,8 +21,10 @@ test('a mistake is answered with what to type instead', async () => {
   const answers: readonly (readonly [args: string[], code: number, answer: string])[] = [
     [['train', 'my pets.txt'], 2, "microgpt train --data 'my pets.txt'"],
     [['train', 'nosuch.txt'], 2, 'microgpt train --data FILE'],
-    [['generate', '--model', 'nmaes'], 3, 'or take one that comes with microgpt: --model names'],
+    [['generate', '--model', 'nmaes'], 3, 'or name one that comes with microgpt: names or chat'],
     [['generate', '--model', 'empty'], 3, 'the folder empty holds no model'],
+    [['novelty', '--model', 'chat'], 2, 'microgpt novelty --samples-from REPLIES --data FILE'],
+    [['convert', 'names', 'x.onnx'], 2, 'microgpt export --onnx PATH'],
     [['help', 'trian'], 2, "unknown command 'trian' (Did you mean train?)"],
     [['data', 'inspect'], 2, 'see microgpt data inspect --help'],
     [['data', 'ftech'], 2, 'see microgpt data --help'],
@@ -39,6 +43,17 @@ test('a mistake is answered with what to type instead', async () => {
     ]);
     expect(outcome.stderr, args.join(' ')).not.toContain('making');
   }
+});
+
+test('a damaged text that is to be read as text is no stream of bytes', async () => {
+  const cwd = temporaryFolder();
+  writeFileSync(join(cwd, 'pets.txt'), Buffer.concat([Buffer.from(PETS), Buffer.of(0xff, 0xfe, 10)]));
+  const args = ['train', '--data', 'pets.txt', '--steps', '2', '-n', '0'];
+  const strict = await microgpt([...args, '--run', 'a'], { cwd });
+  expect(strict.stderr).toMatch(/^note: read as bytes: it is not text in UTF-8.*\nerror MG_DATA_TOO_SMALL/);
+  const lossy = await microgpt([...args, '--encoding', 'lossy', '--run', 'b'], { cwd });
+  expect(lossy.code, lossy.stderr).toBe(0);
+  expect(lossy.stderr).toContain('pets.txt, read as lines');
 });
 
 test('a command that a message shows can be typed as it stands, in a folder of any name', async () => {
@@ -67,6 +82,22 @@ test('npm start ends with how to call microgpt where it is not installed', async
   expect([code, stderr.trimEnd().split('\n').at(-1)]).toEqual([0, 'in this clone, microgpt is: node bin/microgpt.js']);
 });
 
+test('train --help tells the default of every setting, for each recipe', async () => {
+  const { stdout } = await microgpt(['train', '--help'], { cwd: temporaryFolder() });
+  const table = stdout.slice(stdout.indexOf('  Defaults ')).split('\n\n')[0];
+  const row = (flag: string) =>
+    table
+      .split('\n')
+      .find((line) => line.startsWith(`  ${flag} `))
+      ?.trim()
+      .split(/ +/);
+  expect(row('Defaults')?.slice(1)).toEqual(Object.keys(RECIPES));
+  const recipes = Object.values(RECIPES);
+  expect(row('--schedule')?.slice(1)).toEqual(recipes.map(({ schedule }) => schedule));
+  expect(row('--lr')?.slice(1)).toEqual(['0.01', '0.01', '0.01', '*']);
+  for (const [flag] of table.matchAll(/(?<=^ {2})--[a-z-]+/gm)) expect(stdout).toMatch(new RegExp(`${flag} <`));
+});
+
 test('info says in words what a run was, and misses no step that it has just told', async () => {
   const cwd = temporaryFolder();
   writeFileSync(join(cwd, 'pets.txt'), PETS);
@@ -79,7 +110,7 @@ test('info says in words what a run was, and misses no step that it has just tol
   expect(stdout).toMatch(/missing +the optimizer: it was saved without\n$/);
 });
 
-test.skipIf(noTerminal() !== null)('on a narrow terminal the curve is as narrow', async () => {
+testWith(noTerminal(), 'on a narrow terminal the curve is as narrow', async () => {
   const cwd = temporaryFolder();
   writeFileSync(join(cwd, 'pets.txt'), PETS);
   for (const columns of [40, 20]) {

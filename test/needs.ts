@@ -31,16 +31,27 @@ export function testWith(
   else cannotRun(title, missing);
 }
 
-/** Tests of the full tier alone; they may need something too. */
-export function describeFull(title: string, run: () => void, missing: string | null = null): void {
-  if (FULL) describeWith(missing, title, run);
+/** Tests of the full tier alone. */
+export function describeFull(title: string, run: () => void): void {
+  if (FULL) describe(title, run);
   else describe.skip(`${title} (skipped: full tier)`, run);
 }
 
-export function testFull(
+/** Tests of the full tier alone that need something too. */
+export function describeFullWith(missing: string | null, title: string, run: () => void): void {
+  if (FULL) describeWith(missing, title, run);
+  else describeFull(title, run);
+}
+
+export function testFull(title: string, run: () => Promise<void> | void, timeout?: number): void {
+  testFullWith(null, title, run, timeout);
+}
+
+export function testFullWith(
+  missing: string | null,
   title: string,
   run: () => Promise<void> | void,
-  { timeout, missing = null }: { readonly timeout?: number; readonly missing?: string | null } = {},
+  timeout?: number,
 ): void {
   if (FULL) testWith(missing, title, run, timeout);
   else test.skip(`${title} (skipped: full tier)`, run);

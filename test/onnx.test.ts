@@ -12,7 +12,7 @@ import { initialParameters, parameterTable } from '../src/model/parameters.js';
 import { createByteTokenizer } from '../src/tokenizer/byte.js';
 import { charTokenizerFrom } from '../src/tokenizer/char.js';
 import { ROOT } from './cli.js';
-import { describeFull } from './needs.js';
+import { describeFullWith } from './needs.js';
 
 function model(choices: object, bytes = false): Checkpoint {
   const tokenizer = bytes ? createByteTokenizer() : charTokenizerFrom(['abcdefghij'], 'last');
@@ -113,64 +113,62 @@ interface Session {
 
 const FOLDER = join(ROOT, 'test/onnx/node_modules/onnxruntime-node');
 
-describeFull(
-  'ONNX Runtime',
-  () => {
-    test.each(Object.keys(MODELS))(
-      '%s: the logits of 100 prompts within 1e-5, at once, in parts, and side by side',
-      async (name) => {
-        const { InferenceSession, Tensor } = createRequire(import.meta.url)(FOLDER) as Runtime;
-        const { config, parameters } = MODELS[name];
-        const { nLayer, nHead: H, nEmbd, vocabSize: V, blockSize: N } = config;
-        const session = await InferenceSession.create(encodeOnnx(MODELS[name]));
-        const D = nEmbd / H;
+const missing = existsSync(FOLDER) ? null : `there is no ${FOLDER}: npm ci in test/onnx`;
 
-        const empty = (batch: number) => {
-          const past: Record<string, Tensor> = {};
-          for (let i = 0; i < nLayer; i++) {
-            for (const part of ['key', 'value'])
-              past[`past_${part}_${i}`] = new Tensor('float32', new Float32Array(0), [batch, H, 0, D]);
-          }
-          return past;
-        };
-        const read = async (tokens: readonly (readonly number[])[], past: Record<string, Tensor>) => {
-          const ids = new Tensor('int64', BigInt64Array.from(tokens.flat().map(BigInt)), [
-            tokens.length,
-            tokens[0].length,
-          ]);
-          const out = await session.run({ tokens: ids, ...past });
-          const next = Object.fromEntries(
-            Object.keys(past).map((key) => [key, out[key.replace('past', 'present')]]),
-          ) as Record<string, Tensor>;
-          return { logits: out['logits'].data, next };
-        };
+describeFullWith(missing, 'ONNX Runtime', () => {
+  test.each(Object.keys(MODELS))(
+    '%s: the logits of 100 prompts within 1e-5, at once, in parts, and side by side',
+    async (name) => {
+      const { InferenceSession, Tensor } = createRequire(import.meta.url)(FOLDER) as Runtime;
+      const { config, parameters } = MODELS[name];
+      const { nLayer, nHead: H, nEmbd, vocabSize: V, blockSize: N } = config;
+      const session = await InferenceSession.create(encodeOnnx(MODELS[name]));
+      const D = nEmbd / H;
 
-        const engine = createEngine('reference', config, parameters);
-        const decoder = engine.decoder();
-        const random = createPythonRandom(77);
-        let worst = 0;
-        const compare = (ours: Float64Array, theirs: Float32Array) => {
-          for (let i = 0; i < theirs.length; i++) worst = Math.max(worst, Math.abs(ours[i] - theirs[i]));
-        };
-        for (let prompt = 0; prompt < 100; prompt++) {
-          const length = 1 + Math.floor(random.random() * N);
-          const tokens = Array.from({ length }, () => Math.floor(random.random() * V));
-          decoder.restart(0);
-          const ours = decoder.read(tokens, new Array(length).fill(0)).slice(0, length * V);
-          const [first, second] = [tokens, tokens.map((t) => (t + 1) % V)];
-          const together = await read([first, second], empty(2));
-          compare(ours, together.logits.subarray(0, length * V));
-          // Cut somewhere, the second part goes on from the first.
-          const cut = 1 + Math.floor(random.random() * (length - 1));
-          const start = await read([tokens.slice(0, cut)], empty(1));
-          compare(ours.subarray(0, cut * V), start.logits);
-          if (cut < length) compare(ours.subarray(cut * V), (await read([tokens.slice(cut)], start.next)).logits);
+      const empty = (batch: number) => {
+        const past: Record<string, Tensor> = {};
+        for (let i = 0; i < nLayer; i++) {
+          for (const part of ['key', 'value'])
+            past[`past_${part}_${i}`] = new Tensor('float32', new Float32Array(0), [batch, H, 0, D]);
         }
-        engine.close();
-        expect(worst).toBeGreaterThan(0);
-        expect(worst).toBeLessThan(1e-5);
-      },
-    );
-  },
-  existsSync(FOLDER) ? null : `there is no ${FOLDER}: npm ci in test/onnx`,
-);
+        return past;
+      };
+      const read = async (tokens: readonly (readonly number[])[], past: Record<string, Tensor>) => {
+        const ids = new Tensor('int64', BigInt64Array.from(tokens.flat().map(BigInt)), [
+          tokens.length,
+          tokens[0].length,
+        ]);
+        const out = await session.run({ tokens: ids, ...past });
+        const next = Object.fromEntries(
+          Object.keys(past).map((key) => [key, out[key.replace('past', 'present')]]),
+        ) as Record<string, Tensor>;
+        return { logits: out['logits'].data, next };
+      };
+
+      const engine = createEngine('reference', config, parameters);
+      const decoder = engine.decoder();
+      const random = createPythonRandom(77);
+      let worst = 0;
+      const compare = (ours: Float64Array, theirs: Float32Array) => {
+        for (let i = 0; i < theirs.length; i++) worst = Math.max(worst, Math.abs(ours[i] - theirs[i]));
+      };
+      for (let prompt = 0; prompt < 100; prompt++) {
+        const length = 1 + Math.floor(random.random() * N);
+        const tokens = Array.from({ length }, () => Math.floor(random.random() * V));
+        decoder.restart(0);
+        const ours = decoder.read(tokens, new Array(length).fill(0)).slice(0, length * V);
+        const [first, second] = [tokens, tokens.map((t) => (t + 1) % V)];
+        const together = await read([first, second], empty(2));
+        compare(ours, together.logits.subarray(0, length * V));
+        // Cut somewhere, the second part goes on from the first.
+        const cut = 1 + Math.floor(random.random() * (length - 1));
+        const start = await read([tokens.slice(0, cut)], empty(1));
+        compare(ours.subarray(0, cut * V), start.logits);
+        if (cut < length) compare(ours.subarray(cut * V), (await read([tokens.slice(cut)], start.next)).logits);
+      }
+      engine.close();
+      expect(worst).toBeGreaterThan(0);
+      expect(worst).toBeLessThan(1e-5);
+    },
+  );
+});

@@ -74,29 +74,38 @@ test('stopped and called again, trials go on to the bits of a run that was never
 
 test('never more processes than asked for, all of them used, and none left after a stop', async () => {
   const cwd = temporaryFolder();
-  const script = `const fs = require('node:fs'); const me = process.argv[1];
+  // Each says that it is there, counts those that are, and stays until it may go: a file says so.
+  const script = `const fs = require('node:fs'); const [, me, go] = process.argv;
+    process.on('SIGTERM', () => process.exit(143));
     fs.writeFileSync(me + '.on', ''); fs.appendFileSync('seen', fs.readdirSync('.').filter((f) => f.endsWith('.on')).length + ' ');
-    process.on('SIGTERM', () => process.exit(143)); setTimeout(() => fs.rmSync(me + '.on'), Number(process.argv[2]));`;
-  const jobs = (count: number, ms: number, signal: AbortSignal) => {
+    const timer = setInterval(() => { if (fs.existsSync(go)) { clearInterval(timer); fs.rmSync(me + '.on'); } }, 10);`;
+  const threeAreThere = async () => {
+    while (readdirSync(cwd).filter((file) => file.endsWith('.on')).length < 3)
+      await new Promise((r) => setTimeout(r, 10));
+  };
+  const jobs = (count: number, go: string, signal: AbortSignal) => {
     const ended: number[] = [];
     let given = 0;
     const job = (i: number) => ({
       command: process.execPath,
-      args: ['-e', `process.chdir(${JSON.stringify(cwd)}); ${script}`, `job${i}`, String(ms)],
+      args: ['-e', `process.chdir(${JSON.stringify(cwd)}); ${script}`, `job${i}`, go],
       log: join(cwd, `${i}.log`),
     });
     const next = async () => (given < count ? { key: given, job: job(given++) } : null);
     return { ended, done: runJobs(3, next, async (_, { code }) => void ended.push(code), signal), given: () => given };
   };
-  const all = jobs(8, 300, new AbortController().signal);
+  const all = jobs(8, 'go', new AbortController().signal);
+  await threeAreThere();
+  writeFileSync(join(cwd, 'go'), '');
   await all.done;
   expect(all.ended).toEqual(Array(8).fill(0));
   const seen = readFileSync(join(cwd, 'seen'), 'utf8').trim().split(' ').map(Number);
   expect(Math.max(...seen)).toBe(3);
 
   const controller = new AbortController();
-  const some = jobs(8, 60_000, controller.signal);
-  setTimeout(() => controller.abort(), 1500);
+  const some = jobs(8, 'never', controller.signal);
+  await threeAreThere();
+  controller.abort();
   await some.done;
   expect([some.given(), some.ended]).toEqual([3, [143, 143, 143]]);
 });

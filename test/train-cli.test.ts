@@ -224,6 +224,9 @@ describe('nothing is dropped in silence', () => {
     expect(first.stderr).toContain(
       'with     Adam, warm-up 9 steps, no clipping, no dropout, batches in 3 parts, nothing',
     );
+    const read = await train(cwd, ...run, '--run', 'read', '--column', 'x', '--chunk-size', '9', '--loss-on', 'all');
+    for (const flag of ['--column', '--chunk-size', '--loss-on'])
+      expect(read.stderr).toContain(`note: ${flag} is not used: the text is read as lines`);
     const sized = await train(cwd, ...run, '--init-from', 'r', '--n-embd', '32', '--n-layer', '1');
     expect(sized.stderr).toContain('note: --n-embd 32 is not used: the model that training starts from has 16');
     expect(sized.stderr).not.toContain('--n-layer 1');

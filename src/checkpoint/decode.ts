@@ -28,7 +28,10 @@ export interface Recognised {
 /**
  * @throws MG_CKPT_UNKNOWN for anything that is not a model, MG_CKPT_JSON for broken JSON, and what the codec of the format throws.
  */
-export function decodeModel(bytes: Uint8Array, source: string, options: DecodeOptions = {}): Decoded {
+export function decodeModel(bytes: Uint8Array, source = 'the model', options: DecodeOptions = {}): Decoded {
+  if (!(bytes instanceof Uint8Array)) {
+    throw new MicrogptError('MG_OPTION_VALUE', `a model is ${typeof bytes}, expected its bytes`, 'give a Uint8Array');
+  }
   return recognise(bytes, source).decode(options);
 }
 

@@ -39,7 +39,7 @@ export function addInspect(data: Command): void {
 }
 
 async function inspect(file: string, flags: InspectFlags): Promise<void> {
-  const guess = flags.format === undefined ? guessFileFormat(file) : null;
+  const guess = flags.format === undefined ? guessFileFormat(file, flags.encoding === 'lossy') : null;
   const format = flags.format ?? guess!.format;
   const table = tableOptions(flags.column, headerOf(flags));
   for (const sentence of firstRowNotes({ format, ...table })) note(sentence);

@@ -98,7 +98,7 @@ function runRows(run: RunState): Row[] {
   const others = computedBy(run);
   if (others.length > 0) rows.push(['products', `by ${others.join(', then ')} (--accelerate)`]);
   if (typeof validation['loss'] === 'number')
-    rows.push(['validation', `loss ${validation['loss'].toFixed(4)} at step ${String(validation['step'])}`]);
+    rows.push(['validation', `loss ${validation['loss'].toFixed(4)} at step ${count(Number(validation['step']))}`]);
   return rows.length > 0 ? rows : [['run', shorten(JSON.stringify(run))]];
 }
 

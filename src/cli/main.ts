@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { EXIT, MicrogptError } from '../base/errors.js';
-import { complain, say } from './output.js';
+import { complain, say, worksOnUnread } from './output.js';
 
 /** Adds a command to the program; `exit` takes its exit code where that is not 0. */
 type Add = (program: Command, exit: (code: number) => void) => void;
@@ -32,6 +32,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
 export async function main(argv: readonly string[]): Promise<number> {
   // A reader that has seen enough (`| head`) is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE' && worksOnUnread()) return;
     if (error.code !== 'EPIPE') say(`error: cannot write the output: ${error.message}`);
     process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.disk);
   });

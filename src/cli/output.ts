@@ -12,6 +12,15 @@ export function silence(now = true): void {
   silent = now;
 }
 
+let worksOn = false;
+
+/** From now on the work matters more than who reads about it: a reader of stdout who leaves does not end the process. */
+export function workOnUnread(): void {
+  worksOn = true;
+}
+
+export const worksOnUnread = (): boolean => worksOn;
+
 let sink: ((text: string) => void) | null = null;
 
 /** From now on everything that is printed goes to `write`, until null is given: to the log of one of several works in this process. */

@@ -2,7 +2,7 @@
  * What is about to happen, before the first step: data, model, training, machine, what the loss means, and where the result will be.
  */
 import { relative } from 'node:path';
-import { trainingMemory } from '../engine/memory.js';
+import { extrasOf, trainingMemory } from '../engine/memory.js';
 import type { Training } from '../engine/training.js';
 import { count, size } from './output.js';
 
@@ -19,7 +19,8 @@ export interface Preflight {
 
 export function preflightLines({ about, training, threadsAsked, folder, output, from }: Preflight): string[] {
   const { settings, config, data, engine, parameters } = training;
-  const { model, step } = trainingMemory(engine.backend, config, settings.batchSize, config.blockSize);
+  const { batchSize } = settings;
+  const { model, step } = trainingMemory(engine.backend, config, batchSize, config.blockSize, extrasOf(settings));
   const nothing = Math.log(config.vocabSize);
   const rows: [string, string][] = [
     [

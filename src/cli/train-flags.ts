@@ -95,7 +95,7 @@ export function addTrainFlags(command: Command): void {
     .option('--data <file>', 'the text to train on', path('--data'))
     .option(
       '--format <name>',
-      `how to read it: ${DATA_FORMATS.join(', ')} (default: by the file's name)`,
+      `how to read it: ${DATA_FORMATS.join(', ')} (default: by its name and content)`,
       oneOf('--format', DATA_FORMATS),
     )
     .option('--chat', 'the same as --format chat');
@@ -117,7 +117,7 @@ export function addTrainFlags(command: Command): void {
       'characters that the model of --init-from does not know: skip leaves them out, error ends',
       oneOf('--unknown', ['skip', 'error']),
     )
-    .option('--validation <share>', 'share of the text to hold out', decimal('--validation', 0, 0.9))
+    .option('--validation <share>', 'share of the text to hold out', decimal('--validation', 0, 0.5))
 
     .optionsGroup('The model:')
     .option(

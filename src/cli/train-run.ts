@@ -12,7 +12,7 @@ import { saveModelAs } from '../node/models.js';
 import { openRun, type Replace, type Run } from '../node/runs.js';
 import type { RunRecord } from '../report/record.js';
 import { tinyCorpus } from '../train/guards.js';
-import { count, note, result, say, screen, size } from './output.js';
+import { count, note, result, say, screen, size, workOnUnread } from './output.js';
 import { preflightLines } from './preflight.js';
 import { createProgress, type Progress, spent } from './progress.js';
 import { saysOfReading } from './prompt-notes.js';
@@ -42,6 +42,7 @@ const CONVERSATIONS = 5;
 export async function runTraining(training: Training, plan: RunPlan): Promise<number> {
   const { flags, ranks } = plan;
   if (isFollower(ranks)) return followTraining(training, ranks, flags.stopAfter);
+  workOnUnread();
   const run = plan.resume?.run ?? (await openRun(plan.folder, createOptions(training, plan)));
   plan.ranks?.watch?.tell({ run: plan.folder });
   for (const sentence of run.notes) note(sentence);

@@ -19,10 +19,11 @@ const REDRAW_MS = 100;
 export function formatOf(
   path: string,
   start: Tokenizer | undefined,
+  lossy: boolean,
 ): { readonly format: DataFormat; readonly notes: string[] } {
   if (start !== undefined && start.roles !== null) return { format: 'chat', notes: [] };
   if (start !== undefined && start.bos === null) return { format: 'bytes', notes: [] };
-  const { format, because } = guessFileFormat(path);
+  const { format, because } = guessFileFormat(path, lossy);
   return { format, notes: [`read as ${format}: ${because}; choose another with --format`] };
 }
 

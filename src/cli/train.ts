@@ -14,11 +14,12 @@ import { loadModel } from '../node/models.js';
 import { type FoundScenario, findScenarioText, loadScenario, loadScenarioFile } from '../node/scenarios.js';
 import { nodeThreads } from '../node/threads.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
-import { type DataSettings, type Overrides, type Settings, withOverrides } from '../train/settings.js';
+import { type DataFormat, type DataSettings, type Overrides, type Settings, withOverrides } from '../train/settings.js';
 import { openProductsAmong } from './accelerate.js';
 import { count, note } from './output.js';
 import { firstRowNotes } from './table-flags.js';
 import { refuseCppFlags, trainAsCpp } from './train-cpp.js';
+import { defaultsTable } from './train-defaults.js';
 import { addTrainFlags, backendCalled, corpusOptions, settingsOf, type TrainFlags } from './train-flags.js';
 import { amongRanks, isFollower, sharedModel, type WatchedRanks } from './train-ranks.js';
 import { resumeTraining } from './train-resume.js';
@@ -46,6 +47,9 @@ Examples:
   microgpt train --data talks.jsonl --chat   conversations, to chat with
   microgpt train names --time 10s            a better model of the names, in ten seconds
   microgpt train --resume models/names       go on with a run that was stopped
+
+Recipes: a text of your own is trained on by standard, a scenario by its own (names: canonical).
+${defaultsTable()}
 
 Ctrl-C finishes the step, saves and says how to go on; a second one leaves at once.`,
     )
@@ -84,12 +88,19 @@ async function train(
   const base = RECIPES[recipe];
   const stated = asked.data?.format ?? (scenario === null ? undefined : base.data.format);
   const { format, notes } =
-    stated === undefined ? formatOf(path, initFrom?.tokenizer) : { format: stated, notes: [] as string[] };
+    stated === undefined
+      ? formatOf(path, initFrom?.tokenizer, flags.encoding === 'lossy')
+      : { format: stated, notes: [] as string[] };
   if (initFrom !== undefined) requireReadable(format, initFrom.tokenizer, flags.initFrom as string);
   const data: DataSettings = { ...withOverrides(base.data, asked.data), format };
+  // How the text was read may be what is wrong, unless it was read as most texts are.
+  const explained = (error: unknown): never => {
+    if (format !== 'lines') for (const sentence of notes) note(sentence);
+    throw error;
+  };
   const reading = corpusOptions(data, base.bosPlace, initFrom, flags.unknown);
   notes.push(...firstRowNotes(reading));
-  const corpus = await openText(path, reading);
+  const corpus = await openText(path, reading).catch(explained);
   try {
     const backend = backendCalled(flags.backend ?? scenario?.backend);
     const threads = nodeThreads(flags.threads);
@@ -105,7 +116,7 @@ async function train(
       ranks,
       initFrom,
     };
-    const training = await startTraining(options, flags);
+    const training = await startTraining(options, flags).catch(explained);
     try {
       if (flags.time !== undefined && flags.steps === undefined) notes.push(repeatNote(flags.time, training.steps));
       notes.push(...unusedNotes(training, flags, initFrom));
@@ -170,6 +181,10 @@ function unusedNotes({ settings, config }: Training, flags: TrainFlags, initFrom
         notes.push(`${flag} ${flags[name]} is not used: the model that training starts from has ${config[name]}`);
     }
   }
+  for (const [flag, name, formats] of READING) {
+    if (flags[name] !== undefined && !formats.includes(settings.data.format))
+      notes.push(`${flag} is not used: the text is read as ${settings.data.format}`);
+  }
   if (settings.warmup > settings.steps)
     notes.push(`the warm-up takes ${count(settings.warmup)} steps, and the run has only ${count(settings.steps)}`);
   if (settings.accumulate > settings.batchSize)
@@ -183,6 +198,18 @@ const SIZES = [
   ['--n-layer', 'nLayer'],
   ['--block-size', 'blockSize'],
 ] as const;
+
+/** What says how to read a text, and the formats that ask. */
+const READING: readonly (readonly [
+  string,
+  'column' | 'chunkSize' | 'chunkOverlap' | 'lossOn',
+  readonly DataFormat[],
+])[] = [
+  ['--column', 'column', ['csv', 'tsv']],
+  ['--chunk-size', 'chunkSize', ['chunked']],
+  ['--chunk-overlap', 'chunkOverlap', ['chunked']],
+  ['--loss-on', 'lossOn', ['chat']],
+];
 
 async function scenarioOf(name: string | undefined, flags: TrainFlags): Promise<FoundScenario | null> {
   if (flags.config !== undefined && name !== undefined) {

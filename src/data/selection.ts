@@ -42,18 +42,21 @@ export function createSelection(total: number, chosen: (i: number) => boolean): 
     for (let i = block * BLOCK; i < end; i++) if (chosen(i)) n++;
     before[block + 1] = n;
   }
-  let last = { k: -1, i: -1 }; // who goes on from one to the next need not count from the beginning of a block
+  // Who goes on from one to the next need not count from the beginning of a block.
+  let lastK = -1;
+  let lastI = -1;
   const found = (k: number, i: number): number => {
-    last = { k, i };
+    lastK = k;
+    lastI = i;
     return i;
   };
   return {
     count: before[blocks],
     select(k) {
-      if (k === last.k && k >= 0) return last.i;
-      if (k === last.k + 1) {
-        const end = Math.min(total, (Math.floor(last.i / BLOCK) + 1) * BLOCK);
-        for (let i = last.i + 1; i < end; i++) if (chosen(i)) return found(k, i);
+      if (k === lastK && k >= 0) return lastI;
+      if (k === lastK + 1) {
+        const end = Math.min(total, (Math.floor(lastI / BLOCK) + 1) * BLOCK);
+        for (let i = lastI + 1; i < end; i++) if (chosen(i)) return found(k, i);
       }
       let low = 0;
       let high = blocks;

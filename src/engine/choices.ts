@@ -9,6 +9,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { readPrompt } from '../tokenizer/small-letters.js';
 import { createEngine, type Decoder } from './engine.js';
 import type { GenerateOptions } from './generate-options.js';
+import { refuse, requireText } from './options.js';
 import type { Model } from './plan.js';
 
 export interface Choice {
@@ -32,6 +33,9 @@ export function choices(
   candidates: readonly string[],
   { backend, threads }: Pick<GenerateOptions, 'backend' | 'threads'> = {},
 ): Choice[] {
+  requireText('prompt', prompt);
+  if (!Array.isArray(candidates)) refuse('candidates', candidates, 'a list of texts');
+  for (const [i, candidate] of candidates.entries()) requireText(`candidates[${i}]`, candidate);
   const sequences = candidates.map((text) => sequenceOf(model, prompt, text));
   if (sequences.length === 0) return [];
   const engine = createEngine(backend ?? 'auto', model.config, model.parameters, { threads });

@@ -5,11 +5,13 @@
  */
 import { SHARED_WORK, type Threads } from '../backend/wasm/index.js';
 import { workOf } from '../backend/wasm/work.js';
+import { count } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import type { ModelConfig } from '../model/config.js';
 import { allocModel, allocTraining, recordTraining } from '../model/program.js';
 import { type Backend, sizeOf } from '../tensor/backend.js';
+import type { Settings } from '../train/settings.js';
 import type { BackendName } from './engine.js';
 import { shapeOf } from './recorded-batch.js';
 
@@ -26,8 +28,8 @@ const KINDS = {
   wasm: { bytes: 4, copies: 2 },
 } as const;
 
-/** A Value has a data field, a gradient, two inputs, two rates and a place: about 80 bytes; a multiply-add makes two of them. */
-const VALUE_BYTES = 160;
+/** What a multiply-add takes as Values: two of them, each with four numbers and two inputs, in V8 (test/memory.test.ts measures it). */
+const VALUE_BYTES = 280;
 
 /** What a run does besides that takes memory, or saves it. */
 export interface TrainingExtras {
@@ -36,6 +38,12 @@ export interface TrainingExtras {
   /** Whether some numbers are dropped. */
   readonly dropout?: boolean | undefined;
 }
+
+/** Those of a run with these settings. */
+export const extrasOf = ({ accumulate, dropout }: Pick<Settings, 'accumulate' | 'dropout'>): TrainingExtras => ({
+  accumulate,
+  dropout: dropout > 0,
+});
 
 /** For a batch of B sequences of at most `longest` tokens, all parts together. */
 export function trainingMemory(
@@ -90,14 +98,20 @@ export function requireMemory(
   extras: TrainingExtras = {},
 ): void {
   const { model, step } = trainingMemory(backend, config, B, longest, extras);
-  if (model + step <= LIMITS.engineBytes) return;
-  const megabytes = (bytes: number) => `${Math.ceil(bytes / 1e6).toLocaleString('en')} MB`;
+  const limit = backend === 'value' ? LIMITS.valueBytes : LIMITS.engineBytes;
+  if (model + step <= limit) return;
+  const megabytes = (bytes: number) => `${count(Math.ceil(bytes / 1e6))} MB`;
   throw new MicrogptError(
     'MG_ENGINE_MEMORY',
     `training needs ${megabytes(model + step)}: ${megabytes(model)} for the model and its optimizer, ${megabytes(step)} ` +
-      `for a batch of ${B} × ${longest} tokens; the limit is ${megabytes(LIMITS.engineBytes)}`,
-    'lower the batch size, the context length, the width or the number of layers',
+      `for a batch of ${B} × ${longest} tokens; the limit is ${megabytes(limit)}`,
+    `lower the batch size, the context length, the width or the number of layers${wayOut(backend, B, extras)}`,
   );
+}
+
+function wayOut(backend: BackendName | 'auto', B: number, { accumulate = 1 }: TrainingExtras): string {
+  const parts = accumulate < B ? ', or compute each batch in more parts (--grad-accum)' : '';
+  return `${parts}${backend === 'value' ? '; the backends reference and wasm need far less' : ''}`;
 }
 
 /** Hands out addresses and computes nothing. */

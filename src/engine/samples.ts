@@ -53,6 +53,12 @@ export interface SampleRun {
   cancel(): void;
 }
 
+/**
+ * So many tokens a sample may be ahead of the one that is farthest behind: whoever gives them out in turns has to hold what comes before its
+ * turn. A sample that waits for a place makes those before it wait, and these then give it theirs.
+ */
+const MOST_AHEAD = 16;
+
 /** How often a sample that must not come out is drawn anew before it is led around the texts that are excluded. */
 const ATTEMPTS = 8;
 
@@ -90,6 +96,15 @@ export function createSampleRun(
   let out = 0; // samples given out
   let failure: unknown = null;
   const active = new Set<{ cancel(): void }>();
+  const drawn = new Map<number, number>(); // tokens of the samples in the making
+  let least = 0; // of these, or fewer
+
+  function isAhead(sample: number): boolean {
+    const own = drawn.get(sample) ?? 0;
+    if (own - least < MOST_AHEAD) return false;
+    least = Math.min(...drawn.values());
+    return own - least >= MOST_AHEAD;
+  }
 
   function texts(): Exclusions {
     if (tree === null) {
@@ -120,6 +135,8 @@ export function createSampleRun(
     let seen: Pick<SampleEvent, 'top' | 'logprob' | 'likely'> | undefined; // of the token drawn last
     const choose = plan.choose(attempt);
     if (!whole && prompt !== '') emit({ sample, text: prompt, token: null, end: null });
+    drawn.set(sample, 0);
+    least = 0;
     const handle = scheduler.add({
       start: plan.start,
       sample: plan.firstSample + sample,
@@ -134,12 +151,13 @@ export function createSampleRun(
               };
               return token;
             },
-      ready: mayGoOn,
+      ready: whole || mayGoOn === undefined ? mayGoOn : () => mayGoOn() && !isAhead(sample),
       ends: plan.ends,
       maxTokens: plan.room,
       window: plan.window,
       mask: walk === null ? undefined : () => walk.mask(),
       onToken(token) {
+        drawn.set(sample, drawn.get(sample)! + 1);
         const arrived = stream.push(token);
         const more = watch === null ? arrived : watch.push(arrived);
         if (whole) text += more;
@@ -154,6 +172,7 @@ export function createSampleRun(
       },
       onEnd({ reason, error }) {
         active.delete(handle);
+        drawn.delete(sample);
         if (reason === 'failed') {
           failure ??= error;
           return;

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { MicrogptError } from '../base/errors.js';
+import { decodeModel } from '../checkpoint/decode.js';
 import { modelConfig } from '../model/config.js';
+import { choices } from './choices.js';
 import { generate } from './text.js';
 import { createTraining, type TrainingOptions, trainModel } from './training.js';
 
@@ -47,6 +49,10 @@ test('generate refuses what makes no sense', async () => {
   const untyped = (options: object) => codeOf(() => generate(model, options));
   expect(await untyped({ temperatur: 1 })).toBe('MG_OPTION_VALUE');
   expect(await untyped({ prompt: 5 })).toBe('MG_OPTION_VALUE');
+  const misplaced = ['rex'] as unknown;
+  expect(await codeOf(() => choices(model, misplaced as string, []))).toBe('MG_OPTION_VALUE');
+  expect(await codeOf(() => choices(model, '', 'rex' as unknown as string[]))).toBe('MG_OPTION_VALUE');
+  expect(await codeOf(() => decodeModel('{}' as unknown as Uint8Array))).toBe('MG_OPTION_VALUE');
   expect(await codeOf(() => generate({ ...model, parameters: new Float64Array(3) }))).toBe('MG_OPTION_VALUE');
 });
 

@@ -19,7 +19,7 @@ import { RECIPES, type RecipeName } from '../train/recipes.js';
 import type { DataFacts, Overrides, RunSettings, Settings } from '../train/settings.js';
 import { type LoopState, newLoopState, trainLoop } from '../train/trainer.js';
 import { type BackendName, createEngine, type Engine, type NamedProducts, type Threads } from './engine.js';
-import { requireMemory, usefulThreads } from './memory.js';
+import { extrasOf, requireMemory, usefulThreads } from './memory.js';
 import { requireDocuments, requireNames } from './options.js';
 import { factsOf, partsForAll, requireSame, shareWeights } from './ranks.js';
 import { resumedFrom, runOf } from './run-state.js';
@@ -147,7 +147,7 @@ export function createTraining(options: TrainingOptions): Training {
   const table = parameterTable(config);
   const random = createPythonRandom(seed);
   const examples = trainingBatches(corpus, settings, random);
-  requireMemory(settings.backend as BackendName, config, settings.batchSize, examples.longest);
+  requireMemory(settings.backend as BackendName, config, settings.batchSize, examples.longest, extrasOf(settings));
   // Drawn also when there are weights already: the samples that follow come from the same stream.
   const fresh = initialParameters(table, settings.spread, random.gauss);
   const own = options.resume?.parameters ?? options.initFrom?.parameters ?? fresh;

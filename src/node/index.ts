@@ -10,3 +10,4 @@ export { playgroundFiles, playgroundFolder, type StaticFile } from './playground
 export { type NewestCheckpoint, openRun, type Replace, type Run, type RunOptions } from './runs.js';
 export { type FoundScenario, loadScenario, loadScenarioFile, scenarioNames } from './scenarios.js';
 export { nodeThreads } from './threads.js';
+export { createWorkerCompute, type WorkerCompute, type WorkerOptions } from './worker-compute.js';

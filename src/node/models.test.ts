@@ -60,7 +60,7 @@ test('a folder without a model says so, and names a file in it that may be one',
   await expect(loadModel(at('empty'))).rejects.toMatchObject({
     code: 'MG_FILE_MISSING',
     message: expect.stringContaining(`the folder ${at('empty')} holds no model`),
-    remedy: expect.stringContaining('--model names'),
+    remedy: expect.stringContaining('names or chat'),
   });
   cpSync(join(FIXTURES, 'prefix-bin'), at('cpp'), { recursive: true });
   await expect(loadModel(at('cpp'))).rejects.toMatchObject({
@@ -88,12 +88,11 @@ testOn('Linux', 'folders, devices and pipes are refused at once, also as the oth
   execFileSync('mkfifo', [at('half.bin')]);
   const server = createServer().listen(at('socket'));
   await once(server, 'listening');
-  const started = performance.now();
+  // Reading any of them would never end.
   for (const path of [at('pipe'), '/dev/zero', at('socket'), at('zero.safetensors'), at('half.json')]) {
     expect(await codeOf(path), path).toBe('MG_FILE_KIND');
   }
   expect(await codeOf(at('empty'))).toBe('MG_FILE_MISSING');
-  expect(performance.now() - started).toBeLessThan(2000);
   server.close();
 });
 

@@ -12,7 +12,7 @@ import { recognise } from '../checkpoint/decode.js';
 import { type EncodeOptions, encodeModel, formatForPath } from '../checkpoint/formats.js';
 import { readFileBounded, writeFileDurably } from './files.js';
 
-const TRAIN_FIRST = 'train one first: microgpt train names; or take one that comes with microgpt: --model names';
+const TRAIN_FIRST = 'train one first: microgpt train names; or name one that comes with microgpt: names or chat';
 
 /** A model in a folder goes by one of these names; the first that is there counts. */
 const IN_FOLDER = ['model.safetensors', 'model.json', 'meta.json'] as const;

@@ -42,10 +42,23 @@ export interface WorkerCompute extends Compute {
   kill(): Promise<void>;
 }
 
+export interface WorkerOptions {
+  /** Called with the reason when the thread dies; another is started by itself. */
+  readonly onLost?: ((error: unknown) => void) | undefined;
+}
+
+/**
+ * Models by name, for `createServer({ compute })`. The thread runs, and keeps the process alive, until it is closed; a server closes it with
+ * itself.
+ */
 export function createWorkerCompute(
-  models: ReadonlyMap<string, Checkpoint>,
-  { onLost = () => {} }: { readonly onLost?: ((error: unknown) => void) | undefined } = {},
+  given: ReadonlyMap<string, Checkpoint> | Readonly<Record<string, Checkpoint>>,
+  { onLost = () => {} }: WorkerOptions = {},
 ): WorkerCompute {
+  const models: ReadonlyMap<string, Checkpoint> = given instanceof Map ? given : new Map(Object.entries(given));
+  if (models.size === 0) {
+    throw new MicrogptError('MG_OPTION_VALUE', 'no models were given', 'give createWorkerCompute({ name: model })');
+  }
   const sent = [...models].map(([name, model]) => sentModel(name, model));
   const asking = new Map<number, Asking>();
   const waiters = new Set<() => void>();

@@ -1,6 +1,7 @@
 /**
  * Points as SVG text, the horizontal axis logarithmic. No script, no outside file.
  */
+import { count } from '../base/count.js';
 import { log } from '../base/math.js';
 import { escapeHtml, roundTicks } from './chart.js';
 
@@ -36,7 +37,7 @@ export function scatter(title: string, marks: readonly Mark[]): string {
     ),
     ...ends.map(
       (end) =>
-        `<text x="${x(end).toFixed(1)}" y="${HEIGHT - BOTTOM + 20}" text-anchor="middle">${Number(end.toPrecision(3)).toLocaleString('en')}</text>`,
+        `<text x="${x(end).toFixed(1)}" y="${HEIGHT - BOTTOM + 20}" text-anchor="middle">${count(Number(end.toPrecision(3)))}</text>`,
     ),
     ...shown.map(
       (mark) =>

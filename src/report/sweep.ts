@@ -2,6 +2,7 @@
  * The trials of a sweep, ranked: a table for the terminal and one HTML page that needs nothing else.
  * Refuses to know: files and processes. Invariant: a trial that failed is listed with its reason, never left out.
  */
+import { count } from '../base/count.js';
 import { escapeHtml } from './chart.js';
 import { STYLE } from './page.js';
 import { scatter } from './scatter.js';
@@ -44,7 +45,7 @@ export function rank(outcomes: readonly Outcome[]): Ranked[] {
 
 export const lossName = (heldOut: boolean): string => (heldOut ? 'validation loss' : 'training loss');
 
-const count = (n: number | null): string => (n === null ? '' : n.toLocaleString('en'));
+const counted = (n: number | null): string => (n === null ? '' : count(n));
 
 function cells(trials: readonly Ranked[]): {
   readonly names: readonly string[];
@@ -59,7 +60,7 @@ function cells(trials: readonly Ranked[]): {
       ...settings.map((name) => String(trial.values[name] ?? '')),
       trial.loss?.toFixed(4) ?? '–',
       trial.seconds.toFixed(1),
-      count(trial.parameters),
+      counted(trial.parameters),
       [trial.bestForTime ? 'time' : '', trial.bestForSize ? 'size' : ''].filter((word) => word !== '').join(', '),
       trial.failed === null ? trial.folder : `${trial.folder}: ${trial.failed}`,
     ]),

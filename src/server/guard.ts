@@ -3,7 +3,7 @@
  * Refuses to know: sockets. Invariants: nothing is decided by an address that was put together from Host; a Host or an Origin is compared
  * with a list as a whole, never by a part; the time that comparing keys takes says nothing of them.
  */
-import { sha256 } from '../base/sha256.js';
+import { createKeyring } from './keys.js';
 import { REQUEST_LIMITS } from './limits.js';
 import { Refusal } from './refusal.js';
 
@@ -36,7 +36,7 @@ export interface Guard {
 }
 
 export function createGuard({ keys, origins }: GuardOptions): Guard {
-  const digests = keys.map(digest);
+  const known = createKeyring(keys);
   let hosts = new Set<string>();
 
   function checkOrigin(request: Request): void {
@@ -61,13 +61,9 @@ export function createGuard({ keys, origins }: GuardOptions): Guard {
       checkOrigin(request);
     },
     checkKey(request) {
-      if (digests.length === 0) return null;
+      if (keys.length === 0) return null;
       const given = /^Bearer ([^\s,]+)$/i.exec(request.headers.get('authorization') ?? '')?.[1] ?? '';
-      const found = digest(given);
-      let match = -1;
-      digests.forEach((known, i) => {
-        if (equal(known, found)) match = i;
-      });
+      const match = known.find(given);
       if (match >= 0) return String(match);
       throw new Refusal(
         401,
@@ -104,12 +100,3 @@ function checkPeer({ rawHeaders, target }: Peer, hosts: ReadonlySet<string>): vo
 }
 
 const shown = (text: string) => JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
-
-const digest = (key: string): string => sha256(new TextEncoder().encode(key));
-
-/** Of digests, which are equally long; takes the same time whatever they are. */
-function equal(a: string, b: string): boolean {
-  let difference = 0;
-  for (let i = 0; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i);
-  return difference === 0;
-}

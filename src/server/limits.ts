@@ -3,6 +3,8 @@
  */
 export const REQUEST_LIMITS = {
   bodyBytes: 1_048_576,
+  /** Values in the lists and objects of a body together. */
+  values: 10_000,
   headers: 64,
   pathBytes: 2_048,
   messages: 256,

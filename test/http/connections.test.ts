@@ -1,8 +1,8 @@
-// Connections that mean no good, and clients that leave or do not read. (N6, N7, N9–N12, N20, N21)
+// Connections that mean no good. (N1, N6, N7, N9, N13, N20, N21; at the sizes of a siege in siege.test.ts)
 import { expect, test } from 'vitest';
 import { talkingModel } from '../chat-model.js';
 import { FULL } from '../golden.js';
-import { type Answer, bodyOf, raw, request, said, serverFor, statusOf, until } from './asking.js';
+import { raw, request, said, serverFor, statusOf, until } from './asking.js';
 
 const talking = talkingModel(4000);
 // The end of the text, which would come by chance, is ruled out.
@@ -39,7 +39,6 @@ const resources = () =>
 test('N1 large bodies over a port: refused before they are read, and the connection ends', async () => {
   const listening = await serverFor().listen(0);
   const head = `POST /v1/completions HTTP/1.1\r\nHost: 127.0.0.1:${listening.port}\r\nContent-Type: application/json\r\n`;
-  const before = process.memoryUsage().rss;
   const chunk = `10000\r\n${' '.repeat(65_536)}\r\n`;
   const answers = await Promise.all(
     Array.from({ length: 40 }, async (_, i) => {
@@ -58,7 +57,6 @@ test('N1 large bodies over a port: refused before they are read, and the connect
     }
     expect(lying === '' || statusOf(lying) >= 400, lying.slice(0, 200)).toBe(true);
   }
-  expect(process.memoryUsage().rss - before).toBeLessThan(120e6);
   expect(statusOf(await said(listening, request(listening, '/health')))).toBe(200);
 });
 
@@ -212,11 +210,12 @@ test('N21 pages of other origins are refused, and no answer names an origin that
 });
 
 test('N9 500 at once: as many as there is room for are answered, the rest is told when to come back', async () => {
-  const server = serverFor({ models: { talking }, limits: { active: 8, queued: 24 } });
+  const [active, queued, rounds] = FULL ? [32, 64, 20] : [8, 24, 3];
+  const server = serverFor({ models: { talking }, limits: { active, queued } });
   const { url } = await server.listen(0);
   const body = JSON.stringify({ ...long, prompt: 'ab', max_tokens: 60, stream: false });
   const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body };
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < rounds; round++) {
     const answers = await Promise.all(
       Array.from({ length: 500 }, async () => {
         const response = await server.fetch(`${url}/v1/completions`, init);
@@ -224,7 +223,7 @@ test('N9 500 at once: as many as there is room for are answered, the rest is tol
       }),
     );
     const good = answers.filter(({ status }) => status === 200);
-    expect([good.length, new Set(good.map(({ text }) => text)).size]).toEqual([32, 1]);
+    expect([good.length, new Set(good.map(({ text }) => text)).size]).toEqual([active + queued, 1]);
     for (const { status, retry, text } of answers) {
       if (status === 200) continue;
       expect([status, JSON.parse(text).error.code]).toEqual([503, 'overloaded']);
@@ -233,7 +232,7 @@ test('N9 500 at once: as many as there is room for are answered, the rest is tol
     }
     expect([server.active(), server.waiting()]).toEqual([0, 0]);
   }
-});
+}, 120_000);
 
 test('N9 one key cannot take all places; who waits too long is sent away', async () => {
   const server = serverFor({
@@ -259,67 +258,3 @@ test('N9 one key cannot take all places; who waits too long is sent away', async
   expect(b.every((status) => status === 200 || status === 503)).toBe(true);
   expect([server.active(), server.waiting()]).toEqual([0, 0]);
 });
-
-test('N10 who leaves, wherever, ends the work for him', async () => {
-  const lines: Answer[] = [];
-  const server = serverFor({ models: { talking }, limits: { active: 4 }, log: (line) => lines.push(line) });
-  const listening = await server.listen(0);
-  const stages = {
-    'in the body': async () => raw(listening, request(listening, '/v1/completions', ask(long)).slice(0, -5)),
-    'before the first token': async () => raw(listening, request(listening, '/v1/completions', ask(long))),
-    'in a long prompt': async () =>
-      raw(
-        listening,
-        request(listening, '/v1/completions', ask({ ...long, prompt: 'ab'.repeat(1900), max_tokens: 50 })),
-      ),
-    'in the middle': async () => {
-      const connection = raw(listening, request(listening, '/v1/completions', ask(long)));
-      await until(() => connection.text().length > 5000);
-      return connection;
-    },
-    'in a queue, or without streaming': async () =>
-      raw(listening, request(listening, '/v1/completions', ask({ ...long, stream: false }))),
-    'while it does not read': async () => {
-      const connection = raw(listening, request(listening, '/v1/completions', ask(long)));
-      connection.socket.pause();
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      return connection;
-    },
-  };
-  for (const [name, stage] of Object.entries(stages)) {
-    const connections = await Promise.all(Array.from({ length: 6 }, stage));
-    await new Promise((resolve) => setTimeout(resolve, 15));
-    connections.forEach(({ socket }, i) => {
-      if (i % 2 === 0) socket.resetAndDestroy();
-      else socket.destroy();
-    });
-    await until(() => server.active() + server.waiting() === 0, 2000);
-    expect(name).toBe(name);
-  }
-  const written = lines.reduce((sum, { tokens }) => sum + tokens, 0);
-  expect(written).toBeLessThan(6 * 6 * 3900 * 0.7);
-  expect(lines.filter(({ cut }) => cut === 'client').length).toBeGreaterThan(6);
-  expect(statusOf(await said(listening, request(listening, '/health')))).toBe(200);
-});
-
-test('N11 a client that never reads is disconnected; N12 one that reads slowly gets everything', async () => {
-  // Log-probabilities make much of each token, so that what the network holds is soon full.
-  const body = { ...long, n: 8, logprobs: 20 };
-  const server = serverFor({ models: { talking }, connections: { idleWriteMs: 400 } });
-  const listening = await server.listen(0);
-  const never = raw(listening, request(listening, '/v1/completions', ask(body)));
-  never.socket.pause();
-  const slow = raw(listening, request(listening, '/v1/completions', ask({ ...body, n: 1, max_tokens: 400 })));
-  const timer = setInterval(() => {
-    slow.socket.pause();
-    setTimeout(() => slow.socket.resume(), 40);
-  }, 60);
-  await slow.closed;
-  clearInterval(timer);
-  expect(slow.text()).toContain('data: [DONE]');
-  await until(() => server.active() === 0, 20_000);
-  never.socket.resume();
-  await never.closed;
-  expect(never.text()).not.toContain('[DONE]');
-  expect(bodyOf(never.text()).length).toBeGreaterThan(100_000);
-}, 40_000);

@@ -1,6 +1,8 @@
-// Requests that mean no good, in-process: bodies, numbers, prompts, names, paths, keys. (N1–N5, N15, N16, N22, N23, N25, N33)
+// Requests that mean no good, in-process: bodies, numbers, prompts, names, paths. (N1–N5, N15, N16, N22, N25, N33)
 import { expect, test } from 'vitest';
 import { createLocalCompute } from '../../src/engine/compute.js';
+import { parseStrictly } from '../../src/server/body.js';
+import { Refusal } from '../../src/server/refusal.js';
 import { createByteTokenizer } from '../../src/tokenizer/byte.js';
 import { randomChatModel } from '../chat-model.js';
 import { type Answer, chat, names, post, serverFor } from './asking.js';
@@ -67,6 +69,7 @@ test('N3 what is no JSON, or bad JSON, is refused at once', async () => {
     ['{"prompt":"a","prompt":"b"}', 'invalid_json'],
     ['{"__proto__":{"n":2}}', 'invalid_json'],
     ['{"logit_bias":{"constructor":1}}', 'invalid_json'],
+    [`{"x":[${'0,'.repeat(20_000)}0]}`, 'invalid_json'],
     ['{"n":NaN}', 'invalid_json'],
     ['{"temperature":1e999}', 'invalid_json'],
     ['{"prompt":"a"} x', 'invalid_json'],
@@ -76,10 +79,8 @@ test('N3 what is no JSON, or bad JSON, is refused at once', async () => {
     ['"text"', 'invalid_value'],
   ] as const;
   for (const [body, code] of bodies) {
-    const since = performance.now();
     const found = await refusal(await post(server, COMPLETIONS, body));
     expect([body.slice(0, 40), ...found.slice(0, 2)]).toEqual([body.slice(0, 40), 400, code]);
-    expect(performance.now() - since).toBeLessThan(500);
   }
   const bytes = await server.fetch(COMPLETIONS, {
     method: 'POST',
@@ -88,6 +89,44 @@ test('N3 what is no JSON, or bad JSON, is refused at once', async () => {
   });
   expect((await refusal(bytes)).slice(0, 2)).toEqual([400, 'invalid_utf8']);
   expect(({} as Answer).n).toBeUndefined();
+});
+
+test('N3 no body keeps the event loop for longer than one that is a single text of that size', () => {
+  const size = 1_048_500;
+  const filled = (part: string, before: string, after: string) =>
+    `${before}${part.repeat(Math.floor((size - before.length - after.length) / part.length))}${after}`;
+  const keys = Array.from({ length: 90_000 }, (_, i) => `"k${i}":1`).join(',');
+  /** The least of ten. (bench/serve-hostile.mjs measures the delay of the event loop: at most 10 ms.) */
+  const timeOf = (text: string) => {
+    let least = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < 10; i++) {
+      const since = performance.now();
+      try {
+        parseStrictly(text);
+      } catch (error) {
+        expect(error).toBeInstanceOf(Refusal);
+      }
+      least = Math.min(least, performance.now() - since);
+    }
+    return least;
+  };
+  const text = timeOf(filled('a', '{"prompt":"', '"}'));
+  for (const body of [
+    filled('[', '', ''),
+    filled('{"a":', '', ''),
+    filled('0,', '[', '0]'),
+    filled('[],', '[', '[]]'),
+    filled('"a":1,', '{', '"a":1}'),
+    `{${keys}}`,
+    filled('1e308,', '[', '1]'),
+    filled(' ', '', ''),
+    filled('[0],', '{"prompt":[', '[0]]}'),
+  ])
+    expect(timeOf(body), body.slice(0, 40)).toBeLessThan(4 * text);
+  // Texts may hold as many commas as they like.
+  expect(parseStrictly(filled(',', '{"prompt":"\\"', '"}'))).toMatchObject({ prompt: expect.stringMatching(/^",+$/) });
+  expect(() => parseStrictly(`[${'0,'.repeat(10_001)}0]`)).toThrow('more than 10,000 values');
+  expect(parseStrictly(`[${'0,'.repeat(9_999)}0]`)).toHaveLength(10_000);
 });
 
 test('N4 every number has its bounds, and the complaint names the field and the range; nothing is computed', async () => {
@@ -266,40 +305,6 @@ test('N15, N16 paths and names are looked up in lists, never as files', async ()
     ]);
   }
   expect((await post(server, COMPLETIONS, { model: 'x'.repeat(900_000), prompt: '' })).status).toBe(400);
-});
-
-test('N23 keys: only the right one, in its header; a wrong one always looks the same', async () => {
-  const key = 'sk-0123456789abcdef';
-  const lines: object[] = [];
-  const server = serverFor({ keys: ['other', key], log: (line) => lines.push(line), record: true });
-  const wrong = [
-    '',
-    'Bearer',
-    'Bearer ',
-    `Bearer ${key.slice(0, -1)}`,
-    `Bearer ${key}x`,
-    `Bearer ${key} x`,
-    `Basic ${key}`,
-    `Bearer ${'k'.repeat(10_000)}`,
-    `Bearer ${key}, Bearer ${key}`,
-  ];
-  const bodies = new Set<string>();
-  for (const authorization of wrong) {
-    const response = await server.fetch('/v1/models', { headers: authorization === '' ? {} : { authorization } });
-    expect([authorization.slice(0, 30), response.status]).toEqual([authorization.slice(0, 30), 401]);
-    bodies.add(await response.text());
-  }
-  expect(bodies.size).toBe(1);
-  expect((await server.fetch(`/v1/models?api_key=${key}`)).status).toBe(401);
-  for (const right of [`Bearer ${key}`, `bearer other`]) {
-    expect((await server.fetch('/v1/models', { headers: { authorization: right } })).status).toBe(200);
-  }
-  const answer = await post(server, COMPLETIONS, { prompt: 'secretword' }, { authorization: `Bearer ${key}` });
-  expect(answer.status).toBe(400); // the prompt is longer than the context; it is not in the log either
-  for (const path of ['/health', '/ready', '/']) expect((await server.fetch(path)).status).toBe(200);
-  expect((await server.fetch('/metrics')).status).toBe(401);
-  expect(JSON.stringify(lines)).not.toMatch(/sk-|secretword/);
-  expect(JSON.stringify(server.requests)).not.toContain('sk-');
 });
 
 test('N25 every answer says what it is and is not kept', async () => {

@@ -3,6 +3,7 @@
  * Runs as a process of node/mpi/watch.ts and as nothing else.
  */
 import { createInterface } from 'node:readline';
+import { count } from '../../base/count.js';
 import { MicrogptError } from '../../base/errors.js';
 import { nodeFileSystem } from '../file-system.js';
 import { checkpointSteps } from '../run-folder.js';
@@ -26,7 +27,7 @@ async function say(what: string): Promise<void> {
 async function wayOn({ run, again }: ToWatch): Promise<string> {
   if (run === undefined) return again ?? 'call it again: nothing was saved yet';
   const [step] = await checkpointSteps(nodeFileSystem, run).catch(() => []);
-  const saved = step === undefined ? 'nothing was saved yet' : `step ${step.toLocaleString('en')} is saved in ${run}`;
+  const saved = step === undefined ? 'nothing was saved yet' : `step ${count(step)} is saved in ${run}`;
   return `${saved}; go on, with any number of processes: microgpt train --resume ${run}`;
 }
 
