@@ -166,10 +166,12 @@ async function secondSignal() {
     // One that never ends keeps the first signal from ending the process.
     const hung = fetch(`${url}/v1/completions`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'x-microgpt-fault': 'hang' },
-      body: '{"prompt":""}',
-    }).catch(() => {});
-    await pause(100);
+      headers: { 'content-type': 'application/json', 'x-microgpt-fault': 'slow=600000' },
+      body: '{"prompt":"","stream":true}',
+    })
+      .then((response) => response.text())
+      .catch(() => {});
+    while (!/^microgpt_active 1$/m.test(await (await fetch(`${url}/metrics`)).text())) await pause(5);
     child.kill('SIGINT');
     while (!said().includes('draining')) await pause(1);
     const since = performance.now();
