@@ -34,31 +34,39 @@ function first(units: i32, w: i32, workers: i32): i32 {
 }
 
 /**
- * Waits until every worker is here; false when one of them failed, or did not come within a minute. `barrier` is described in layout.ts.
- * It spins first, because most commands are shorter than going to sleep and being woken.
+ * How often a worker looks whether the others have come before it sleeps: some 30 µs, which is what waking it would take. Most commands
+ * of a small step are shorter than that, and so are the differences between the shares.
  */
-function meet(barrier: usize, workers: i32): bool {
+const MOST_LOOKS = 40000;
+const LEAST_LOOKS = 1000;
+
+/**
+ * Waits until every worker is here; gives how often to look the next time, and 0 when one of them failed, or did not come within a minute.
+ * `barrier` is described in layout.ts. Who looked in vain looks half as often the next time: the others have no core to run on, and may want this one.
+ */
+function meet(barrier: usize, workers: i32, looks: i32): i32 {
   if (ASC_FEATURE_THREADS) {
     const round = atomic.load<i32>(barrier, 4);
     if (atomic.add<i32>(barrier, 1) == workers - 1) {
       atomic.store<i32>(barrier, 0);
       atomic.store<i32>(barrier, round + 1, 4);
       atomic.notify(barrier + 4, -1);
-      return true;
+      return looks;
     }
-    for (let spin = 0; spin < 4000; spin++) if (atomic.load<i32>(barrier, 4) != round) return true;
+    for (let left = looks; left > 0; left--) if (atomic.load<i32>(barrier, 4) != round) return min(2 * looks, MOST_LOOKS);
     for (let seconds = 0; seconds < 60; seconds++) {
-      if (atomic.load<i32>(barrier, 4) != round) return true;
-      if (atomic.load<i32>(barrier, 8) != 0) return false;
+      if (atomic.load<i32>(barrier, 4) != round) return max(looks >> 1, LEAST_LOOKS);
+      if (atomic.load<i32>(barrier, 8) != 0) return 0;
       atomic.wait<i32>(barrier + 4, round, 1000000000);
     }
-    return atomic.load<i32>(barrier, 4) != round;
+    return atomic.load<i32>(barrier, 4) != round ? LEAST_LOOKS : 0;
   }
-  return true;
+  return looks;
 }
 
 /** Returns 0, or 1 when another worker failed and the results are worthless. */
 export function step(commands: usize, count: i32, worker: i32, workers: i32, barrier: usize): i32 {
+  let looks = MOST_LOOKS;
   for (let p = commands, end = commands + (<usize>count << 6); p < end; p += 64) {
     switch (arg(p, 0)) {
       case op.ZERO: {
@@ -249,7 +257,10 @@ export function step(commands: usize, count: i32, worker: i32, workers: i32, bar
       default:
         unreachable();
     }
-    if (ASC_FEATURE_THREADS && workers > 1 && !meet(barrier, workers)) return 1;
+    if (ASC_FEATURE_THREADS && workers > 1) {
+      looks = meet(barrier, workers, looks);
+      if (looks == 0) return 1;
+    }
   }
   return 0;
 }

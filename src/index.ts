@@ -82,6 +82,7 @@ export type { NextToken } from './score/surprise.js';
 export type { CharacterScore, TextScore } from './score/text.js';
 export { createByteTokenizer } from './tokenizer/byte.js';
 export { charTokenizerFrom, createCharTokenizer } from './tokenizer/char.js';
+export { type PromptReading, readPrompt } from './tokenizer/small-letters.js';
 export type { RoleTokens, TextStream, Tokenizer } from './tokenizer/tokenizer.js';
 export { type TokenizerJson, tokenizerFromJson, tokenizerToJson } from './tokenizer/tokenizer-json.js';
 export type { EvalEvent, StepEvent, StoppedEvent, TrainEvent, WarningEvent } from './train/events.js';

@@ -13,11 +13,11 @@ import { RECIPES } from '../src/train/recipes.js';
 import { trainLoop } from '../src/train/trainer.js';
 import { microgpt, temporaryFolder } from './cli.js';
 import { goldenLosses, randomAfterShuffle, shuffledNames } from './golden.js';
+import { testWith } from './needs.js';
 
 const blas = await openBlas({ threads: 1 });
-const skipped = 'missing' in blas ? ` (skipped: ${blas.missing})` : '';
 
-test.skipIf(skipped !== '')(`1,000 canonical losses with every product by BLAS${skipped}`, async () => {
+testWith('missing' in blas ? blas.missing : null, '1,000 canonical losses with every product by BLAS', async () => {
   if ('missing' in blas) return;
   const recipe = RECIPES.canonical;
   const documents = shuffledNames();
@@ -45,6 +45,26 @@ test.skipIf(skipped !== '')(`1,000 canonical losses with every product by BLAS${
   expect(worst).toBeLessThan(1e-4);
   expect(calls).toBeGreaterThan(10_000);
 });
+
+testWith(
+  'missing' in blas ? blas.missing : null,
+  'a run says who computed its products, and that another goes on',
+  async () => {
+    if ('missing' in blas) return;
+    const cwd = temporaryFolder();
+    const train = (...words: string[]) => microgpt(['train', ...words, '--samples', '0', '--threads', '1'], { cwd });
+    const first = await train('names', '--steps', '8', '--stop-after', '4', '--run', 'run', '--accelerate', 'blas');
+    expect(first.code, first.stderr).toBe(0);
+    expect(first.stderr).not.toContain('note: matrix products: ');
+    const second = await train('--resume', 'run');
+    expect(second.code, second.stderr).toBe(0);
+    expect(second.stderr).toContain(`note: matrix products: ${blas.found.about}, then the Wasm kernels`);
+    const { stdout } = await microgpt(['info', 'run'], { cwd });
+    expect(stdout).toContain(`by ${blas.found.about}, then the Wasm kernels (--accelerate)`);
+    expect((await microgpt(['report', 'run'], { cwd })).code).toBe(0);
+    expect(readFileSync(join(cwd, 'run/report.html'), 'utf8')).toContain(blas.found.about);
+  },
+);
 
 test('a library that is missing or is no BLAS is one note, and the run is that without --accelerate', async () => {
   const cwd = temporaryFolder();

@@ -19,7 +19,7 @@ test('bench names: what was checked, a line per backend and thread count, the ti
     ['wasm', '2*'], // too small to be shared, and said so
     ['reference', '1'],
   ]);
-  expect(stdout).toContain('* steps of this size are too small');
+  expect(stdout).toContain('* steps of this size are too small to share');
   expect(lines.at(-1)).toMatch(/^Full run \(1,000 steps\) would take ~[\d.]+ s \(wasm, \d threads?\)$/);
 });
 
@@ -70,6 +70,7 @@ test.each([
   [['bench', 'names', '--vocab-size', '9'], 'MG_CLI_USAGE'],
   [['bench', '--backend', 'wasm,abacus'], 'MG_CLI_VALUE'],
   [['bench', '--threads', '1,0'], 'MG_CLI_VALUE'],
+  [['bench', 'names', '--backend', 'value', '--n-embd', '64', '--batch-size', '512'], 'MG_ENGINE_MEMORY'],
   [['bench', '--n-embd', '10', '--n-head', '4'], 'MG_CONFIG_INVALID'],
 ])('%j is refused: %s', async (args, error) => {
   const { code, stdout, stderr } = await microgpt(args, { cwd: temporaryFolder() });

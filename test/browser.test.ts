@@ -4,10 +4,10 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { chromium, launchChromium, WHY_NO_BROWSER } from './chromium.js';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { launchChromium, NO_BROWSER } from './chromium.js';
 import { ROOT } from './cli.js';
-import { FULL } from './golden.js';
+import { describeFullWith } from './needs.js';
 import type { ModelName } from './programs/same-bits.js';
 import { STEPS } from './programs/same-bits.js';
 import type { Answer, Question } from './programs/same-bits-browser.js';
@@ -63,17 +63,7 @@ const server = createServer((request, response) => {
   }
 });
 
-describe.runIf(FULL)('Chromium', () => {
-  if (chromium === undefined) {
-    const why = WHY_NO_BROWSER;
-    if (process.env['CI'] !== 'true') test.skip(`the same bits (skipped: ${why})`, () => {});
-    else
-      test('the same bits', () => {
-        throw new Error(why);
-      });
-    return;
-  }
-
+describeFullWith(NO_BROWSER, 'Chromium', () => {
   let browser: Browser;
   let address: string;
   beforeAll(async () => {

@@ -11,7 +11,8 @@ import { initialParameters, parameterTable } from '../src/model/parameters.js';
 import { BUNDLED_MODELS } from '../src/node/bundled-models.js';
 import { type Loaded, loadModel } from '../src/node/models.js';
 import { microgpt, ROOT, runCommand, temporaryFolder } from './cli.js';
-import { FULL, goldenText } from './golden.js';
+import { goldenText } from './golden.js';
+import { testFull } from './needs.js';
 
 const dataset = (name: string) => readFileSync(join(ROOT, 'datasets', name));
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
@@ -165,7 +166,7 @@ describe('in a folder without a model', () => {
   });
 });
 
-test.runIf(FULL)(
+testFull(
   'trained again from the corpora, both are the same to the bit',
   async () => {
     const out = temporaryFolder();

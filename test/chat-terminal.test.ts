@@ -5,10 +5,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { saveModelAs } from '../src/node/models.js';
 import { talkingModel, trainedChatModel } from './chat-model.js';
 import { microgpt, ROOT, runCommand, temporaryFolder } from './cli.js';
+import { describeWith } from './needs.js';
 import { atTerminal, noTerminal, type Step } from './pty.js';
-
-const why = noTerminal();
-if (why !== null) console.log(`the tests of chat at a terminal are left out: ${why}`);
 
 let learned: Uint8Array;
 let talker: Uint8Array;
@@ -42,7 +40,7 @@ const UP = '\u001b[A';
 const LEFT = '\u001b[D';
 const TALK = ['--temperature', '1'];
 
-describe.skipIf(why !== null)('at a terminal', { timeout: 60_000 }, () => {
+describeWith(noTerminal(), 'at a terminal', () => {
   test('typing, answers, commands, leaving', async () => {
     const { screen, code, missed, cwd } = await talk([
       { wait: 'you> ' },
@@ -109,13 +107,13 @@ describe.skipIf(why !== null)('at a terminal', { timeout: 60_000 }, () => {
         { wait: 'you> ' },
         { send: 'abc\r' },
         { wait: 'microgpt> ' },
-        { pause: 0.3 },
+        { more: 40 },
         { send: 'def\r' },
-        { pause: 0.2 },
+        { more: 80 },
         { send: CTRL_C },
         { wait: '(stopped)' },
         { wait: 'microgpt> ' },
-        { pause: 0.2 },
+        { more: 40 },
         { send: CTRL_C },
         { wait: '(stopped)' },
         { wait: 'you> ' },
@@ -134,7 +132,7 @@ describe.skipIf(why !== null)('at a terminal', { timeout: 60_000 }, () => {
         { wait: 'you> ' },
         { send: 'abc\r' },
         { wait: 'microgpt> ' },
-        { pause: 0.3 },
+        { more: 20 },
         { send: CTRL_C },
         { wait: 'you> ' },
         { send: CTRL_D },
@@ -179,7 +177,7 @@ describe.skipIf(why !== null)('at a terminal', { timeout: 60_000 }, () => {
         { send: '\r' },
         { wait: 'microgpt> ' },
         { resize: [40, 120] },
-        { pause: 0.2 },
+        { more: 40 },
         { send: CTRL_C },
         { wait: '(stopped)' },
         { wait: 'you> ' },

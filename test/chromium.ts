@@ -15,7 +15,9 @@ export const chromium = (process.env['PATH'] ?? '')
     }
   });
 
-export const WHY_NO_BROWSER = 'there is no chromium, chromium-browser or google-chrome on the PATH';
+/** What is missing where there is none. */
+export const NO_BROWSER =
+  chromium === undefined ? 'there is no chromium, chromium-browser or google-chrome on the PATH' : null;
 
 /** Starts it; `T` is as much of playwright's browser as the caller uses. */
 export async function launchChromium<T>(args: readonly string[] = []): Promise<T> {

@@ -7,6 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { DOWNLOADS, fetchCorpus } from '../src/node/corpora.js';
 import { microgpt, ROOT, runCommand, temporaryFolder } from './cli.js';
 import { goldenText, shuffledNames } from './golden.js';
+import { testOn } from './needs.js';
 
 const lines = (text: string) => text.trim().split('\n');
 
@@ -147,6 +148,8 @@ describe('bad input: a code, a sentence, a way out, an exit code, and nothing wr
     [2, 'MG_CLI_VALUE', ['train', 'names', '--lr', '0']],
     [2, 'MG_CLI_VALUE', ['train', 'names', '--output', '']],
     [2, 'MG_CLI_VALUE', ['data', 'fetch', 'names', '--from', 'file:///etc/passwd']],
+    [2, 'MG_CLI_VALUE', ['train', 'names', '--validation', '0.6']],
+    [2, 'MG_ENGINE_MEMORY', ['train', 'names', '--backend', 'value', '--n-embd', '64', '--batch-size', '64']],
     [2, 'MG_ENGINE_MEMORY', ['train', 'names', '--n-embd', '2048', '--n-layer', '4', '--batch-size', '64']],
     [2, 'MG_CKPT_FORMAT', ['train', 'names', '--n-embd', '1536', '--output', 'x.json']],
     [2, 'MG_CLI_VALUE', ['train', 'names', '--lr', 'NaN']],
@@ -201,15 +204,12 @@ describe('bad input: a code, a sentence, a way out, an exit code, and nothing wr
     expect(outcome).toMatchObject({ code: 3, stderr: expect.stringContaining('MG_FILE_KIND') });
   });
 
-  test.runIf(process.platform === 'linux')(
-    'a place where no folder can be made is found before training starts',
-    async () => {
-      const outcome = await microgpt(['train', 'names', '--output', '/proc/nowhere/model.json'], {
-        cwd: temporaryFolder(),
-      });
-      expect(outcome).toMatchObject({ code: 4, stderr: expect.stringContaining('MG_SAVE_UNWRITABLE') });
-    },
-  );
+  testOn('Linux', 'a place where no folder can be made is found before training starts', async () => {
+    const outcome = await microgpt(['train', 'names', '--output', '/proc/nowhere/model.json'], {
+      cwd: temporaryFolder(),
+    });
+    expect(outcome).toMatchObject({ code: 4, stderr: expect.stringContaining('MG_SAVE_UNWRITABLE') });
+  });
 });
 
 describe('Ctrl-C and kill', () => {
@@ -237,9 +237,12 @@ describe('Ctrl-C and kill', () => {
   });
 });
 
-test('whoever stops reading the progress does not stop the training', async () => {
+test.each([
+  ['the progress', '2>&1'],
+  ['the events', '--json'],
+])('whoever stops reading %s does not stop the training', async (_, how) => {
   const cwd = temporaryFolder();
-  const command = `${JSON.stringify(process.execPath)} ${JSON.stringify(join(ROOT, 'bin/microgpt.js'))} train names --steps 3000 2>&1 | head -n 1`;
+  const command = `${JSON.stringify(process.execPath)} ${JSON.stringify(join(ROOT, 'bin/microgpt.js'))} train names --steps 3000 ${how} | head -n 1`;
   await runCommand('bash', ['-c', command], { cwd });
   expect((await microgpt(['info', '--model', 'models/names'], { cwd })).stdout).toMatch(/steps? +3,000/);
 });

@@ -28,18 +28,21 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Called with all of stderr so far, whenever more arrives. */
   readonly onStderr?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
+  /** The same for stdout. */
+  readonly onStdout?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
 }
 
 export function runCommand(
   command: string,
   args: readonly string[],
-  { cwd, env, onStderr }: RunOptions,
+  { cwd, env, onStderr, onStdout }: RunOptions,
 ): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     let [stdout, stderr] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout += text;
+      onStdout?.(stdout, (signal) => child.kill(signal));
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;

@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'vitest';
+import { cannotRun } from './needs.js';
 
 const folder = process.env['MICROGPT_CORPORA'];
 
@@ -15,9 +16,5 @@ export function corpusTest(
 ): void {
   const path = folder ? join(folder, file) : null;
   if (path !== null && existsSync(path)) test(name, { timeout }, () => run(path));
-  else if (process.env['CI'] === 'true') {
-    test(name, () => {
-      throw new Error(`${file} is not there: set MICROGPT_CORPORA to the folder that holds it`);
-    });
-  } else test.skip(`${name} (skipped: MICROGPT_CORPORA names no folder with ${file})`, () => {});
+  else cannotRun(name, `MICROGPT_CORPORA names no folder with ${file}`);
 }

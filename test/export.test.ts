@@ -1,22 +1,13 @@
 // microgpt export, as a user runs it; the page is opened from disk in Chromium (full tier) and must print what `microgpt generate` prints.
-import { accessSync, constants, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { decodeModel } from '../src/checkpoint/decode.js';
 import { importsOf } from '../src/export/html.js';
+import { chromium, NO_BROWSER } from './chromium.js';
 import { microgpt, runCommand, temporaryFolder } from './cli.js';
-import { FULL, goldenText } from './golden.js';
-
-const chromium = ['chromium', 'chromium-browser', 'google-chrome']
-  .flatMap((name) => (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, name)))
-  .find((file) => {
-    try {
-      accessSync(file, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+import { goldenText } from './golden.js';
+import { testFullWith } from './needs.js';
 
 async function exported(...flags: string[]) {
   const cwd = temporaryFolder();
@@ -56,16 +47,12 @@ test('half the numbers, and what there is nothing to do for', async () => {
   expect(nothing).toMatchObject({ code: 2, stderr: expect.stringContaining('error MG_CLI_USAGE') });
 });
 
-const missing = chromium === undefined ? ' (skipped: there is no Chromium on the PATH)' : '';
-test.runIf(FULL && chromium !== undefined)(
-  `opened from disk it prints the samples of microgpt generate${missing}`,
-  async () => {
-    const { cwd } = await exported('--html', 'page.html');
-    const args = ['--headless', '--no-sandbox', '--disable-gpu', '--virtual-time-budget=10000', '--dump-dom'];
-    const { stdout } = await runCommand(chromium!, [...args, `file://${join(cwd, 'page.html')}`], { cwd });
-    const samples = [...stdout.matchAll(/<li>([^<]*)<\/li>/g)].map((match) => match[1]);
-    const generated = await microgpt(['generate', '--model', 'model.json'], { cwd });
-    expect(`${samples.join('\n')}\n`).toBe(generated.stdout);
-    expect(samples).toHaveLength(20);
-  },
-);
+testFullWith(NO_BROWSER, 'opened from disk it prints the samples of microgpt generate', async () => {
+  const { cwd } = await exported('--html', 'page.html');
+  const args = ['--headless', '--no-sandbox', '--disable-gpu', '--virtual-time-budget=10000', '--dump-dom'];
+  const { stdout } = await runCommand(chromium!, [...args, `file://${join(cwd, 'page.html')}`], { cwd });
+  const samples = [...stdout.matchAll(/<li>([^<]*)<\/li>/g)].map((match) => match[1]);
+  const generated = await microgpt(['generate', '--model', 'model.json'], { cwd });
+  expect(`${samples.join('\n')}\n`).toBe(generated.stdout);
+  expect(samples).toHaveLength(20);
+});

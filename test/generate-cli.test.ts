@@ -38,6 +38,64 @@ test.each(['generate', 'chat'])(
   },
 );
 
+describe('a prompt with capitals, for a model that has learned none', () => {
+  const bundled = ['--model', 'names', '-n', '3'];
+
+  test('is read as small letters and printed as it was given, and one note says so', async () => {
+    const small = await generate([...bundled, '--prompt', 'anna']);
+    expect(small.stderr).not.toContain('read as');
+    const { stdout, stderr } = await generate([...bundled, '--prompt', 'Anna']);
+    expect(lines(stdout)).toEqual(lines(small.stdout).map((line) => `Anna${line.slice(4)}`));
+    expect(stderr.match(/note: the prompt is read as .*/g)).toEqual([
+      'note: the prompt is read as "anna": the model has no "A"',
+    ]);
+    const seen = await microgpt(['inspect', '--model', 'names', '--prompt', 'Anna'], { cwd: temporaryFolder() });
+    expect(seen.stderr).toContain('read as "anna"');
+    expect(seen.stdout).toMatch(/^ {2}1 a /m);
+  });
+
+  test('what it knows neither way is named too; the draws of earlier programs leave capitals out, as those did', async () => {
+    const odd = await generate([...bundled, '--prompt', 'Ann7']);
+    expect(odd.stderr).toContain('read as "ann"');
+    expect(odd.stderr).toContain('does not know "7": left out');
+    expect(lines(odd.stdout)[0]).toMatch(/^Ann7/);
+    const earlier = ['--compat', 'python', '--prompt'];
+    const [capital, without] = await Promise.all([
+      generate([...bundled, ...earlier, 'Anna']),
+      generate([...bundled, ...earlier, 'nna']),
+    ]);
+    expect(lines(capital.stdout)).toEqual(lines(without.stdout).map((line) => `A${line}`));
+    expect(capital.stderr).toContain('does not know "A": left out');
+    expect(capital.stderr).not.toContain('read as');
+  });
+});
+
+describe('--no-seed', () => {
+  test('gives other samples each time, and says the seed that gives them again', async () => {
+    for (const more of [[], ['--compat', 'python'], ['--compat', 'rust']]) {
+      const [one, other] = await Promise.all([1, 2].map(() => generate(['-n', '4', '--no-seed', ...more])));
+      const [first, second] = [one, other].map(({ stderr }) =>
+        /note: --seed (\d+) gives the same text again/.exec(stderr),
+      );
+      expect(first?.[1]).not.toBe(second?.[1]); // both among 2^32
+      expect(one.stdout).not.toBe(other.stdout);
+      const again = await generate(['-n', '4', '--no-seed', ...more, '--seed', first?.[1] as string]);
+      expect(again.stdout).toBe(one.stdout);
+      expect(again.stderr).not.toContain('gives the same text again');
+    }
+  });
+
+  test('in a conversation too', async () => {
+    const say = (...seed: string[]) =>
+      microgpt(['chat', '--model', 'chat', '--message', 'tell me a story', '-t', '1', ...seed], {
+        cwd: temporaryFolder(),
+      });
+    const { stdout, stderr } = await say('--no-seed');
+    const seed = /note: --seed (\d+)/.exec(stderr)?.[1] as string;
+    expect((await say('--seed', seed)).stdout).toBe(stdout);
+  });
+});
+
 describe('demands', () => {
   test('each is met by every sample, and the number asked for is printed', async () => {
     const cwd = names();

@@ -9,7 +9,6 @@ import { PROGRAMS } from './programs.js';
 
 const MEGABYTES = FULL ? 1000 : 30;
 const MEMORY = 256; // MB, Node itself included
-const SECONDS = 60;
 console.log(`${MEGABYTES} MB${FULL ? '' : ' (MICROGPT_TEST_TIER=full: 1,000 MB)'}`);
 
 /** Calls `part` until the file has the size. */
@@ -45,7 +44,6 @@ async function read(name: string, bytes: number, part: (n: number) => string): P
   expect(readdirSync(tokens)).toEqual([]);
   const outcome = JSON.parse(stdout) as Outcome;
   expect(outcome.rss).toBeLessThan(MEMORY);
-  expect(outcome.seconds).toBeLessThan(SECONDS);
   return outcome;
 }
 
@@ -98,6 +96,6 @@ describe('D5: large texts', () => {
     expect(code, stderr).toBe(0);
     console.log(`train: ${rss.toFixed(0)} MB at the most, Node and the model included`);
     expect(rss).toBeLessThan(MEMORY);
-    expect(stderr).toMatch(/read text: [\d.]+ [MG]B in \d:\d\d\n/);
+    expect(stderr).toMatch(/read text: [\d.]+ [MG]B in \d:\d\d; preparing the run\n/);
   });
 });

@@ -47,7 +47,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   report: ['base', 'model', 'train'],
   node: ['backend', 'base', 'checkpoint', 'data', 'engine', 'export', 'model', 'tokenizer', 'train'],
   server: ['base', 'checkpoint', 'engine', 'generate', 'node', 'tokenizer'],
-  browser: ['backend', 'base', 'checkpoint', 'engine'],
+  browser: ['backend', 'base', 'checkpoint', 'engine', 'tokenizer'],
   cli: [
     'base',
     'checkpoint',
@@ -125,11 +125,19 @@ test('numbers that reach weights or text use our own functions', () => {
   for (const file of sources) if (room(file) !== 'cli') expect(code(file), file).not.toMatch(engineSpecific);
 });
 
+test('counts are written in one place', () => {
+  const writers = sources.filter((file) => /toLocaleString\('en'\)/.test(code(file)));
+  // The other one writes numbers that may have fractions.
+  expect(writers.map((file) => file.split('/src/')[1])).toEqual(['base/count.ts', 'report/scatter.ts']);
+});
+
 test('every file begins by saying what it is, and none is past 400 lines', () => {
   for (const file of sources) {
     expect(text(file), file).toMatch(/^\/\*\*\n \* /);
     expect(text(file).split('\n').length, file).toBeLessThanOrEqual(400);
   }
+  const tests = [...files(join(ROOT, 'test')), ...files(SRC)].filter((file) => !file.includes('node_modules'));
+  expect(tests.filter((file) => text(file).split('\n').length > 400)).toEqual([]);
   expect(text(join(ROOT, 'examples/microgpt.ts')).trimEnd().split('\n').length).toBeLessThanOrEqual(250);
 });
 

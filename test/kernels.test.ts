@@ -1,9 +1,9 @@
 // The committed Wasm module is what kernels/ compiles to, and the compiler's checks (no data, no globals, no import but memory) hold.
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { PLAIN, SHARED } from '../src/backend/wasm/kernels.gen.js';
 import { ROOT, runCommand } from './cli.js';
-import { FULL } from './golden.js';
+import { describeFull } from './needs.js';
 
 /** The sections of a Wasm module, by number. */
 function sections(base64: string): number[] {
@@ -30,7 +30,7 @@ test('the kernels are pure functions: no data, global, table, element or start s
   }
 });
 
-describe.runIf(FULL)('built anew', () => {
+describeFull('built anew', () => {
   test('kernels/ compiles to the committed module, byte for byte', async () => {
     const outcome = await runCommand(process.execPath, [join(ROOT, 'kernels/build.mjs'), '--check'], { cwd: ROOT });
     expect(outcome.code, outcome.stderr).toBe(0);

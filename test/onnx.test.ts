@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { createPythonRandom } from '../src/base/python-random.js';
 import type { Checkpoint } from '../src/checkpoint/checkpoint.js';
 import { createEngine } from '../src/engine/engine.js';
@@ -12,7 +12,7 @@ import { initialParameters, parameterTable } from '../src/model/parameters.js';
 import { createByteTokenizer } from '../src/tokenizer/byte.js';
 import { charTokenizerFrom } from '../src/tokenizer/char.js';
 import { ROOT } from './cli.js';
-import { FULL } from './golden.js';
+import { describeFullWith } from './needs.js';
 
 function model(choices: object, bytes = false): Checkpoint {
   const tokenizer = bytes ? createByteTokenizer() : charTokenizerFrom(['abcdefghij'], 'last');
@@ -113,7 +113,9 @@ interface Session {
 
 const FOLDER = join(ROOT, 'test/onnx/node_modules/onnxruntime-node');
 
-describe.runIf(FULL && existsSync(FOLDER))('ONNX Runtime', () => {
+const missing = existsSync(FOLDER) ? null : `there is no ${FOLDER}: npm ci in test/onnx`;
+
+describeFullWith(missing, 'ONNX Runtime', () => {
   test.each(Object.keys(MODELS))(
     '%s: the logits of 100 prompts within 1e-5, at once, in parts, and side by side',
     async (name) => {

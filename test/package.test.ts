@@ -1,10 +1,10 @@
 // What a user installs: the packed tarball, in an empty TypeScript project and in a fresh clone.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { decodeModel } from '../src/checkpoint/decode.js';
 import { ROOT, runCommand, temporaryFolder } from './cli.js';
-import { FULL } from './golden.js';
+import { describeFull } from './needs.js';
 
 const npm = async (args: string[], cwd: string) => {
   const outcome = await runCommand('npm', [...args, '--no-audit', '--no-fund', '--loglevel=error'], { cwd });
@@ -22,7 +22,7 @@ test('importing the library runs nothing and prints nothing', async () => {
   expect(outcome).toMatchObject({ code: 0, stdout: '', stderr: '' });
 });
 
-describe.runIf(FULL)('as a user gets it', () => {
+describeFull('as a user gets it', () => {
   test('the tarball installs, type-checks under strict settings, trains, saves and generates', async () => {
     const cwd = temporaryFolder();
     const packed = await npm(['pack', '--ignore-scripts', '--pack-destination', cwd], ROOT);
@@ -65,6 +65,7 @@ describe.runIf(FULL)('as a user gets it', () => {
       `import { createTraining, generate, trainModel, type Checkpoint } from 'microgpt';
 import { loadModel, saveModel } from 'microgpt/node';
 import { createServer, type Server } from 'microgpt/server';
+import { whyNoThreads } from 'microgpt/browser';
 
 const documents = ['rex', 'bella', 'milo', 'luna', 'rocky'];
 const model: Checkpoint = await trainModel({ documents, steps: 50, seed: 1, model: { nEmbd: 8 } });
@@ -75,7 +76,7 @@ const training = createTraining({ documents, steps: 2 });
 for await (const event of training.events()) if (event.type === 'step') console.log(event.step, event.loss > 0);
 const server: Server = createServer({ models: { pets: checkpoint } });
 const answer: Response = await server.fetch('/v1/models');
-console.log(bytes > 1000, names.length, answer.status);
+console.log(bytes > 1000, names.length, answer.status, typeof whyNoThreads);
 await server.close();
 `,
     );
@@ -83,8 +84,18 @@ await server.close();
       cwd,
     });
     expect(checked.code, checked.stdout).toBe(0);
+    // As those who bundle ask for types.
+    const bundled = await runCommand(
+      process.execPath,
+      [
+        join(ROOT, 'node_modules/typescript/bin/tsc'),
+        ...['-p', '.', '--module', 'esnext', '--moduleResolution', 'bundler', '--noEmit'],
+      ],
+      { cwd },
+    );
+    expect(bundled.code, bundled.stdout).toBe(0);
     const ran = await runCommand(process.execPath, ['main.js'], { cwd });
-    expect(ran).toMatchObject({ code: 0, stdout: '1 true\n2 true\ntrue 2 200\n' });
+    expect(ran).toMatchObject({ code: 0, stdout: '1 true\n2 true\ntrue 2 200 function\n' });
 
     const command = await runCommand('npx', ['--no-install', 'microgpt', 'train', 'names', '--steps', '2'], { cwd });
     expect(command.code, command.stderr).toBe(0);

@@ -1,5 +1,5 @@
 # Runs a command on a pseudo-terminal of its own and plays a user: waits for text, types, resizes. One JSON object in, one out.
-#   {"command": [...], "cwd": "...", "columns": 80, "steps": [{"wait": "text"} | {"send": "text"} | {"bytes": [..]} | {"resize": [rows, columns]} | {"pause": seconds}], "timeout": 20}
+#   {"command": [...], "cwd": "...", "columns": 80, "steps": [{"wait": "text"} | {"send": "text"} | {"bytes": [..]} | {"resize": [rows, columns]} | {"pause": seconds} | {"more": bytes}], "timeout": 20}
 # Out: what the screen received (Latin-1 of its bytes), the exit status, and which step was not reached in time (null when all were).
 import fcntl, json, os, pty, select, signal, struct, sys, termios, time
 
@@ -61,6 +61,14 @@ for number, step in enumerate(job["steps"]):
             if not open_ or time.monotonic() > deadline:
                 missed = number
                 break
+            take(0.05)
+        if missed is not None:
+            deadline = time.monotonic() + 0.2
+            break
+    elif "more" in step:
+        while len(seen) < searched + step["more"] and missed is None:
+            if not open_ or time.monotonic() > deadline:
+                missed = number
             take(0.05)
         if missed is not None:
             deadline = time.monotonic() + 0.2

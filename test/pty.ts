@@ -10,7 +10,9 @@ export type Step =
   | { readonly send: string }
   | { readonly bytes: readonly number[] }
   | { readonly resize: readonly [rows: number, columns: number] }
-  | { readonly pause: number };
+  | { readonly pause: number }
+  /** Waits until so many bytes more have come than what was waited for before. */
+  | { readonly more: number };
 
 export interface Session {
   /** Everything that the terminal received, as it would be read after removing its control sequences. */

@@ -1,12 +1,12 @@
 // Files that we write, read by the JavaScript library of those who made safetensors: its header, and the numbers where the header says they lie.
 // That library asks for parts of a file by HTTP; here a function answers, and nothing leaves this machine.
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { encodeSafetensors } from '../src/checkpoint/safetensors.js';
 import { parameterTable } from '../src/model/parameters.js';
 import { ROOT } from './cli.js';
-import { FULL } from './golden.js';
 import { MODELS } from './hostile/models.js';
+import { describeFull } from './needs.js';
 
 /** As much of @huggingface/hub as is used here: it is installed for the full tier only, so its types cannot be counted on. */
 interface Hub {
@@ -38,7 +38,7 @@ function numbersOf(bytes: Uint8Array, { dtype, data_offsets: [from, to] }: Heade
   return [...new Float64Array(data)];
 }
 
-describe.runIf(FULL)('safetensors by an independent reader', () => {
+describeFull('safetensors by an independent reader', () => {
   test.each(Object.entries(MODELS).map(([name, { model }]) => [name, model] as const))(
     'the model of %s: every tensor, every number',
     async (_, { config, parameters, tokenizer, optimizer }) => {

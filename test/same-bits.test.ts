@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { nodeThreads } from '../dist/node/threads.js';
 import { ROOT, runCommand, temporaryFolder } from './cli.js';
 import { FULL } from './golden.js';
+import { describeFull } from './needs.js';
 import { type Outcome, SEED, STEPS, sameBits } from './programs/same-bits.js';
 import { PROGRAMS } from './programs.js';
 import { EXPECTED, NAMES_FILE, names } from './same-bits.js';
@@ -54,7 +55,7 @@ test.each([1, 8])('1,000 askers of one service at once, on %i threads: each gets
 
 const VERSIONS = [20, 22, 24, 26];
 
-describe.runIf(FULL)('other versions of Node', () => {
+describeFull('other versions of Node', () => {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     test.skip(`Node ${VERSIONS.join(', ')} (skipped: their binaries are for Linux on x64, this is ${process.platform} on ${process.arch})`, () => {});
     return;

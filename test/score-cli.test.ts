@@ -37,6 +37,23 @@ function piped(args: readonly string[], cwd: string, input: string | Uint8Array)
   });
 }
 
+test('score: what capitals cost is said once; with --fold-case they cost what small letters do', async () => {
+  const cwd = folder();
+  const strict = await piped(['score', ...MODEL], cwd, 'emma\nEmma\nEMMA\n');
+  expect(strict.stderr.match(/note: the model has no .*/g)).toEqual([
+    'note: the model has no "E", which costs a line 20.1 bits and more; --fold-case reads small letters',
+  ]);
+  const folded = await piped(['score', ...MODEL, '--fold-case'], cwd, 'emma\nEmma\nEMMA\n');
+  expect(folded.stderr).not.toContain('the model has no');
+  const rows = (text: string) =>
+    text
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split('\t').slice(0, 2).join(' '));
+  expect(new Set(rows(folded.stdout))).toEqual(new Set(rows(strict.stdout).slice(0, 1)));
+  expect(new Set(rows(strict.stdout)).size).toBe(3);
+});
+
 test('score prints a row for every line, from a file and from standard input alike', async () => {
   const cwd = folder();
   const lines = ['emma', '', '  olivia ', 'zoé', 'a\tb', 'x'.repeat(300), '\u0007bell', 'last without an end'];
@@ -237,6 +254,22 @@ test('novelty says what is copied, of samples that are given and of its own', as
   expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringMatching(/MG_CLI_USAGE.*\n.*--data FILE/)]);
   const empty = await piped(['novelty', '--data', 'names.txt', '--samples-from', '-'], cwd, '\n\n');
   expect([empty.code, empty.stderr]).toEqual([3, expect.stringContaining('MG_DATA_EMPTY')]);
+});
+
+test('novelty compares with what the run read of a table, not with its lines', async () => {
+  const cwd = folder();
+  const rows = NAMES.slice(0, 30).map((name, i) => `${i},${name}`);
+  writeFileSync(join(cwd, 'table.csv'), ['number,name', ...rows].join('\n'));
+  writeFileSync(join(cwd, 'samples.txt'), NAMES.slice(0, 10).join('\n'));
+  const args = ['--data', 'table.csv', '--column', 'name', '--steps', '2', '-n', '0', '--run', 'r'];
+  expect((await microgpt(['train', ...args], { cwd })).code).toBe(0);
+  const { stdout } = await microgpt(['novelty', '--model', 'r', '--samples-from', 'samples.txt'], { cwd });
+  expect(stdout).toMatch(/word for word {2}10 of 10/);
+  // Hardly any line was held out: that is said where percentiles come from them.
+  const { stderr } = await microgpt(['score', '--model', 'r', 'samples.txt'], { cwd });
+  expect(stderr).toMatch(
+    /percentiles are among \d lines? of \S+ that training held out: too few for more than a rough/,
+  );
 });
 
 test('inspect fits into 80 columns, and says everything as JSON', async () => {

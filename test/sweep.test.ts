@@ -32,7 +32,7 @@ test('trials, failures, the table and the page; nothing is computed twice', asyn
   // More to try: only what is new runs.
   writeFileSync(join(cwd, 'mine.json'), JSON.stringify({ ...SWEEP, vary: { lr: [0.001, 0.01, 0.1], 'n-head': [1] } }));
   const more = await microgpt(['sweep', 'mine.json'], { cwd });
-  expect(more.stderr).toContain('3 trials, 2 of them done');
+  expect(more.stderr).toContain('3 trials, 2 done');
   expect(readFileSync(join(cwd, 'sweeps/mine/trials.jsonl'), 'utf8').trimEnd().split('\n')).toHaveLength(5);
 });
 
@@ -61,7 +61,7 @@ test('stopped and called again, trials go on to the bits of a run that was never
     },
   });
   expect(stopped.code).toBe(130);
-  expect(stopped.stderr).toContain('1 of 1 trials are left; go on: microgpt sweep mine.json');
+  expect(stopped.stderr).toContain('1 of 1 trial left; go on: microgpt sweep mine.json');
   const again = await microgpt(['sweep', 'mine.json'], { cwd });
   expect(again.code, again.stderr).toBe(0);
   const [id] = readdirSync(runs);
@@ -74,29 +74,38 @@ test('stopped and called again, trials go on to the bits of a run that was never
 
 test('never more processes than asked for, all of them used, and none left after a stop', async () => {
   const cwd = temporaryFolder();
-  const script = `const fs = require('node:fs'); const me = process.argv[1];
+  // Each says that it is there, counts those that are, and stays until it may go: a file says so.
+  const script = `const fs = require('node:fs'); const [, me, go] = process.argv;
+    process.on('SIGTERM', () => process.exit(143));
     fs.writeFileSync(me + '.on', ''); fs.appendFileSync('seen', fs.readdirSync('.').filter((f) => f.endsWith('.on')).length + ' ');
-    process.on('SIGTERM', () => process.exit(143)); setTimeout(() => fs.rmSync(me + '.on'), Number(process.argv[2]));`;
-  const jobs = (count: number, ms: number, signal: AbortSignal) => {
+    const timer = setInterval(() => { if (fs.existsSync(go)) { clearInterval(timer); fs.rmSync(me + '.on'); } }, 10);`;
+  const threeAreThere = async () => {
+    while (readdirSync(cwd).filter((file) => file.endsWith('.on')).length < 3)
+      await new Promise((r) => setTimeout(r, 10));
+  };
+  const jobs = (count: number, go: string, signal: AbortSignal) => {
     const ended: number[] = [];
     let given = 0;
     const job = (i: number) => ({
       command: process.execPath,
-      args: ['-e', `process.chdir(${JSON.stringify(cwd)}); ${script}`, `job${i}`, String(ms)],
+      args: ['-e', `process.chdir(${JSON.stringify(cwd)}); ${script}`, `job${i}`, go],
       log: join(cwd, `${i}.log`),
     });
-    const next = () => (given < count ? { key: given, job: job(given++) } : null);
+    const next = async () => (given < count ? { key: given, job: job(given++) } : null);
     return { ended, done: runJobs(3, next, async (_, { code }) => void ended.push(code), signal), given: () => given };
   };
-  const all = jobs(8, 300, new AbortController().signal);
+  const all = jobs(8, 'go', new AbortController().signal);
+  await threeAreThere();
+  writeFileSync(join(cwd, 'go'), '');
   await all.done;
   expect(all.ended).toEqual(Array(8).fill(0));
   const seen = readFileSync(join(cwd, 'seen'), 'utf8').trim().split(' ').map(Number);
   expect(Math.max(...seen)).toBe(3);
 
   const controller = new AbortController();
-  const some = jobs(8, 60_000, controller.signal);
-  setTimeout(() => controller.abort(), 1500);
+  const some = jobs(8, 'never', controller.signal);
+  await threeAreThere();
+  controller.abort();
   await some.done;
   expect([some.given(), some.ended]).toEqual([3, [143, 143, 143]]);
 });
@@ -111,5 +120,5 @@ test('a description that makes no sense, and one in which nothing works, are err
   writeFileSync(join(cwd, 'none.json'), '{"scenario": "names", "vary": {"no-such-flag": [1]}}');
   const none = await microgpt(['sweep', 'none.json'], { cwd });
   expect(none.code).toBe(2);
-  expect(none.stderr).toMatch(/all 1 trials failed, the first: error MG_CLI_USAGE/);
+  expect(none.stderr).toMatch(/its only trial failed: error MG_CLI_USAGE/);
 });

@@ -1,6 +1,7 @@
 // microgpt train as a user gives it: what is said, what is saved in which format, and the names that earlier systems gave to flags.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { createReading } from '../src/cli/train-text.js';
 import { loadModel } from '../src/node/models.js';
@@ -14,6 +15,24 @@ async function train(cwd: string, ...args: string[]) {
   return outcome;
 }
 
+test('the machine line says how many threads the steps can use, and when that is not what was asked for', async () => {
+  const cwd = temporaryFolder();
+  const machine = async (...flags: string[]) => {
+    const { stderr } = await train(cwd, 'names', '--steps', '1', '--samples', '0', '--overwrite', ...flags);
+    return /machine {2}(.+), about/.exec(stderr)?.[1];
+  };
+  expect(await machine('--threads', '1')).toBe('wasm backend, 1 thread');
+  expect(await machine('--threads', '3')).toBe('wasm backend, 1 thread, not 3: steps of this size are faster on one');
+  expect(await machine()).toBe('wasm backend, 1 thread');
+  const large = ['--n-embd', '64', '--batch-size', '16'];
+  expect(await machine(...large, '--threads', '3')).toBe('wasm backend, up to 3 threads');
+  expect(await machine(...large, '--threads', '1')).toBe('wasm backend, 1 thread');
+  const other = ['--n-embd', '8', '--n-head', '2', '--backend', 'reference'];
+  expect(await machine(...other, '--threads', '2')).toBe(
+    'reference backend, 1 thread, not 2: this backend has no more',
+  );
+});
+
 describe('samples at the end', () => {
   test('--prompt begins them, --gen bounds them, also beyond the context; the run is the same', async () => {
     const cwd = temporaryFolder();
@@ -22,7 +41,8 @@ describe('samples at the end', () => {
     const one = await train(cwd, 'names', '--steps', '30', '--run', 'b', '--prompt', 'ma', '--gen', '3');
     expect(one.stdout).toMatch(/^ma[a-z]{0,3}\n$/);
     const odd = await train(cwd, 'names', '--steps', '2', '--run', 'd', '--prompt', 'Zo7');
-    expect(odd.stderr).toContain('note: the model does not know "Z", "7": left out of what it reads');
+    expect(odd.stderr).toContain('note: the prompt is read as "zo": the model has no "Z"\n');
+    expect(odd.stderr).toContain('note: the model does not know "7": left out of what it reads');
     expect(odd.stdout.startsWith('Zo7')).toBe(true);
     const long = ['--prompt', 'The ', '--gen', '300', '--block-size', '16', '--temp', '2', '--topk', '30'];
     const story = await train(cwd, 'stories', '--steps', '5', '--run', 'c', '--eval-every', '0', ...long);
@@ -87,6 +107,76 @@ test('--output and --save take the format from the name, as convert does; --load
   expect((await loadModel(join(cwd, 'out'))).format).toBe('prefix .json + .bin');
 });
 
+describe('the first row of a table', () => {
+  const table = 'id,name\n1,rex\n2,bella\n';
+  const folder = () => {
+    const cwd = temporaryFolder();
+    writeFileSync(join(cwd, 'pets.csv'), table);
+    return cwd;
+  };
+  const documents = async (...args: string[]) =>
+    JSON.parse((await microgpt(['data', 'inspect', 'pets.csv', '--json', ...args], { cwd: folder() })).stdout)
+      .documents;
+
+  test('has names, or is an example, as --header says; without, as --column is a name or a number', async () => {
+    expect(await documents('--column', 'name')).toBe(2);
+    expect(await documents('--column', '2')).toBe(3);
+    expect(await documents('--column', '2', '--header', 'auto')).toBe(3);
+    expect(await documents('--column', '2', '--header', 'yes')).toBe(2);
+    expect(await documents('--column', '2', '--header')).toBe(2);
+    expect(await documents('--column', '2', '--header', 'no')).toBe(3);
+    const wrong = await microgpt(['data', 'inspect', 'pets.csv', '--header', 'maybe'], { cwd: folder() });
+    expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('"maybe", expected yes, no, auto') });
+  });
+
+  test('a run reads it as it was told, also when it goes on; and a note says where nobody told', async () => {
+    const cwd = folder();
+    const go = ['--data', 'pets.csv', '--column', '2', '--steps', '4', '-n', '0', '--run', 'a'];
+    const untold = await train(cwd, ...go, '--run', 'b');
+    expect(untold.stderr).toContain('note: the first row is taken as an example');
+    const told = await train(cwd, ...go, '--header', 'yes', '--stop-after', '2');
+    expect(told.stderr).not.toContain('the first row');
+    const record = (run: string) => JSON.parse(readFileSync(join(cwd, run, 'run.json'), 'utf8')).settings;
+    expect([record('a').data.documents, record('b').data.documents]).toEqual([2, 3]);
+    expect([record('a').settings.data.header, Object.keys(record('b').settings.data)]).toEqual([
+      'yes',
+      expect.not.arrayContaining(['header']),
+    ]);
+    const other = await microgpt(['train', '--resume', 'a', '--header', 'no'], { cwd });
+    expect(other.stderr).toContain('this run was begun with data.header yes, not no');
+    await train(cwd, '--resume', 'a', '-n', '0');
+    await train(cwd, ...go, '--header', 'yes', '--run', 'whole');
+    const model = (run: string) => readFileSync(join(cwd, run, 'model.safetensors'));
+    expect(model('a').equals(model('whole'))).toBe(true);
+  });
+
+  test('a scenario file can say it', async () => {
+    const cwd = folder();
+    const data = { path: 'pets.csv', format: 'csv', column: '2', header: 'yes' };
+    writeFileSync(join(cwd, 'own.json'), JSON.stringify({ name: 'own', recipe: 'standard', data }));
+    await train(cwd, '--config', 'own.json', '--steps', '2', '-n', '0');
+    expect(JSON.parse(readFileSync(join(cwd, 'models/own/run.json'), 'utf8')).settings.data.documents).toBe(2);
+  });
+});
+
+test('a run that goes on saves as often as it was told at its beginning, unless it is told otherwise', async () => {
+  const cwd = temporaryFolder();
+  const saved = (run: string) =>
+    readdirSync(join(cwd, run, 'checkpoints'))
+      .map((name) => Number(/\d+/.exec(name)))
+      .sort((a, b) => a - b);
+  const go = ['names', '--steps', '20', '--keep', '100', '-n', '0', '--stop-after', '7'];
+  await train(cwd, ...go, '--save-every', '5', '--run', 'told');
+  await train(cwd, ...go, '--save-every', '5', '--run', 'otherwise');
+  await train(cwd, ...go, '--run', 'untold');
+  await train(cwd, '--resume', 'told', '--keep', '100', '-n', '0');
+  await train(cwd, '--resume', 'otherwise', '--keep', '100', '-n', '0', '--save-every', '6');
+  expect(saved('told')).toEqual([5, 7, 10, 15, 20]);
+  expect(saved('otherwise')).toEqual([5, 7, 12, 18, 20]);
+  const record = (run: string) => JSON.parse(readFileSync(join(cwd, run, 'run.json'), 'utf8')).settings;
+  expect([record('told').saveEvery, Object.keys(record('untold')).includes('saveEvery')]).toEqual([5, false]);
+});
+
 test('--unknown: characters that the model does not know are left out and counted, or end it', async () => {
   const cwd = temporaryFolder();
   writeFileSync(join(cwd, 'pets.txt'), 'rex\nbella\nmilo\n');
@@ -99,6 +189,31 @@ test('--unknown: characters that the model does not know are left out and counte
   expect(refused).toMatchObject({ code: 3, stderr: expect.stringContaining('error MG_DATA_UNKNOWN') });
 });
 
+test('--activation says what an old file to start from does not; a file that says its own is believed', async () => {
+  const cwd = temporaryFolder();
+  const old = fileURLToPath(new URL('golden/canonical/model.json', import.meta.url));
+  const more = ['--steps', '2', '-n', '0', '--activation', 'relu'];
+  const told = await train(cwd, 'names', '--init-from', old, '--run', 'a', ...more);
+  expect(told.stderr).not.toContain('not used');
+  expect((await loadModel(join(cwd, 'a'))).checkpoint.config.activation).toBe('relu');
+  const sure = await train(
+    cwd,
+    'names',
+    '--init-from',
+    'a',
+    '--run',
+    'b',
+    '--steps',
+    '2',
+    '-n',
+    '0',
+    '--activation',
+    'gelu',
+  );
+  expect(sure.stderr).toContain('gelu is not used');
+  expect((await loadModel(join(cwd, 'b'))).checkpoint.config.activation).toBe('relu');
+});
+
 describe('nothing is dropped in silence', () => {
   test('flags that something else decides get a note, or are refused', async () => {
     const cwd = temporaryFolder();
@@ -109,6 +224,9 @@ describe('nothing is dropped in silence', () => {
     expect(first.stderr).toContain(
       'with     Adam, warm-up 9 steps, no clipping, no dropout, batches in 3 parts, nothing',
     );
+    const read = await train(cwd, ...run, '--run', 'read', '--column', 'x', '--chunk-size', '9', '--loss-on', 'all');
+    for (const flag of ['--column', '--chunk-size', '--loss-on'])
+      expect(read.stderr).toContain(`note: ${flag} is not used: the text is read as lines`);
     const sized = await train(cwd, ...run, '--init-from', 'r', '--n-embd', '32', '--n-layer', '1');
     expect(sized.stderr).toContain('note: --n-embd 32 is not used: the model that training starts from has 16');
     expect(sized.stderr).not.toContain('--n-layer 1');
@@ -199,11 +317,18 @@ test('reading a large text says how far it is: quarters in a file, one line on a
     'reading book.txt: 300.0 MB of 1.00 GB, 0:07 left\n',
     'reading book.txt: 500.0 MB of 1.00 GB, 0:05 left\n',
     'reading book.txt: 800.0 MB of 1.00 GB, 0:02 left\n',
-    'read book.txt: 1.00 GB in 0:10\n',
+    'read book.txt: 1.00 GB in 0:10; preparing the run\n',
   ]);
   written.length = 0;
   const shown = createReading({ isTTY: true, columns: 40, write: (text) => written.push(text) }, () => time, 'b');
   shown.progress(5e8, 1e9);
+  shown.progress(1e9, 1e9);
   shown.end();
-  expect(written).toEqual([`\r\u001b[K${'reading b: 500.0 MB of 1.00 GB, 0:00 left'.slice(0, 39)}`, '\r\u001b[K']);
+  const broken = createReading({ isTTY: true, columns: 40, write: (text) => written.push(text) }, () => time, 'b');
+  broken.end();
+  expect(written).toEqual([
+    `\r\u001b[K${'reading b: 500.0 MB of 1.00 GB, 0:00 left'.slice(0, 39)}`,
+    '\r\u001b[Kread b: 1.00 GB in 0:00; preparing the run\n',
+    '\r\u001b[K',
+  ]);
 });

@@ -3,4 +3,4 @@
  */
 
 /** 1,234 */
-export const count = (n: number): string => n.toLocaleString('en');
+export const count = (n: number | bigint): string => n.toLocaleString('en');

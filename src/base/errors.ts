@@ -55,6 +55,10 @@ export const ERRORS = {
     exit: EXIT.data,
     about: 'Processes that should train one model together have different texts, settings or versions.',
   },
+  MG_MPI_LOST: {
+    exit: EXIT.sigterm,
+    about: 'One of several processes that train one model was killed or ended, and took the others with it.',
+  },
   MG_SWEEP_INVALID: {
     exit: EXIT.usage,
     about: 'The description of a sweep says something that is not known or not possible.',

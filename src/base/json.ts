@@ -4,6 +4,7 @@
  * Python's NaN, Infinity and -Infinity are read as numbers; whoever needs finite ones says so with the place.
  * Invariant: objects come back as Maps, so no name can touch a prototype.
  */
+import { count } from './count.js';
 import { type ErrorCode, MicrogptError } from './errors.js';
 import { LIMITS } from './limits.js';
 
@@ -19,11 +20,7 @@ export function parseJson(text: string, source: string, code: ErrorCode, nameCod
   let at = 0;
 
   function fail(what: string, as: ErrorCode = code): never {
-    throw new MicrogptError(
-      as,
-      `${source}: ${what} at offset ${at.toLocaleString('en')}`,
-      'use a file that is whole and unchanged',
-    );
+    throw new MicrogptError(as, `${source}: ${what} at offset ${count(at)}`, 'use a file that is whole and unchanged');
   }
 
   function skipSpace(): void {

@@ -11,6 +11,8 @@ export const LIMITS = {
   parameters: 2 ** 28,
   /** Bytes that training may take in all: what 32-bit addresses reach, with room for what is not counted. */
   engineBytes: 3.75 * 2 ** 30,
+  /** The same for training on single Values: what V8 lets objects take on small machines (2 GiB), with room for the text. */
+  valueBytes: 1.75 * 2 ** 30,
   /** Bytes of a model file in JSON. */
   modelJsonBytes: 400_000_000,
   /** Bytes of a model file in any other format. */

@@ -5,6 +5,7 @@
 import { MicrogptError } from '../base/errors.js';
 import { decodeSafetensors } from '../checkpoint/safetensors.js';
 import { generate } from '../engine/text.js';
+import { readPrompt } from '../tokenizer/small-letters.js';
 
 /** As much of a page as is used here. */
 interface Element {
@@ -59,7 +60,7 @@ export function startPage(): void {
     message.textContent = '';
     try {
       const prompt = element(PAGE_IDS.prompt).value;
-      const unknown = checkpoint.tokenizer.encode(prompt).unknown;
+      const { unknown } = readPrompt(checkpoint.tokenizer, prompt);
       if (unknown.length > 0) message.textContent = `The model does not know ${unknown.join(' ')}.`;
       const texts = generate(checkpoint, {
         prompt,

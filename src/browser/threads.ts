@@ -31,6 +31,7 @@ interface Browser {
   readonly Worker?: new (url: string) => WebWorker;
   readonly MessageChannel: new () => { readonly port1: Port; readonly port2: Port };
   readonly WorkerGlobalScope?: new () => object;
+  readonly performance: { now(): number };
   readonly crossOriginIsolated?: boolean;
   readonly navigator?: { readonly hardwareConcurrency?: number };
 }
@@ -65,6 +66,7 @@ export async function browserThreads(
     say(why);
     return undefined;
   }
+  const clock = browser.performance;
   const Worker = browser.Worker as NonNullable<Browser['Worker']>;
   const text = `const run = ${WORKER_SOURCE};
     onmessage = ({ ports: [port] }) => {
@@ -110,6 +112,7 @@ export async function browserThreads(
   return {
     count,
     patience: 1000,
+    now: () => clock.now(),
     start(_source, data) {
       const worker = workers[data.worker - 1];
       worker.onerror = (event) => {

@@ -65,6 +65,10 @@ test('the activation: from the marker, else from the caller, else relu² with a 
   const written = encodeNestedJson(told.checkpoint);
   expect(JSON.parse(written).config.activation).toBe('relu');
   expect(decode(written)).toMatchObject({ checkpoint: { config: { activation: 'relu' } }, notes: [] });
+  // The file knows better than the caller.
+  const contradicted = decodeModel(bytes(written), 'x', { activation: 'gelu' });
+  expect(contradicted.checkpoint.config.activation).toBe('relu');
+  expect(contradicted.notes).toEqual(['the activation of x is relu, as the file says: gelu is not used']);
   // What an old reader looks at is unchanged by the marker.
   const { activation: _, ...config } = JSON.parse(written).config;
   expect(config).toEqual(goldenJson('canonical/model.json').config);

@@ -28,12 +28,28 @@ export interface Recognised {
 /**
  * @throws MG_CKPT_UNKNOWN for anything that is not a model, MG_CKPT_JSON for broken JSON, and what the codec of the format throws.
  */
-export function decodeModel(bytes: Uint8Array, source: string, options: DecodeOptions = {}): Decoded {
+export function decodeModel(bytes: Uint8Array, source = 'the model', options: DecodeOptions = {}): Decoded {
+  if (!(bytes instanceof Uint8Array)) {
+    throw new MicrogptError('MG_OPTION_VALUE', `a model is ${typeof bytes}, expected its bytes`, 'give a Uint8Array');
+  }
   return recognise(bytes, source).decode(options);
 }
 
 /** @throws MG_CKPT_UNKNOWN, MG_CKPT_JSON, MG_FILE_SIZE */
 export function recognise(bytes: Uint8Array, source: string): Recognised {
+  const recognised = recogniseContent(bytes, source);
+  return { ...recognised, decode: (options) => believingTheFile(recognised.decode(options), options, source) };
+}
+
+/** What the caller says counts where the file says nothing; elsewhere he is told. */
+function believingTheFile(decoded: Decoded, { activation }: DecodeOptions, source: string): Decoded {
+  const own = decoded.checkpoint.config.activation;
+  if (activation === undefined || activation === own) return decoded;
+  const contradicted = `the activation of ${source} is ${own}, as the file says: ${activation} is not used`;
+  return { ...decoded, notes: [...decoded.notes, contradicted] };
+}
+
+function recogniseContent(bytes: Uint8Array, source: string): Recognised {
   const whole = (format: FormatName, decode: Recognised['decode']): Recognised => ({ format, partner: null, decode });
   // The name decides only where the content says nothing: then it is a safetensors file that is too short.
   if (isSafetensors(bytes) || (bytes.length <= 8 && bytes.length > 0 && source.endsWith('.safetensors'))) {

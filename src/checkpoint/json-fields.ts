@@ -71,8 +71,9 @@ export function readConfig(
     given[ours] = value as string | boolean;
   }
   const notes: string[] = [];
-  if (habit !== null && options.activation !== undefined) given['activation'] = options.activation;
-  else if (habit !== null && !from.has('activation')) {
+  const isOpen = habit !== null && !from.has('activation');
+  if (isOpen && options.activation !== undefined) given['activation'] = options.activation;
+  else if (isOpen) {
     notes.push(
       `${source} does not name its activation; taking ${habit.activation}, as the programs that write such files do (--activation overrides)`,
     );

@@ -304,7 +304,7 @@ function readHeader(bin: Uint8Array, layout: readonly Place[], source: string) {
     requireBytes(at + 8);
     const found = view.getBigUint64(at, true);
     if (found !== BigInt(size)) {
-      const what = `has ${found.toLocaleString('en')} numbers for ${name}, the sizes in the .json need ${count(size)}`;
+      const what = `has ${count(found)} numbers for ${name}, the sizes in the .json need ${count(size)}`;
       throw fail('MG_CKPT_SHAPE', what);
     }
     at += 8 + 4 * size;
@@ -319,7 +319,7 @@ function readHeader(bin: Uint8Array, layout: readonly Place[], source: string) {
 function wholeAt(view: DataView, at: number, name: string, fail: (code: ErrorCode, what: string) => Error): number {
   const value = view.getBigUint64(at, true);
   if (value > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw fail('MG_CKPT_CONFIG', `says ${name} ${value.toLocaleString('en')}, which is beyond counting`);
+    throw fail('MG_CKPT_CONFIG', `says ${name} ${count(value)}, which is beyond counting`);
   }
   return Number(value);
 }

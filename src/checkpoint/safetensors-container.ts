@@ -58,7 +58,7 @@ export function readContainer(bytes: Uint8Array, source: string): Container {
   if (claimed < 2n || claimed > BigInt(LIMITS.headerBytes)) {
     throw fail(
       'MG_CKPT_HEADER_SIZE',
-      `the header claims ${claimed.toLocaleString('en')} bytes, expected from 2 to ${count(LIMITS.headerBytes)}`,
+      `the header claims ${count(claimed)} bytes, expected from 2 to ${count(LIMITS.headerBytes)}`,
     );
   }
   const dataStart = LENGTH_BYTES + Number(claimed);

@@ -36,7 +36,7 @@ export function benchTable(job: BenchJob, rows: readonly BenchRow[]): string[] {
   }
   lines.push('');
   if (rows.some((row) => row.threads > 1 && !row.shared)) {
-    lines.push('* steps of this size are too small to share; one thread takes them');
+    lines.push('* steps of this size are too small to share, or slower shared at this moment; one thread takes them');
   }
   const best = rows.reduce((a, b) => (b.fullRunSeconds < a.fullRunSeconds ? b : a));
   const how = best.backend === 'wasm' ? `wasm, ${best.threads} thread${best.threads === 1 ? '' : 's'}` : best.backend;

@@ -10,7 +10,7 @@ import { exchangesOf } from '../engine/conversation.js';
 import { writeFileDurably } from '../node/files.js';
 import { chatOnTerminal } from './chat-terminal.js';
 import { addModelFlags, type ModelFlags, openModel } from './generate.js';
-import { addSamplingFlags, biasOf, type GenerateFlags } from './generate-flags.js';
+import { addSamplingFlags, biasOf, type GenerateFlags, seedOf } from './generate-flags.js';
 import { harmless, note, say } from './output.js';
 import { decimal, oneOf, path, seed, whole } from './values.js';
 
@@ -63,6 +63,7 @@ async function run(flags: ChatFlags): Promise<number> {
   const { checkpoint } = await openModel(flags, 'chat');
   const chat = createChat(checkpoint, {
     ...flags,
+    seed: seedOf(flags),
     bias: flags.bias && biasOf(flags.bias, checkpoint.tokenizer),
   });
   const conversation = createConversation(chat);

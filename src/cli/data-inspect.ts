@@ -11,12 +11,11 @@ import { parameterTable } from '../model/parameters.js';
 import { guessFileFormat, type OpenCorpus, openCorpus } from '../node/corpus.js';
 import { sizesFor } from '../train/sizes.js';
 import { count, note, printable, result, size } from './output.js';
+import { addTableFlags, firstRowNotes, headerOf, type TableFlags, tableOptions } from './table-flags.js';
 import { oneOf, whole } from './values.js';
 
-interface InspectFlags {
+interface InspectFlags extends TableFlags {
   readonly format?: Format;
-  readonly column?: string;
-  readonly header?: boolean;
   readonly encoding?: 'strict' | 'lossy';
   readonly blockSize?: number;
   readonly chunkSize?: number;
@@ -24,14 +23,13 @@ interface InspectFlags {
 }
 
 export function addInspect(data: Command): void {
-  data
+  const command = data
     .command('inspect')
     .summary('look at a text before training on it')
     .description('Reads a text as training would, and says what is in it: documents, lengths, characters, duplicates.')
     .argument('<file>', 'the text')
-    .option('--format <name>', `${FORMAT_NAMES.join(', ')} (default: guessed)`, oneOf('--format', FORMAT_NAMES))
-    .option('--column <name>', 'csv, tsv: the column to learn from, by name or by number')
-    .option('--header', 'csv, tsv: the first row has names, also when --column is a number')
+    .option('--format <name>', `${FORMAT_NAMES.join(', ')} (default: guessed)`, oneOf('--format', FORMAT_NAMES));
+  addTableFlags(command)
     .option('--encoding <how>', 'strict, or lossy: replace what is not UTF-8', oneOf('--encoding', ['strict', 'lossy']))
     .option('--block-size <n>', 'the context length to look at', whole('--block-size', 1, LIMITS.blockSize))
     .option('--chunk-size <n>', 'chunked: tokens in a chunk', whole('--chunk-size', 1, LIMITS.blockSize))
@@ -41,13 +39,13 @@ export function addInspect(data: Command): void {
 }
 
 async function inspect(file: string, flags: InspectFlags): Promise<void> {
-  const guess = flags.format === undefined ? guessFileFormat(file) : null;
+  const guess = flags.format === undefined ? guessFileFormat(file, flags.encoding === 'lossy') : null;
   const format = flags.format ?? guess!.format;
-  const column = flags.column !== undefined && /^\d+$/.test(flags.column) ? Number(flags.column) : flags.column;
+  const table = tableOptions(flags.column, headerOf(flags));
+  for (const sentence of firstRowNotes({ format, ...table })) note(sentence);
   const corpus = await openCorpus(file, {
     format,
-    column,
-    header: flags.header,
+    ...table,
     encoding: flags.encoding,
     chunkSize: flags.chunkSize,
   });

@@ -1,15 +1,18 @@
 /**
  * The flags of microgpt generate, and the names that earlier systems gave them.
  */
+import { randomInt } from 'node:crypto';
 import type { Command } from 'commander';
 import { MicrogptError } from '../base/errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import { note } from './output.js';
 import { alias, decimal, oneOf, path, seed, whole } from './values.js';
 
 export interface GenerateFlags {
   readonly samples?: number;
   readonly temperature?: number;
-  readonly seed?: bigint;
+  /** False for --no-seed. */
+  readonly seed?: bigint | false;
   readonly prompt: string;
   readonly maxTokens?: number;
   readonly chain?: true;
@@ -93,6 +96,7 @@ export function addSamplingFlags(command: Command): Command {
       decimal('--temperature', 0, 100),
     )
     .option('--seed <n>', 'another seed, other text (default: 42)', seed('--seed'))
+    .option('--no-seed', 'other text each time; the seed is printed, to have it again')
     .option('--top-k <n>', 'only the k most likely tokens; 0 for all', whole('--top-k', 0))
     .option('--top-p <x>', 'only the most likely tokens that have this probability together', decimal('--top-p', 0, 1))
     .option('--min-p <x>', 'only tokens at least this many times as likely as the likeliest', decimal('--min-p', 0, 1))
@@ -115,6 +119,14 @@ export function addSamplingFlags(command: Command): Command {
   alias(command, '--temperature', '--temp');
   alias(command, '--top-k', '--topk');
   return command;
+}
+
+/** The seed that was asked for. With --no-seed one that nobody chose, said in a note, because what cannot be repeated cannot be shown to anyone. */
+export function seedOf({ seed }: Pick<GenerateFlags, 'seed'>): bigint | undefined {
+  if (seed !== false) return seed;
+  const drawn = BigInt(randomInt(2 ** 32));
+  note(`--seed ${drawn} gives the same text again`);
+  return drawn;
 }
 
 function several(value: string, before: readonly string[] = []): readonly string[] {

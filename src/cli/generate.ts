@@ -13,9 +13,12 @@ import { BUNDLED_MODELS, type BundledModel, findModel } from '../node/bundled-mo
 import { readDocuments } from '../node/corpora.js';
 import { loadModel } from '../node/models.js';
 import { findScenarioText, loadScenario } from '../node/scenarios.js';
-import { addGenerateFlags, biasOf, type GenerateFlags } from './generate-flags.js';
+import { readPrompt } from '../tokenizer/small-letters.js';
+import type { Tokenizer } from '../tokenizer/tokenizer.js';
+import { addGenerateFlags, biasOf, type GenerateFlags, seedOf } from './generate-flags.js';
 import { trainingLines } from './held-out.js';
 import { note } from './output.js';
+import { saysOfReading } from './prompt-notes.js';
 import { createSamplePrinter } from './sample-printer.js';
 import { alias, oneOf, path } from './values.js';
 
@@ -112,7 +115,8 @@ async function printSamples(flags: GenerateFlags & ModelFlags): Promise<void> {
   const opened = await openModel(flags);
   const { tokenizer, config } = opened.checkpoint;
   const options = await optionsOf(flags, opened);
-  saysOfPrompt(options, tokenizer.encode(flags.prompt), config.blockSize, tokenizer.bos !== null);
+  saysOfReading(tokenizer, flags.prompt, true, options.compat !== undefined);
+  saysOfLength(options, tokenizer, config.blockSize);
   const printer = createSamplePrinter(process.stdout, tokenizer, {
     escape: flags.escapeBytes === true,
     bytes: flags.compat === 'cpp',
@@ -136,7 +140,7 @@ async function optionsOf(
   return {
     samples: flags.samples ?? (cpp || flags.chain || flags.chainContext !== undefined ? 1 : 20),
     temperature: flags.temperature ?? (cpp ? 1 : 0.5),
-    seed: flags.seed ?? (cpp ? 1 : 42),
+    seed: seedOf(flags) ?? (cpp ? 1 : 42),
     compat: compat === 'python' && format === 'flat model.json' ? 'python-scenario' : compat,
     prompt: flags.prompt,
     maxTokens: flags.maxTokens,
@@ -180,17 +184,9 @@ async function trainingTexts(
   );
 }
 
-function saysOfPrompt(
-  { chain, compat }: StreamOptions,
-  { ids, unknown }: { readonly ids: readonly number[]; readonly unknown: readonly string[] },
-  blockSize: number,
-  hasBos: boolean,
-): void {
-  if (unknown.length > 0) {
-    note(
-      `the model does not know ${unknown.map((c) => JSON.stringify(c)).join(', ')}: left out of what it reads, kept in what is printed`,
-    );
-  }
+function saysOfLength({ chain, compat, prompt = '' }: StreamOptions, tokenizer: Tokenizer, blockSize: number): void {
+  const { ids } = compat === undefined ? readPrompt(tokenizer, prompt) : tokenizer.encode(prompt);
+  const hasBos = tokenizer.bos !== null;
   const room = blockSize - (hasBos ? 1 : 0);
   if (ids.length <= room || chain || compat === 'cpp') return;
   note(

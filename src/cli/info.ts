@@ -2,7 +2,8 @@
  * microgpt info: what is in a model file, and what is missing.
  */
 import { Argument, type Command } from 'commander';
-import type { Checkpoint, FormatName } from '../checkpoint/checkpoint.js';
+import type { Checkpoint, FormatName, JsonValue, RunState } from '../checkpoint/checkpoint.js';
+import { computedBy } from '../engine/run-state.js';
 import { parameterTable } from '../model/parameters.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { addModelFlags, type ModelFlags, openModel } from './generate.js';
@@ -75,14 +76,41 @@ function trainingRows({ optimizer, run }: Checkpoint): Row[] {
     const betas = `rate ${short(learningRate)}, β ${short(beta1)} and ${short(beta2)}, ε ${short(eps)}, decay ${short(weightDecay)}`;
     rows.push(['optimizer', `${betas}; ${moments === null ? 'without its moments' : 'with its moments'}`]);
   }
-  if (run !== undefined) rows.push(['run', shorten(JSON.stringify(run))]);
-  return rows;
+  return run === undefined ? rows : [...rows, ...runRows(run)];
 }
+
+/** In words what a run of ours says of itself; of others the beginning of what is there. */
+function runRows(run: RunState): Row[] {
+  const [settings, data, validation] = ['settings', 'data', 'validation'].map((name) => fieldsOf(run[name]));
+  const rows: Row[] = [];
+  if (typeof data['name'] === 'string') {
+    const documents = typeof data['documents'] === 'number' ? `: ${count(data['documents'])} documents` : '';
+    rows.push(['trained on', `${data['name']}${documents}, sha256 ${String(data['sha256'] ?? 'unknown')}`]);
+  }
+  if (typeof settings['recipe'] === 'string') {
+    const { recipe, steps, batchSize, seed } = settings;
+    const pace =
+      typeof steps === 'number'
+        ? `, ${count(steps)} steps of ${batchSize === 1 ? '1 example' : `${String(batchSize)} examples`}`
+        : '';
+    rows.push(['run', `recipe ${recipe}${pace}, seed ${String(seed ?? 'unknown')}`]);
+  }
+  const others = computedBy(run);
+  if (others.length > 0) rows.push(['products', `by ${others.join(', then ')} (--accelerate)`]);
+  if (typeof validation['loss'] === 'number')
+    rows.push(['validation', `loss ${validation['loss'].toFixed(4)} at step ${count(Number(validation['step']))}`]);
+  return rows.length > 0 ? rows : [['run', shorten(JSON.stringify(run))]];
+}
+
+type Fields = { readonly [name: string]: JsonValue };
+
+const fieldsOf = (value: JsonValue | undefined): Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {};
 
 function missingRows({ optimizer, run }: Checkpoint, format: FormatName): Row[] {
   const missing = [
     ...(optimizer === undefined
-      ? ['optimizer and step']
+      ? [typeof run?.['step'] === 'number' ? 'the optimizer' : 'optimizer and step']
       : optimizer.moments === null
         ? ["the optimizer's moments"]
         : []),

@@ -3,9 +3,11 @@
  */
 import type { Command } from 'commander';
 import { type Inspection, inspect } from '../engine/inspect.js';
+import { readPrompt } from '../tokenizer/small-letters.js';
 import { addModelFlags, type ModelFlags, openModel } from './generate.js';
 import { type HeatMap, heatMaps } from './heat-map.js';
 import { count, note, result } from './output.js';
+import { saysOfReading } from './prompt-notes.js';
 import { whole } from './values.js';
 
 interface InspectFlags extends ModelFlags {
@@ -40,10 +42,8 @@ Example:
 async function printInspection({ prompt, top, json, ...flags }: InspectFlags): Promise<void> {
   const { checkpoint } = await openModel(flags);
   const { config, tokenizer } = checkpoint;
-  const { ids, unknown } = tokenizer.encode(prompt);
-  if (unknown.length > 0) {
-    note(`the model does not know ${unknown.map((c) => JSON.stringify(c)).join(', ')}: left out of what it reads`);
-  }
+  const { ids } = readPrompt(tokenizer, prompt);
+  saysOfReading(tokenizer, prompt, false);
   const found = inspect(checkpoint, prompt, { top });
   if (found.tokens.length < ids.length + 1) {
     note(

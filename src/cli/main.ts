@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { EXIT, MicrogptError } from '../base/errors.js';
-import { complain, say } from './output.js';
+import { complain, say, worksOnUnread } from './output.js';
 
 /** Adds a command to the program; `exit` takes its exit code where that is not 0. */
 type Add = (program: Command, exit: (code: number) => void) => void;
@@ -32,6 +32,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
 export async function main(argv: readonly string[]): Promise<number> {
   // A reader that has seen enough (`| head`) is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE' && worksOnUnread()) return;
     if (error.code !== 'EPIPE') say(`error: cannot write the output: ${error.message}`);
     process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.disk);
   });
@@ -42,12 +43,15 @@ export async function main(argv: readonly string[]): Promise<number> {
   const program = await createProgram(argv[0], (code) => {
     exitCode = code;
   });
+  // commander answers `help nosuch` with the help of everything and not a word about it.
+  const isLost =
+    argv[0] === 'help' && argv.length > 1 && !program.commands.some((command) => command.name() === argv[1]);
   if (argv.length === 0) {
     process.stderr.write(program.helpInformation());
     return EXIT.usage;
   }
   try {
-    await program.parseAsync(argv, { from: 'user' });
+    await program.parseAsync(isLost ? argv.slice(1, 2) : argv, { from: 'user' });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) {
@@ -75,8 +79,8 @@ async function createProgram(called: string | undefined, exit: (code: number) =>
   return program;
 }
 
-/** "train " for the arguments of train, "" where there is no such command. */
-function commandPath(program: Command, argv: readonly string[]): string {
-  const known = program.commands.find((command) => command.name() === argv[0]);
-  return known === undefined ? '' : `${known.name()} `;
+/** "train " for the arguments of train, "data inspect " for those of data inspect, "" where there is no such command. */
+function commandPath(parent: Command, [called, ...more]: readonly string[]): string {
+  const known = parent.commands.find((command) => command.name() === called);
+  return known === undefined ? '' : `${known.name()} ${commandPath(known, more)}`;
 }

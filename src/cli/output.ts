@@ -12,8 +12,43 @@ export function silence(now = true): void {
   silent = now;
 }
 
+let worksOn = false;
+
+/** From now on the work matters more than who reads about it: a reader of stdout who leaves does not end the process. */
+export function workOnUnread(): void {
+  worksOn = true;
+}
+
+export const worksOnUnread = (): boolean => worksOn;
+
+let sink: ((text: string) => void) | null = null;
+
+/** From now on everything that is printed goes to `write`, until null is given: to the log of one of several works in this process. */
+export function divert(write: ((text: string) => void) | null): void {
+  sink = write;
+}
+
+/** Where lines about the work appear. */
+export const screen = {
+  get isTTY(): boolean {
+    return sink === null && process.stderr.isTTY === true;
+  },
+  get columns(): number {
+    return process.stderr.columns ?? 80;
+  },
+  write(text: string): void {
+    if (sink !== null) sink(text);
+    else if (!silent) process.stderr.write(text);
+  },
+};
+
 /** A line about the work, on stderr. */
 export function say(line: string): void {
+  screen.write(`${line}\n`);
+}
+
+/** A line about all works of this process, while what one of them prints goes elsewhere. */
+export function sayAside(line: string): void {
   if (!silent) process.stderr.write(`${line}\n`);
 }
 
@@ -24,7 +59,8 @@ export function note(sentence: string): void {
 
 /** A line of the result. On a terminal, characters that could command it are shown as \\u escapes; elsewhere text stays as it is. */
 export function result(line: string): void {
-  process.stdout.write(`${process.stdout.isTTY ? printable(line) : line}\n`);
+  if (sink !== null) sink(`${line}\n`);
+  else process.stdout.write(`${process.stdout.isTTY ? printable(line) : line}\n`);
 }
 
 /** Control characters as \\u escapes. */

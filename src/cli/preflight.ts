@@ -2,23 +2,25 @@
  * What is about to happen, before the first step: data, model, training, machine, what the loss means, and where the result will be.
  */
 import { relative } from 'node:path';
-import { trainingMemory } from '../engine/memory.js';
+import { extrasOf, trainingMemory } from '../engine/memory.js';
 import type { Training } from '../engine/training.js';
 import { count, size } from './output.js';
 
 export interface Preflight {
   readonly about: string;
   readonly training: Training;
-  readonly threads: number;
+  /** As many threads as were asked for by name; none where nobody asked. */
+  readonly threadsAsked: number | undefined;
   readonly folder: string;
   readonly output: string | undefined;
   /** Steps done already, in a run that goes on. */
   readonly from: number;
 }
 
-export function preflightLines({ about, training, threads, folder, output, from }: Preflight): string[] {
+export function preflightLines({ about, training, threadsAsked, folder, output, from }: Preflight): string[] {
   const { settings, config, data, engine, parameters } = training;
-  const { model, step } = trainingMemory(engine.backend, config, settings.batchSize, config.blockSize);
+  const { batchSize } = settings;
+  const { model, step } = trainingMemory(engine.backend, config, batchSize, config.blockSize, extrasOf(settings));
   const nothing = Math.log(config.vocabSize);
   const rows: [string, string][] = [
     [
@@ -37,12 +39,19 @@ export function preflightLines({ about, training, threads, folder, output, from 
     ['with', habits(training)],
     [
       'machine',
-      `${engine.backend} backend, ${threads === 1 ? '1 thread' : `up to ${threads} threads`}, about ${size(model + step)} of memory`,
+      `${engine.backend} backend, ${threadsLine(training, threadsAsked)}, about ${size(model + step)} of memory`,
     ],
     ['loss', `${nothing.toFixed(2)} means it knows nothing (ln ${config.vocabSize}); ${expectation(training)}`],
     ['run', output === undefined ? folder : `${folder}, and the model as ${output}`],
   ];
   return [about, ...rows.map(([name, text]) => `  ${name.padEnd(9)}${text}`)];
+}
+
+/** What was asked for and cannot be used is said. */
+function threadsLine({ engine, threads }: Training, asked = 1): string {
+  if (threads > 1) return `up to ${threads} threads`;
+  if (asked === 1) return '1 thread';
+  return `1 thread, not ${asked}: ${engine.backend === 'wasm' ? 'steps of this size are faster on one' : 'this backend has no more'}`;
 }
 
 /** A path as it is typed in this folder. */

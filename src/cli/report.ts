@@ -80,7 +80,7 @@ function comparisonLines({ settings, firstDifference, common, rows }: Comparison
   lines.push('', `${'step'.padStart(10)}${'loss'.padStart(10)}${''.padStart(10)}${'validation'.padStart(12)}`);
   for (const { step, loss, validation } of rows) {
     lines.push(
-      `${count(step).padStart(10)}${cell(loss[0])}${cell(loss[1])}  ${cell(validation[0])}${cell(validation[1])}`,
+      `${count(step).padStart(10)}${cell(loss[0])}${cell(loss[1])}  ${cell(validation[0])}${cell(validation[1])}`.trimEnd(),
     );
   }
   lines.push('', `left of each pair: ${a}, right: ${b}; losses are means since the line above`);

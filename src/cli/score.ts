@@ -13,6 +13,8 @@ import { readDocuments } from '../node/corpora.js';
 import { lineBatches } from '../node/lines.js';
 import type { Calibration } from '../score/percentiles.js';
 import type { TextScore } from '../score/text.js';
+import { readPrompt } from '../tokenizer/small-letters.js';
+import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { addModelFlags, type ModelFlags, openModel } from './generate.js';
 import { heldOutLines } from './held-out.js';
 import { count, note, printable, say } from './output.js';
@@ -25,6 +27,7 @@ interface ScoreFlags extends ModelFlags {
   readonly threshold?: Threshold;
   readonly invert?: boolean;
   readonly sort?: boolean;
+  readonly foldCase?: boolean;
 }
 
 /** A percentile, or bits per character. */
@@ -50,6 +53,7 @@ export function addScore(program: Command, exit: (code: number) => void): void {
   addModelFlags(command)
     .option('--json', 'print JSON lines instead of columns')
     .option('--per-character', 'say how many bits each character costs, and the end of the line')
+    .option('--fold-case', 'score a capital that the model does not know as its small letter, where it knows that')
     .option('--calibrate <file>', 'lines that are in order, to compare with', path('--calibrate'))
     .option(
       '--threshold <x>',
@@ -62,7 +66,7 @@ export function addScore(program: Command, exit: (code: number) => void): void {
       'after',
       `
 White space around a line does not count, as in training. A character that the model does not know counts as the least likely one
-there, and 20.1 bits more. Exit code with --threshold: 3 when a line is above it, 0 when none is.
+there, and 20.1 bits more; with --fold-case a capital counts as its small letter, where the model knows only that. Exit code with --threshold: 3 when a line is above it, 0 when none is.
 
 Examples:
   microgpt score names.txt --sort | head                the ten most surprising lines
@@ -89,22 +93,29 @@ async function scoreLines(file: string, flags: ScoreFlags): Promise<number> {
   try {
     const calibration = await calibrate(scorer, model, flags);
     if (file === '-' && process.stdin.isTTY) say('reading lines from the keyboard; Ctrl-D ends');
-    return await scoreAll(file, flags, scorer, calibration);
+    return await scoreAll(file, flags, scorer, calibration, model.checkpoint.tokenizer);
   } finally {
     scorer.close();
   }
 }
+
+/** With fewer lines to compare with, a percentile is a step of more than one percent. */
+const FEW = 100;
 
 async function calibrate(
   scorer: Scorer,
   { checkpoint, path }: Decoded & { readonly path: string },
   flags: ScoreFlags,
 ): Promise<Calibration | null> {
-  if (flags.calibrate !== undefined) return scorer.calibrate(await readDocuments(flags.calibrate));
+  if (flags.calibrate !== undefined) return scorer.calibrate(await readDocuments(flags.calibrate), flags);
   const found = await heldOutLines(checkpoint, path);
   if ('lines' in found) {
-    note(`percentiles are among ${count(found.lines.length)} lines of ${found.path} that training held out`);
-    return scorer.calibrate(found.lines);
+    const known = found.lines.length;
+    const rough = known < FEW ? ': too few for more than a rough idea, --calibrate FILE takes others' : '';
+    note(
+      `percentiles are among ${count(known)} line${known === 1 ? '' : 's'} of ${found.path} that training held out${rough}`,
+    );
+    return scorer.calibrate(found.lines, flags);
   }
   if (flags.threshold !== undefined && 'percentile' in flags.threshold) {
     throw new MicrogptError(
@@ -121,22 +132,25 @@ async function scoreAll(
   flags: ScoreFlags,
   scorer: Scorer,
   calibration: Calibration | null,
+  tokenizer: Tokenizer,
 ): Promise<number> {
   const kept: Scored[] = []; // with --sort
   let units = 0;
   let found = false;
+  let said = flags.foldCase === true; // that capitals could be read as small letters
   const print = (scores: readonly Scored[]) => write(scores.map((one) => row(one, flags)));
 
   for await (const lines of lineBatches(file)) {
     for (let from = 0; from < lines.length; from += AT_ONCE) {
       const part = lines.slice(from, from + AT_ONCE);
-      const scores = scorer.score(part.map(strip), { perCharacter: flags.perCharacter }).map(
+      const scores = scorer.score(part.map(strip), flags).map(
         (score, i): Scored => ({
           ...score,
           line: part[i],
           percentile: calibration === null ? null : calibration.percentile(score.bitsPerCharacter),
         }),
       );
+      if (!said) said = saysOfCapitals(tokenizer, scores);
       const above = scores.map((score) => isAbove(score, flags.threshold));
       found ||= above.includes(true);
       const chosen =
@@ -152,6 +166,19 @@ async function scoreAll(
   kept.sort((a, b) => b.bitsPerCharacter - a.bitsPerCharacter);
   for (let from = 0; from < kept.length; from += AT_ONCE) await print(kept.slice(from, from + AT_ONCE));
   return found ? EXIT.data : EXIT.ok;
+}
+
+/** Says once what capitals cost where small letters would do. */
+function saysOfCapitals(tokenizer: Tokenizer, scores: readonly Scored[]): boolean {
+  for (const { text, unknown } of scores) {
+    const folded = unknown === 0 ? [] : readPrompt(tokenizer, text).folded;
+    if (folded.length === 0) continue;
+    note(
+      `the model has no ${JSON.stringify(folded[0])}, which costs a line 20.1 bits and more; --fold-case reads small letters`,
+    );
+    return true;
+  }
+  return false;
 }
 
 function isAbove(score: Scored, limit: Threshold | undefined): boolean {

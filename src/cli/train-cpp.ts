@@ -22,7 +22,18 @@ import { backendCalled, type TrainFlags } from './train-flags.js';
 
 /** What that program has no word for. */
 const FOREIGN = [
-  ...(['config', 'format', 'chat', 'column', 'chunkSize', 'chunkOverlap', 'lossOn', 'encoding', 'unknown'] as const),
+  ...([
+    'config',
+    'format',
+    'chat',
+    'column',
+    'header',
+    'chunkSize',
+    'chunkOverlap',
+    'lossOn',
+    'encoding',
+    'unknown',
+  ] as const),
   ...(['validation', 'recipe', 'nHead', 'activation', 'time', 'gradAccum', 'minLr', 'schedule', 'warmup'] as const),
   ...(['weightDecay', 'clip', 'dropout', 'evalEvery', 'patience', 'run', 'resume', 'allowChanged'] as const),
   ...(['stopAfter', 'saveEvery', 'overwrite', 'samples', 'sampleEvery', 'json', 'timing', 'accelerate'] as const),

@@ -12,15 +12,15 @@ import { RECIPES, type RecipeName } from '../train/recipes.js';
 import { DATA_FORMATS, type DataFormat, type DataSettings, type Overrides, type Settings } from '../train/settings.js';
 import { ACCELERATE, ACCELERATE_HELP, type Accelerate } from './accelerate.js';
 import { onOff } from './generate-flags.js';
+import { addTableFlags, headerOf, type TableFlags, tableOptions } from './table-flags.js';
 import { alias, decimal, oneOf, path, seconds, seed, whole } from './values.js';
 
-export interface TrainFlags {
+export interface TrainFlags extends TableFlags {
   readonly scenario?: string;
   readonly config?: string;
   readonly data?: string;
   readonly format?: DataFormat;
   readonly chat?: true;
-  readonly column?: string;
   readonly chunkSize?: number;
   readonly chunkOverlap?: number;
   readonly lossOn?: 'assistant' | 'all';
@@ -95,11 +95,11 @@ export function addTrainFlags(command: Command): void {
     .option('--data <file>', 'the text to train on', path('--data'))
     .option(
       '--format <name>',
-      `how to read it: ${DATA_FORMATS.join(', ')} (default: by the file's name)`,
+      `how to read it: ${DATA_FORMATS.join(', ')} (default: by its name and content)`,
       oneOf('--format', DATA_FORMATS),
     )
-    .option('--chat', 'the same as --format chat')
-    .option('--column <name>', 'the column of a CSV or TSV file, by name or number')
+    .option('--chat', 'the same as --format chat');
+  addTableFlags(command)
     .option('--chunk-size <n>', 'chunked: characters in a window', whole('--chunk-size', 2, 65_536))
     .option(
       '--chunk-overlap <n>',
@@ -117,7 +117,7 @@ export function addTrainFlags(command: Command): void {
       'characters that the model of --init-from does not know: skip leaves them out, error ends',
       oneOf('--unknown', ['skip', 'error']),
     )
-    .option('--validation <share>', 'share of the text to hold out', decimal('--validation', 0, 0.9))
+    .option('--validation <share>', 'share of the text to hold out', decimal('--validation', 0, 0.5))
 
     .optionsGroup('The model:')
     .option(
@@ -177,7 +177,11 @@ export function addTrainFlags(command: Command): void {
     .option('--resume <path>', 'go on with a run that was stopped, or with one in a file', path('--resume'))
     .option('--allow-changed <what>', 'go on although this changed: data', oneOf('--allow-changed', ['data']))
     .option('--stop-after <n>', 'save after n steps and end; --resume goes on', whole('--stop-after', 1))
-    .option('--save-every <steps>', 'save this often (default: every 30 seconds)', whole('--save-every', 1))
+    .option(
+      '--save-every <steps>',
+      'save this often, also when the run goes on (default: every 30 seconds)',
+      whole('--save-every', 1),
+    )
     .option('--keep <n>', 'how many saves to keep', whole('--keep', 1, 1000), 2)
     .option('--overwrite', 'start over in a folder that holds an unfinished run')
     .option('--json', 'print events as JSON lines on stdout instead of samples')
@@ -206,6 +210,7 @@ export function addTrainFlags(command: Command): void {
   addCppFlags(command);
   alias(command, '--data', '--input');
   alias(command, '--output', '--save');
+  alias(command, '--lr', '--learning-rate');
   alias(command, '--init-from', '--load');
   alias(command, '--gen', '--max-tokens');
   alias(command, '--samples', '--num-samples');
@@ -253,6 +258,7 @@ export function settingsOf(flags: TrainFlags): Overrides<Settings> {
     data: {
       format: flags.chat ? 'chat' : flags.format,
       column: flags.column,
+      header: headerOf(flags),
       chunkSize: flags.chunkSize,
       chunkOverlap: flags.chunkOverlap,
       lossOn: flags.lossOn,
@@ -291,7 +297,6 @@ export function corpusOptions(
   start: Pick<Checkpoint, 'tokenizer'> | undefined,
   unknown?: 'skip' | 'error',
 ): CorpusOptions {
-  const column = data.column === null ? undefined : /^\d+$/.test(data.column) ? Number(data.column) : data.column;
   return {
     format: data.format,
     bosPlace,
@@ -303,6 +308,6 @@ export function corpusOptions(
     chunkOverlap: data.chunkOverlap,
     trailingBos: data.trailingBos,
     loss: data.lossOn,
-    column,
+    ...tableOptions(data.column, data.header),
   };
 }

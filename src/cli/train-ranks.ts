@@ -3,13 +3,14 @@
  * Invariant: without a launcher nothing here does anything; a rank that fails ends the process with an error, upon which mpirun ends the others.
  */
 import { availableParallelism, cpus } from 'node:os';
-import { MicrogptError } from '../base/errors.js';
+import { EXIT, MicrogptError } from '../base/errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { decodeModel } from '../checkpoint/decode.js';
 import { encodeSafetensors } from '../checkpoint/safetensors.js';
 import type { Training } from '../engine/training.js';
 import { joinRanks } from '../node/mpi/index.js';
-import { threadsEach } from '../node/mpi/launcher.js';
+import { launchedBy, threadsEach } from '../node/mpi/launcher.js';
+import { startWatch, type Watch } from '../node/mpi/watch.js';
 import { type RunRecord, recordOf } from '../report/record.js';
 import { createRanks, gather, type Ranks, share } from '../train/ranks.js';
 import { note, silence } from './output.js';
@@ -22,33 +23,44 @@ const YIELD_MS = 50; // how often signals get a chance
 
 export const isFollower = (ranks: Ranks | undefined): ranks is Ranks => ranks !== undefined && ranks.transport.rank > 0;
 
+/** Ranks with somebody who says what happened when one of them is gone. */
+export interface WatchedRanks extends Ranks {
+  readonly watch?: Watch;
+}
+
+/** Null for a process that was started alone. */
+export async function joinWatched() {
+  if (launchedBy(process.env) === null) return null;
+  const watch = startWatch();
+  try {
+    const joined = await joinRanks();
+    if (joined === null) return null;
+    watch.meet(joined.transport);
+    return { ...joined, watch };
+  } catch (error) {
+    watch.end();
+    throw error;
+  }
+}
+
 /** Runs `train` alone, or as one of the processes that a launcher started. */
 export async function amongRanks(
   flags: TrainFlags,
-  train: (flags: TrainFlags, ranks: Ranks | undefined) => Promise<number>,
+  train: (flags: TrainFlags, ranks: WatchedRanks | undefined) => Promise<number>,
 ): Promise<number> {
-  const joined = await joinRanks();
+  const joined = await joinWatched();
   if (joined === null) return train(flags, undefined);
-  const { transport, launched } = joined;
+  const { transport, launched, watch } = joined;
   const { rank, size } = transport;
   if (rank > 0) silence();
   try {
-    if (flags.time !== undefined && flags.steps === undefined) {
-      throw new MicrogptError(
-        'MG_CLI_USAGE',
-        '--time cannot be measured by several processes',
-        'give --steps instead, as many as one process would fit into the time, or more',
-      );
-    }
-    if (flags.compat === 'cpp') {
-      const message = '--compat cpp trains in one process, not in several';
-      throw new MicrogptError('MG_CLI_USAGE', message, 'leave out mpirun, or --compat');
-    }
+    refuseAlone(flags);
     const threads = flags.threads ?? threadsEach(availableParallelism(), launched, cpus().length);
     note(`${size} processes train this model together, ${threads} thread${threads === 1 ? '' : 's'} each`);
     const start = performance.now();
-    const ranks = createRanks(transport);
+    const ranks = { ...createRanks(transport), watch };
     const code = await train({ ...flags, threads }, ranks);
+    watch.end(); // saved: who leaves first is nobody's loss
     const percent = (100 * transport.seconds()) / ((performance.now() - start) / 1000);
     note(
       `${percent.toFixed(0)} % of the time went into exchanging gradients with the other processes, and waiting for them`,
@@ -56,14 +68,34 @@ export async function amongRanks(
     gather(transport, new Float64Array(1)); // nobody leaves before rank 0 has saved
     // A signal came from mpirun, as a rule, which by now answers nothing any more, not even a farewell.
     if (!ranks.stopped.aborted) transport.close();
-    return code;
+    return stoppedCode(code, ranks);
   } catch (error) {
+    watch.end();
     if (rank === 0) throw error;
     await new Promise((done) => setTimeout(done, GRACE_MS));
     silence(false);
     throw error instanceof MicrogptError
       ? new MicrogptError(error.code, `rank ${rank}: ${error.message}`, error.remedy, { cause: error })
       : error;
+  }
+}
+
+/** A signal to another rank ended this one's run too. */
+export const stoppedCode = (code: number, ranks: Ranks): number =>
+  code === EXIT.ok && ranks.stopped.aborted ? EXIT.sigterm : code;
+
+/** Ways of training that only one process has. @throws MG_CLI_USAGE */
+export function refuseAlone({ time, steps, compat }: TrainFlags): void {
+  if (time !== undefined && steps === undefined) {
+    throw new MicrogptError(
+      'MG_CLI_USAGE',
+      '--time cannot be measured by several processes',
+      'give --steps instead, as many as one process would fit into the time, or more',
+    );
+  }
+  if (compat === 'cpp') {
+    const message = '--compat cpp trains in one process, not in several';
+    throw new MicrogptError('MG_CLI_USAGE', message, 'leave out mpirun, or --compat');
   }
 }
 
@@ -98,21 +130,41 @@ export function stopOf(ranks: Ranks | undefined, signal: AbortSignal): AbortCont
 /** What rank 0 found in the folder of a run that goes on. */
 export interface Start {
   readonly record: RunRecord;
+  /** Where it goes on; null before the first save. */
   readonly checkpoint: Checkpoint | null;
+  /** What it was begun with, where that still counts. */
+  readonly initFrom: Checkpoint | null;
 }
 
 /** Tells the others, who may not see the folder; null when there is nothing to do. */
 export function giveStart(ranks: Ranks | undefined, start: Start | null): void {
   if (ranks === undefined) return;
   share(ranks.transport, new TextEncoder().encode(JSON.stringify(start?.record ?? null)));
-  if (start !== null)
-    share(ranks.transport, start.checkpoint ? encodeSafetensors(start.checkpoint) : new Uint8Array(0));
+  if (start === null) return;
+  for (const model of [start.checkpoint, start.initFrom]) giveModel(ranks, model);
 }
 
-export function takeStart({ transport }: Ranks, folder: string): Start | null {
-  const record: unknown = JSON.parse(new TextDecoder().decode(share(transport, new Uint8Array(0))));
+export function takeStart(ranks: Ranks, folder: string): Start | null {
+  const record: unknown = JSON.parse(new TextDecoder().decode(share(ranks.transport, new Uint8Array(0))));
   if (record === null) return null;
+  const checkpoint = takeModel(ranks, `the save of ${folder}`);
+  return { record: recordOf(record, folder), checkpoint, initFrom: takeModel(ranks, 'the model that it began with') };
+}
+
+/** The model that `open` finds on rank 0's machine, on all of them. */
+export async function sharedModel(ranks: Ranks | undefined, open: () => Promise<Checkpoint>): Promise<Checkpoint> {
+  if (isFollower(ranks)) return takeModel(ranks, 'the model of process 0') as Checkpoint;
+  const model = await open();
+  if (ranks !== undefined) giveModel(ranks, model);
+  return model;
+}
+
+/** With its tokenizer. Its weights travel as f32 here; before the first step rank 0's go to all once more, to the bit. */
+function giveModel({ transport }: Ranks, model: Checkpoint | null): void {
+  share(transport, model === null ? new Uint8Array(0) : encodeSafetensors(model));
+}
+
+function takeModel({ transport }: Ranks, name: string): Checkpoint | null {
   const bytes = share(transport, new Uint8Array(0));
-  const checkpoint = bytes.length === 0 ? null : decodeModel(bytes, `the save of ${folder}`).checkpoint;
-  return { record: recordOf(record, folder), checkpoint };
+  return bytes.length === 0 ? null : decodeModel(bytes, name).checkpoint;
 }

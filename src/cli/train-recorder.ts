@@ -6,12 +6,12 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { encodeSafetensors } from '../checkpoint/safetensors.js';
 import type { Training } from '../engine/training.js';
 import type { Run } from '../node/runs.js';
-import { terminalCurve } from '../report/ascii.js';
+import { AXIS_WIDTH, terminalCurve } from '../report/ascii.js';
 import { curvesOf } from '../report/curves.js';
 import type { Metric } from '../report/record.js';
 import type { StoppedEvent, TrainEvent } from '../train/events.js';
 import { updateError } from '../train/non-finite.js';
-import { printable, result } from './output.js';
+import { printable, result, screen } from './output.js';
 import type { Progress } from './progress.js';
 import type { TrainFlags } from './train-flags.js';
 
@@ -53,7 +53,7 @@ function linesShown(text: string): string[] {
   return parts.map((part) => `    ${printable(part).slice(0, WIDTH)}`);
 }
 
-const CURVE = { width: 64, height: 9 };
+const CURVE = { width: 64, least: 16, height: 9 };
 
 export function createRecorder(job: {
   readonly run: Run;
@@ -163,9 +163,11 @@ export function createRecorder(job: {
     lastSaved: () => lastSaved,
     recentLoss: () => recent.reduce((a, b) => a + b, 0) / recent.length,
     curve() {
-      if (!process.stderr.isTTY) return [];
-      const curves = curvesOf(shown, CURVE.width);
-      return terminalCurve(curves.loss, CURVE.width, CURVE.height);
+      if (!screen.isTTY) return [];
+      // A line that is wider than the terminal would be broken in two, and the curve with it.
+      const width = Math.min(CURVE.width, (screen.columns || 80) - AXIS_WIDTH);
+      if (width < CURVE.least) return [];
+      return terminalCurve(curvesOf(shown, width).loss, width, CURVE.height);
     },
     said(event) {
       if (flags.json) result(JSON.stringify(event));

@@ -12,13 +12,12 @@ import { loadModel } from '../node/models.js';
 import { openRun, type Run } from '../node/runs.js';
 import { nodeThreads } from '../node/threads.js';
 import { type RunRecord, recordOf } from '../report/record.js';
-import type { Ranks } from '../train/ranks.js';
 import type { RecipeName } from '../train/recipes.js';
 import { differences, withOverrides } from '../train/settings.js';
-import { openProducts } from './accelerate.js';
+import { openProductsAmong } from './accelerate.js';
 import { count, note } from './output.js';
 import { backendCalled, corpusOptions, settingsOf, type TrainFlags } from './train-flags.js';
-import { giveStart, isFollower, type Start, takeStart } from './train-ranks.js';
+import { giveStart, isFollower, type Start, takeStart, type WatchedRanks } from './train-ranks.js';
 import type { Best } from './train-recorder.js';
 import { type RunPlan, runTraining } from './train-run.js';
 import { openText } from './train-text.js';
@@ -27,7 +26,7 @@ export async function resumeTraining(
   folder: string,
   scenario: string | undefined,
   flags: TrainFlags,
-  ranks: Ranks | undefined,
+  ranks: WatchedRanks | undefined,
 ): Promise<number> {
   if (isFollower(ranks)) {
     const start = takeStart(ranks, folder);
@@ -44,7 +43,8 @@ export async function resumeTraining(
     }
     const saved = await newestSave(run);
     await run.truncateMetrics(saved?.step ?? 0);
-    const start = { record, checkpoint: saved?.checkpoint ?? null };
+    const begins = saved === null && record.initFrom !== null ? await loadModel(record.initFrom) : null;
+    const start = { record, checkpoint: saved?.checkpoint ?? null, initFrom: begins?.checkpoint ?? null };
     giveStart(ranks, start);
     return await goOn(start, { folder, flags, ranks, run });
   } finally {
@@ -54,7 +54,7 @@ export async function resumeTraining(
 
 /** `run` is null on ranks that keep none. */
 async function goOn(
-  { record, checkpoint }: Start,
+  { record, checkpoint, initFrom }: Start,
   { folder, flags, ranks, run }: Pick<RunPlan, 'folder' | 'flags' | 'ranks'> & { readonly run: Run | null },
 ): Promise<number> {
   const { settings } = record;
@@ -62,7 +62,7 @@ async function goOn(
   if (idle > 0)
     note(`the batches of this run have ${settings.accumulate} parts: ${idle} of the processes have none to compute`);
   const path = flags.data ?? record.data.path;
-  const start = checkpoint ?? (record.initFrom === null ? undefined : (await loadModel(record.initFrom)).checkpoint);
+  const start = checkpoint ?? initFrom ?? undefined;
   const ownsAlphabet = record.initFrom === null && flags.allowChanged === undefined;
   const options = corpusOptions(settings.data, settings.bosPlace, ownsAlphabet ? undefined : start);
   const corpus = await openText(path, options);
@@ -71,7 +71,7 @@ async function goOn(
     const training = createTraining({
       corpus,
       threads,
-      products: await openProducts(flags.accelerate, settings.backend as BackendName, threads.count),
+      products: await openProductsAmong(ranks, flags.accelerate, settings.backend as BackendName, threads.count),
       ranks,
       ...(checkpoint === null ? fromTheBeginning(record, corpus.facts.sha256, start) : { resume: checkpoint }),
       allowChanged: flags.allowChanged,
@@ -84,7 +84,7 @@ async function goOn(
       dataPath: path,
       folder,
       resume: run && { run, best: await bestSoFar(folder, step) },
-      flags,
+      flags: record.saveEvery === undefined ? flags : { saveEvery: record.saveEvery, ...flags },
       ranks,
     });
   } finally {

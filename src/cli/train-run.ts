@@ -4,21 +4,21 @@
  */
 import { resolve } from 'node:path';
 import { EXIT, MicrogptError } from '../base/errors.js';
+import { shellWord } from '../base/shell-word.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { encodeSafetensors } from '../checkpoint/safetensors.js';
 import type { Training } from '../engine/training.js';
 import { saveModelAs } from '../node/models.js';
 import { openRun, type Replace, type Run } from '../node/runs.js';
-import { nodeThreads } from '../node/threads.js';
 import type { RunRecord } from '../report/record.js';
 import { tinyCorpus } from '../train/guards.js';
-import type { Ranks } from '../train/ranks.js';
-import { count, note, result, say, size } from './output.js';
+import { count, note, result, say, screen, size, workOnUnread } from './output.js';
 import { preflightLines } from './preflight.js';
 import { createProgress, type Progress, spent } from './progress.js';
+import { saysOfReading } from './prompt-notes.js';
 import { listenForSignals, type Signals } from './signals.js';
 import { sampleOptions, type TrainFlags } from './train-flags.js';
-import { followTraining, isFollower, stopOf } from './train-ranks.js';
+import { followTraining, isFollower, stopOf, type WatchedRanks } from './train-ranks.js';
 import { type Best, createRecorder, type Recorder } from './train-recorder.js';
 
 export interface RunPlan {
@@ -31,7 +31,7 @@ export interface RunPlan {
   /** The open folder of a run that goes on, closed by whoever opened it; and its best model so far. */
   readonly resume: { readonly run: Run; readonly best: Best | null } | null;
   readonly flags: TrainFlags;
-  readonly ranks?: Ranks | undefined;
+  readonly ranks?: WatchedRanks | undefined;
 }
 
 /** How many samples there are at the end, unless the user says otherwise. */
@@ -42,13 +42,14 @@ const CONVERSATIONS = 5;
 export async function runTraining(training: Training, plan: RunPlan): Promise<number> {
   const { flags, ranks } = plan;
   if (isFollower(ranks)) return followTraining(training, ranks, flags.stopAfter);
+  workOnUnread();
   const run = plan.resume?.run ?? (await openRun(plan.folder, createOptions(training, plan)));
+  plan.ranks?.watch?.tell({ run: plan.folder });
   for (const sentence of run.notes) note(sentence);
-  const threads = training.engine.backend === 'wasm' ? nodeThreads(flags.threads).count : 1;
-  const about = { ...plan, training, threads, output: flags.output, from: training.startStep };
+  const about = { ...plan, training, threadsAsked: flags.threads, output: flags.output, from: training.startStep };
   for (const line of preflightLines(about)) say(line);
   for (const sentence of [...plan.notes, ...notesOf(training)]) note(sentence);
-  const progress = createProgress(process.stderr, () => performance.now(), {
+  const progress = createProgress(screen, () => performance.now(), {
     eta: flags.eta,
     timing: flags.timing === true,
   });
@@ -59,7 +60,7 @@ export async function runTraining(training: Training, plan: RunPlan): Promise<nu
       progress.end();
       const step = recorder.lastSaved();
       say(
-        `left at once; ${step === null ? 'nothing was saved' : `go on from step ${count(step)}: microgpt train --resume ${plan.folder}`}`,
+        `left at once; ${step === null ? 'nothing was saved' : `go on from step ${count(step)}: microgpt train --resume ${shellWord(plan.folder)}`}`,
       );
     },
   );
@@ -93,7 +94,9 @@ function createOptions(training: Training, { name, dataPath, flags }: RunPlan): 
     config: training.config,
     parameters: training.parameters,
     data: { ...training.data, path: resolve(dataPath) },
+    ...(training.computedBy.length === 0 ? {} : { computedBy: training.computedBy }),
     initFrom: flags.initFrom === undefined ? null : resolve(flags.initFrom),
+    ...(flags.saveEvery === undefined ? {} : { saveEvery: flags.saveEvery }),
   };
   return { create: { settings: record, replace: replaceable(flags) }, keep: flags.keep };
 }
@@ -113,6 +116,11 @@ function notesOf(training: Training): string[] {
       `${count(leftOut.count)} of ${count(leftOut.of)} conversations have no word of the assistant within the context of ` +
         `${count(training.config.blockSize)} tokens and are left out (the first: ${leftOut.first.map(count).join(', ')}); ` +
         'a larger --block-size keeps more',
+    );
+  }
+  if (training.computedBy.length > 1) {
+    notes.push(
+      `matrix products: ${training.computedBy.join(', then ')}; another --accelerate than before has other bits in the end`,
     );
   }
   if (corpus.facts.leftOut > 0) notes.push(`${count(corpus.facts.leftOut)} examples hold nothing and were left out`);
@@ -161,8 +169,10 @@ async function leave(
   }
   await recorder.checkpoint(step);
   say(`saved step ${count(step)} of ${count(training.steps)} in ${run.folder}`);
-  say(`  go on:  microgpt train --resume ${folder}`);
-  say(`  try it: microgpt ${training.corpus.tokenizer.roles === null ? 'generate' : 'chat'} --model ${folder}`);
+  say(`  go on:  microgpt train --resume ${shellWord(folder)}`);
+  say(
+    `  try it: microgpt ${training.corpus.tokenizer.roles === null ? 'generate' : 'chat'} --model ${shellWord(folder)}`,
+  );
   return code;
 }
 
@@ -205,11 +215,7 @@ async function finish(
   if (best !== null && best.step !== step)
     training.engine.restore({ ...training.engine.moments(), parameters: best.model.parameters });
   const chats = training.corpus.tokenizer.roles !== null;
-  const { unknown } = training.corpus.tokenizer.encode(flags.prompt ?? '');
-  if (unknown.length > 0) {
-    const which = unknown.map((piece) => JSON.stringify(piece)).join(', ');
-    note(`the model does not know ${which}: left out of what it reads, kept in what is printed`);
-  }
+  saysOfReading(training.corpus.tokenizer, flags.prompt ?? '', true);
   const usual = flags.prompt ? 1 : chats ? CONVERSATIONS : SAMPLES;
   const texts = training.samples(flags.samples ?? usual, sampleOptions(flags));
   if (flags.json) {
@@ -222,8 +228,8 @@ async function finish(
   }
   say(
     chats
-      ? `talk to it: microgpt chat --model ${folder}`
-      : `more of them: microgpt generate --model ${folder} --seed 1`,
+      ? `talk to it: microgpt chat --model ${shellWord(folder)}`
+      : `more of them: microgpt generate --model ${shellWord(folder)} --seed 1`,
   );
 }
 

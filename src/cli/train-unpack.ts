@@ -42,6 +42,7 @@ export async function unpackRun(
     parameters: parameterTable(checkpoint.config).total,
     data: { path: resolve(flags.data ?? (await textCalled(text, path))), ...facts },
     initFrom: null,
+    ...(flags.saveEvery === undefined ? {} : { saveEvery: flags.saveEvery }),
   };
   const folder = flags.run ?? join('models', name);
   const run = await openRun(folder, {

@@ -13,21 +13,23 @@ import { requireWritable } from '../node/files.js';
 import { loadModel } from '../node/models.js';
 import { type FoundScenario, findScenarioText, loadScenario, loadScenarioFile } from '../node/scenarios.js';
 import { nodeThreads } from '../node/threads.js';
-import type { Ranks } from '../train/ranks.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
-import { type DataSettings, type Overrides, type Settings, withOverrides } from '../train/settings.js';
-import { openProducts } from './accelerate.js';
+import { type DataFormat, type DataSettings, type Overrides, type Settings, withOverrides } from '../train/settings.js';
+import { openProductsAmong } from './accelerate.js';
 import { count, note } from './output.js';
+import { firstRowNotes } from './table-flags.js';
 import { refuseCppFlags, trainAsCpp } from './train-cpp.js';
+import { defaultsTable } from './train-defaults.js';
 import { addTrainFlags, backendCalled, corpusOptions, settingsOf, type TrainFlags } from './train-flags.js';
-import { amongRanks, isFollower } from './train-ranks.js';
+import { amongRanks, isFollower, sharedModel, type WatchedRanks } from './train-ranks.js';
 import { resumeTraining } from './train-resume.js';
 import { runTraining } from './train-run.js';
-import { formatOf, openText } from './train-text.js';
+import { formatOf, openText, requireReadable } from './train-text.js';
 import { stepsThatFit } from './train-time.js';
 import { unpackRun } from './train-unpack.js';
 
-export function addTrain(program: Command, exit: (code: number) => void): void {
+/** `among` finds out whether other processes train along, and calls what it is given. */
+export function addTrain(program: Command, exit: (code: number) => void, among: typeof amongRanks = amongRanks): void {
   const command = program
     .command('train')
     .summary('train a model on a text and save it')
@@ -46,29 +48,39 @@ Examples:
   microgpt train names --time 10s            a better model of the names, in ten seconds
   microgpt train --resume models/names       go on with a run that was stopped
 
+Recipes: a text of your own is trained on by standard, a scenario by its own (names: canonical).
+${defaultsTable()}
+
 Ctrl-C finishes the step, saves and says how to go on; a second one leaves at once.`,
     )
     .action(async (scenario: string | undefined, flags: TrainFlags) =>
-      exit(await amongRanks(flags, (own, ranks) => train(scenario ?? flags.scenario, own, ranks))),
+      exit(await among(flags, (own, ranks) => train(scenario ?? flags.scenario, own, ranks))),
     );
 }
 
-async function train(scenarioName: string | undefined, given: TrainFlags, ranks: Ranks | undefined): Promise<number> {
+async function train(
+  scenarioName: string | undefined,
+  given: TrainFlags,
+  ranks: WatchedRanks | undefined,
+): Promise<number> {
   if (given.compat === 'cpp') return trainAsCpp(scenarioName, given);
   refuseCppFlags(given);
   if (given.resume !== undefined) {
     const goesOn = isFollower(ranks) ? { folder: given.resume, flags: given } : await unpackRun(given.resume, given);
     return resumeTraining(goesOn.folder, scenarioName, goesOn.flags, ranks);
   }
-  // The run's record says which file it was, not what it was called.
-  const flags = given.initFrom === undefined ? given : { ...given, initFrom: (await findModel(given.initFrom)).path };
+  // The run's record says which file it was, not what it was called. Only rank 0 looks: the others may not have it.
+  const isNamed = given.initFrom !== undefined && !isFollower(ranks);
+  const flags = isNamed ? { ...given, initFrom: (await findModel(given.initFrom)).path } : given;
   const scenario = await scenarioOf(scenarioName, flags);
   const path = flags.data ?? (await findScenarioText(scenario as FoundScenario));
-  const initFrom = flags.initFrom === undefined ? undefined : await openStart(flags.initFrom);
+  const { initFrom: from, activation } = flags;
+  const initFrom = from === undefined ? undefined : await sharedModel(ranks, () => openStart(from, activation));
   const recipe = recipeOf(scenario, flags);
   const asked = withOverrides<Overrides<Settings>>(scenario?.settings ?? {}, settingsOf(flags));
   const name = scenario?.name ?? basename(path, extname(path));
-  if (flags.output !== undefined) {
+  const writes = flags.output !== undefined && !isFollower(ranks);
+  if (writes) {
     const isFolder = (await outputFormat(flags.output)) === 'weights.json + meta.json';
     await requireWritable(isFolder ? join(flags.output, 'meta.json') : flags.output);
   }
@@ -76,9 +88,19 @@ async function train(scenarioName: string | undefined, given: TrainFlags, ranks:
   const base = RECIPES[recipe];
   const stated = asked.data?.format ?? (scenario === null ? undefined : base.data.format);
   const { format, notes } =
-    stated === undefined ? formatOf(path, initFrom?.tokenizer) : { format: stated, notes: [] as string[] };
+    stated === undefined
+      ? formatOf(path, initFrom?.tokenizer, flags.encoding === 'lossy')
+      : { format: stated, notes: [] as string[] };
+  if (initFrom !== undefined) requireReadable(format, initFrom.tokenizer, flags.initFrom as string);
   const data: DataSettings = { ...withOverrides(base.data, asked.data), format };
-  const corpus = await openText(path, corpusOptions(data, base.bosPlace, initFrom, flags.unknown));
+  // How the text was read may be what is wrong, unless it was read as most texts are.
+  const explained = (error: unknown): never => {
+    if (format !== 'lines') for (const sentence of notes) note(sentence);
+    throw error;
+  };
+  const reading = corpusOptions(data, base.bosPlace, initFrom, flags.unknown);
+  notes.push(...firstRowNotes(reading));
+  const corpus = await openText(path, reading).catch(explained);
   try {
     const backend = backendCalled(flags.backend ?? scenario?.backend);
     const threads = nodeThreads(flags.threads);
@@ -90,17 +112,16 @@ async function train(scenarioName: string | undefined, given: TrainFlags, ranks:
       seed: flags.seed,
       backend,
       threads,
-      products: await openProducts(flags.accelerate, backend, threads.count),
+      products: await openProductsAmong(ranks, flags.accelerate, backend, threads.count),
       ranks,
       initFrom,
     };
-    const training = await startTraining(options, flags);
+    const training = await startTraining(options, flags).catch(explained);
     try {
       if (flags.time !== undefined && flags.steps === undefined) notes.push(repeatNote(flags.time, training.steps));
       notes.push(...unusedNotes(training, flags, initFrom));
       // Rather now than after hours: some formats hold only some models.
-      if (flags.output !== undefined)
-        encodeModel(training.checkpoint(), await outputFormat(flags.output), flags.output);
+      if (writes) encodeModel(training.checkpoint(), await outputFormat(flags.output), flags.output);
     } catch (error) {
       training.close();
       throw error;
@@ -160,6 +181,10 @@ function unusedNotes({ settings, config }: Training, flags: TrainFlags, initFrom
         notes.push(`${flag} ${flags[name]} is not used: the model that training starts from has ${config[name]}`);
     }
   }
+  for (const [flag, name, formats] of READING) {
+    if (flags[name] !== undefined && !formats.includes(settings.data.format))
+      notes.push(`${flag} is not used: the text is read as ${settings.data.format}`);
+  }
   if (settings.warmup > settings.steps)
     notes.push(`the warm-up takes ${count(settings.warmup)} steps, and the run has only ${count(settings.steps)}`);
   if (settings.accumulate > settings.batchSize)
@@ -172,8 +197,19 @@ const SIZES = [
   ['--n-head', 'nHead'],
   ['--n-layer', 'nLayer'],
   ['--block-size', 'blockSize'],
-  ['--activation', 'activation'],
 ] as const;
+
+/** What says how to read a text, and the formats that ask. */
+const READING: readonly (readonly [
+  string,
+  'column' | 'chunkSize' | 'chunkOverlap' | 'lossOn',
+  readonly DataFormat[],
+])[] = [
+  ['--column', 'column', ['csv', 'tsv']],
+  ['--chunk-size', 'chunkSize', ['chunked']],
+  ['--chunk-overlap', 'chunkOverlap', ['chunked']],
+  ['--loss-on', 'lossOn', ['chat']],
+];
 
 async function scenarioOf(name: string | undefined, flags: TrainFlags): Promise<FoundScenario | null> {
   if (flags.config !== undefined && name !== undefined) {
@@ -204,8 +240,9 @@ async function outputFormat(path: string): Promise<FormatName> {
   return formatForPath(path, (await stat(path).catch(() => null))?.isDirectory() === true);
 }
 
-async function openStart(path: string): Promise<Checkpoint> {
-  const { checkpoint, notes } = await loadModel(path);
+/** `activation` is for files that do not say theirs. */
+async function openStart(path: string, activation: TrainFlags['activation']): Promise<Checkpoint> {
+  const { checkpoint, notes } = await loadModel(path, { activation });
   for (const sentence of notes) note(sentence);
   return checkpoint;
 }

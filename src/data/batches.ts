@@ -2,6 +2,7 @@
  * Batches as a pure function of (corpus, step): nothing to remember between steps, so nothing to restore when a run goes on.
  * Refuses to know: characters and models. Invariant: batch(step) is the same whenever and however often it is asked for.
  */
+import { count } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import type { Corpus, EncodedDocument, TokenStream } from './corpus.js';
@@ -62,7 +63,7 @@ export function windowBatches(stream: TokenStream, seed: number | bigint, size: 
   if (stream.length < span) {
     throw new MicrogptError(
       'MG_DATA_TOO_SMALL',
-      `${stream.length.toLocaleString('en')} tokens to learn from, need at least ${span.toLocaleString('en')} (context ${blockSize} + 1)`,
+      `${count(stream.length)} tokens to learn from, need at least ${count(span)} (context ${blockSize} + 1)`,
       'use a longer text or a shorter context',
     );
   }

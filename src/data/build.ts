@@ -2,6 +2,7 @@
  * Text → corpus, for texts in memory and, part by part, for files of any size: the same reader, encoder and writer either way.
  * Refuses to know: files. Invariant: the result depends on the bytes and the options, not on how the bytes were cut or where ids are kept.
  */
+import { count } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import { createByteTokenizer } from '../tokenizer/byte.js';
 import { type ByteCounts, byteCorpus, countBytes } from './byte-corpus.js';
@@ -11,7 +12,7 @@ import { columnSink, createDocumentWriter, type DocumentWriter, type Written } f
 import { byteEncoder, charEncoder, type Encoded, type Encoder, learningEncoder } from './encoder.js';
 import { recogniseFile } from './file-kinds.js';
 import { requireCorpusOptions } from './options.js';
-import { chatReader, count, linesReader, type TextReader } from './readers.js';
+import { chatReader, linesReader, type TextReader } from './readers.js';
 import { createSelection } from './selection.js';
 import { tableReader } from './tables.js';
 import { arrayStream, columnDocuments, columnStream, sliceStream, windowDocuments } from './token-documents.js';

@@ -2,6 +2,7 @@
  * A line of JSON → the turns of a conversation: [{"role": "user", "content": "…"}, …], or {"messages": [that]}. Other fields are ignored.
  * Refuses to know: tokens. Invariant: what stands in a content is text, whatever it looks like.
  */
+import { count } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import { type Json, parseJson } from '../base/json.js';
 
@@ -12,7 +13,7 @@ export interface Turn {
 
 /** @throws MG_CHAT_LINE with the number of the line and what is wrong in it. */
 export function conversationFrom(line: string, source: string, number: number): Turn[] {
-  const place = `${source}, line ${number.toLocaleString('en')}`;
+  const place = `${source}, line ${count(number)}`;
   const json = parse(line, place);
   const list: Json | undefined = json instanceof Map ? json.get('messages') : json;
   if (!Array.isArray(list)) throw bad(place, `${kind(json)} that is no conversation`);

@@ -3,6 +3,7 @@
  * While an alphabet is being learned, ids are given in order of appearance; `finish` says what they become once all characters are known.
  * Refuses to know: documents and files. Invariant: half of a surrogate pair never becomes a token; it is read as U+FFFD and counted.
  */
+import { count } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import { charTokenizerOf, type SpecialPlace } from '../tokenizer/char.js';
@@ -211,7 +212,7 @@ function sum(counts: Float64Array): number {
 function tooManyCharacters(source: string): MicrogptError {
   return new MicrogptError(
     'MG_TOKENIZER_VOCAB',
-    `${source} has more than ${MANY_CHARACTERS.toLocaleString('en')} distinct characters, more than a char tokenizer holds`,
+    `${source} has more than ${count(MANY_CHARACTERS)} distinct characters, more than a char tokenizer holds`,
     'learn from its bytes: --format bytes, or a byte tokenizer',
   );
 }

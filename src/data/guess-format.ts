@@ -10,8 +10,8 @@ export interface Guess {
   readonly because: string;
 }
 
-/** @param head the first bytes; 64 KB are plenty. */
-export function guessFormat(name: string, head: Uint8Array): Guess {
+/** @param head the first bytes; 64 KB are plenty. @param lossy whether damaged text is to be read as text */
+export function guessFormat(name: string, head: Uint8Array, lossy = false): Guess {
   const ending = /\.([a-z]+)$/i.exec(name)?.[1]?.toLowerCase();
   if (ending === 'csv' || ending === 'tsv') return { format: ending, because: `its name ends in .${ending}` };
   if (recogniseFile(head) !== null) return { format: 'lines', because: 'nothing else fits' };
@@ -21,7 +21,7 @@ export function guessFormat(name: string, head: Uint8Array): Guess {
   const full = lines.filter((line) => line.trim() !== '');
   if (full.length === 0) return { format: 'lines', because: 'nothing else fits' };
   if (isConversation(full[0])) return { format: 'chat', because: 'its first line is a conversation in JSON' };
-  if ((text.split('\ufffd').length - 1) * 50 > text.length)
+  if (!lossy && (text.split('\ufffd').length - 1) * 50 > text.length)
     return { format: 'bytes', because: 'it is not text in UTF-8' };
   const mean = full.reduce((sum, line) => sum + line.length, 0) / full.length;
   const blank = lines.length - full.length;

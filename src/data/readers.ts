@@ -2,6 +2,7 @@
  * Text, in parts, → documents: one reader for each format. `lines` and tables give texts; `chat` gives turns of conversations.
  * Refuses to know: tokens and files. Invariant: where the parts are cut changes nothing.
  */
+import { count } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import { conversationFrom } from './conversations.js';
 import type { DocumentWriter } from './document-writer.js';
@@ -154,8 +155,4 @@ export function chatReader(writer: DocumentWriter, source: string): TextReader {
 
 function isLowSurrogate(unit: number): boolean {
   return (unit & 0xfc00) === 0xdc00;
-}
-
-export function count(n: number): string {
-  return n.toLocaleString('en');
 }

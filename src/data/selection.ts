@@ -42,9 +42,22 @@ export function createSelection(total: number, chosen: (i: number) => boolean): 
     for (let i = block * BLOCK; i < end; i++) if (chosen(i)) n++;
     before[block + 1] = n;
   }
+  // Who goes on from one to the next need not count from the beginning of a block.
+  let lastK = -1;
+  let lastI = -1;
+  const found = (k: number, i: number): number => {
+    lastK = k;
+    lastI = i;
+    return i;
+  };
   return {
     count: before[blocks],
     select(k) {
+      if (k === lastK && k >= 0) return lastI;
+      if (k === lastK + 1) {
+        const end = Math.min(total, (Math.floor(lastI / BLOCK) + 1) * BLOCK);
+        for (let i = lastI + 1; i < end; i++) if (chosen(i)) return found(k, i);
+      }
       let low = 0;
       let high = blocks;
       while (high - low > 1) {
@@ -53,7 +66,7 @@ export function createSelection(total: number, chosen: (i: number) => boolean): 
         else high = middle;
       }
       let left = k - before[low];
-      for (let i = low * BLOCK; ; i++) if (chosen(i) && left-- === 0) return i;
+      for (let i = low * BLOCK; ; i++) if (chosen(i) && left-- === 0) return found(k, i);
     },
   };
 }

@@ -2,9 +2,10 @@
  * Tables as text (RFC 4180: cells between commas or tabs, quoted where they hold one, a line break or a quote) → the cells of one column,
  * each a document. Refuses to know: tokens and files. Invariant: where the parts are cut changes nothing.
  */
+import { count } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import type { DocumentWriter } from './document-writer.js';
-import { count, LONGEST_LINE, type TextReader } from './readers.js';
+import { LONGEST_LINE, type TextReader } from './readers.js';
 import { strip } from './white-space.js';
 
 export interface TableOptions {

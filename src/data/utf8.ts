@@ -2,6 +2,7 @@
  * UTF-8 in parts → text, strictly. Refuses to know: files and lines of text (it counts line feeds only to say where an error is).
  * Invariant: where the parts are cut changes neither the text nor the place of an error.
  */
+import { count } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 
 export interface Utf8Decoder {
@@ -79,7 +80,7 @@ function notUtf8(source: string, byte: number, offset: number, line: number): Mi
   const hex = byte.toString(16).toUpperCase().padStart(2, '0');
   return new MicrogptError(
     'MG_DATA_UTF8',
-    `${source}: invalid byte 0x${hex} at offset ${offset.toLocaleString('en')} (line ${line.toLocaleString('en')})`,
+    `${source}: invalid byte 0x${hex} at offset ${count(offset)} (line ${count(line)})`,
     'save the file as UTF-8 text, replace what is wrong with --encoding lossy, or take it as it is with --format bytes',
   );
 }

@@ -17,6 +17,7 @@ import { type Check, checkLoss, type Expected } from './bench-check.js';
 import { type BenchJob, workOf } from './bench-job.js';
 import type { BackendName, Engine } from './engine.js';
 import { type Clock, type MeasureOptions, measure, type Timing } from './measure.js';
+import { requireMemory } from './memory.js';
 import { createTensorEngine } from './tensor-engine.js';
 import { createValueEngine } from './value-engine.js';
 
@@ -62,7 +63,7 @@ export interface BenchRow {
   readonly decode: { readonly one: Rate; readonly sideBySide: Rate; readonly sequences: number };
 }
 
-/** Checks, then times one backend. @throws MG_BENCH_CHECK when its first loss is not the reference backend's. */
+/** Checks, then times one backend. @throws MG_BENCH_CHECK when its first loss is not the reference backend's, MG_ENGINE_MEMORY */
 export function bench(
   job: BenchJob,
   expected: Expected,
@@ -113,6 +114,7 @@ export function bench(
 }
 
 export const openBackend: OpenBackend = (job, name, threads, products) => {
+  requireMemory(name, job.config, job.batchSize, job.config.blockSize);
   if (name === 'value') {
     return { engine: createValueEngine(job.config, job.parameters), product: null, sharedRuns: () => 0 };
   }

@@ -6,8 +6,10 @@
 import { MicrogptError } from '../base/errors.js';
 import { exp, log } from '../base/math.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import { readPrompt } from '../tokenizer/small-letters.js';
 import { createEngine, type Decoder } from './engine.js';
 import type { GenerateOptions } from './generate-options.js';
+import { refuse, requireText } from './options.js';
 import type { Model } from './plan.js';
 
 export interface Choice {
@@ -31,6 +33,9 @@ export function choices(
   candidates: readonly string[],
   { backend, threads }: Pick<GenerateOptions, 'backend' | 'threads'> = {},
 ): Choice[] {
+  requireText('prompt', prompt);
+  if (!Array.isArray(candidates)) refuse('candidates', candidates, 'a list of texts');
+  for (const [i, candidate] of candidates.entries()) requireText(`candidates[${i}]`, candidate);
   const sequences = candidates.map((text) => sequenceOf(model, prompt, text));
   if (sequences.length === 0) return [];
   const engine = createEngine(backend ?? 'auto', model.config, model.parameters, { threads });
@@ -62,7 +67,7 @@ function sequenceOf({ config, tokenizer }: Model, prompt: string, text: string):
     );
   }
   const { bos } = tokenizer;
-  const known = tokenizer.encode(prompt).ids;
+  const known = readPrompt(tokenizer, prompt).ids;
   const before = bos === null ? (known.length > 0 ? known : tokenizer.encode('\n').ids) : [bos, ...known];
   const tokens = bos === null ? [...before, ...ids] : [...before, ...ids, bos];
   if (tokens.length - 1 > config.blockSize) {

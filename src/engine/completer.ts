@@ -6,6 +6,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { windowFor, windowOf } from '../generate/sliding.js';
 import { likeliest, type NextToken } from '../score/surprise.js';
 import { boundaryOf } from '../score/text.js';
+import { readPrompt } from '../tokenizer/small-letters.js';
 import { type BackendName, createEngine } from './engine.js';
 
 export interface Continuation extends NextToken {
@@ -14,7 +15,7 @@ export interface Continuation extends NextToken {
 }
 
 export interface Completer {
-  /** The k likeliest next tokens after a text. Characters that the model does not know are left out. */
+  /** The k likeliest next tokens after a text. Read as `generate` reads a prompt: what the model does not know is left out. */
   complete(text: string, k?: number): Continuation[];
   /** How many tokens have been read in all. */
   reads(): number;
@@ -37,7 +38,7 @@ export function createCompleter(
 
   return {
     complete(text, k = 5) {
-      const tokens = windowOf([boundary, ...tokenizer.encode(text).ids], window, blockSize);
+      const tokens = windowOf([boundary, ...readPrompt(tokenizer, text).ids], window, blockSize);
       let common = 0;
       while (common < read.length && common < tokens.length && read[common] === tokens[common]) common++;
       if (common < tokens.length || common < read.length) {

@@ -10,6 +10,7 @@ import type { Demands } from '../generate/constraints/acceptor.js';
 import { type Choose, createChoose } from '../generate/filters.js';
 import { endTokens } from '../generate/generate.js';
 import { counterDraw, rustDraw } from '../generate/sampler.js';
+import { inSmallLetters } from '../tokenizer/small-letters.js';
 import type { RoleTokens, Tokenizer } from '../tokenizer/tokenizer.js';
 import { type GenerateOptions, requireGenerate, type SamplingOptions } from './generate-options.js';
 import { type Model, type SamplePlan, samplingOf } from './plan.js';
@@ -61,18 +62,6 @@ export function turnTokens(tokenizer: Tokenizer, roles: RoleTokens, { role, cont
   return [roles[role], ...tokenizer.encode(content).ids, roles.end];
 }
 
-/** A letter that the model knows only as a small one is read as that: a model of "hello" understands "Hello". */
-function inSmallLetters(tokenizer: Tokenizer, turn: Turn): Turn {
-  const { unknown } = tokenizer.encode(turn.content);
-  if (unknown.length === 0) return turn;
-  const small = new Map(unknown.map((c): [string, string] => [c, c.toLowerCase()]));
-  const read = (c: string) => {
-    const other = small.get(c);
-    return other === undefined || tokenizer.encode(other).unknown.length > 0 ? c : other;
-  };
-  return { ...turn, content: [...turn.content].map(read).join('') };
-}
-
 /** Room that is kept for a reply: what was asked for, at most half the context; a quarter if nothing was. */
 function replyRoom(blockSize: number, maxTokens: number | undefined): number {
   return Math.max(1, Math.min(maxTokens ?? Math.floor(blockSize / 4), Math.floor(blockSize / 2)));
@@ -90,7 +79,10 @@ export function chatPrompt(
 ): ChatPrompt {
   const roles = requireRoles(tokenizer);
   const read = exchanges === undefined ? said : said.slice(beginOfLast(said, exchanges));
-  const turns = compat === 'rust' ? said : read.map((turn) => inSmallLetters(tokenizer, turn));
+  const turns =
+    compat === 'rust'
+      ? said
+      : read.map(({ role, content }): Turn => ({ role, content: inSmallLetters(tokenizer, content) }));
   const unknown = [...new Set(turns.slice(-1).flatMap((turn) => tokenizer.encode(turn.content).unknown))];
   const all = turns.map((turn) => turnTokens(tokenizer, roles, turn));
   if (compat === 'rust') {

@@ -8,6 +8,7 @@ import { plainStep } from '../train/learner.js';
 import { adamHyper } from '../train/optimizer.js';
 import { createEngine, type Engine } from './engine.js';
 import { requireMemory, trainingMemory } from './memory.js';
+import { createTraining } from './training.js';
 
 const V = 7;
 const configs: [string, Partial<ModelConfig>][] = [
@@ -169,6 +170,21 @@ test('memory is counted before it is taken, and too much is refused with the num
   expect(dropping.step - step).toBeGreaterThanOrEqual(4 * 13 * 8 * 256 * 384);
   expect(() => requireMemory('auto', large, 64, 256, { accumulate: 8 })).not.toThrow();
   expect(() => requireMemory('value', large, 1, 256)).toThrow(expect.objectContaining({ code: 'MG_ENGINE_MEMORY' }));
+  // Values are JavaScript objects, of which V8 takes fewer than Wasm takes bytes.
+  const pets = modelConfig({ nEmbd: 64, nHead: 4, nLayer: 2, blockSize: 8, vocabSize: 16 });
+  expect(() => requireMemory('value', pets, 37, 6)).toThrow(expect.objectContaining({ code: 'MG_ENGINE_MEMORY' }));
+  expect(() => requireMemory('value', pets, 37, 6, { accumulate: 4 })).not.toThrow();
+});
+
+test('a batch that is too large whole may be trained on in parts, as the refusal says', () => {
+  const run = { documents: [...'ab'].map((letter) => letter.repeat(255)), batchSize: 64, steps: 1 };
+  const model = { nEmbd: 384, nHead: 6, nLayer: 6, blockSize: 256 };
+  expect(() => createTraining({ ...run, model })).toThrow(
+    expect.objectContaining({ code: 'MG_ENGINE_MEMORY', remedy: expect.stringContaining('--grad-accum') }),
+  );
+  const training = createTraining({ ...run, model, settings: { accumulate: 16 } });
+  expect(training.parameters).toBeGreaterThan(1e7);
+  training.close();
 });
 
 test.each(['reference', 'wasm'] as const)(

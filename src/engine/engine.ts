@@ -71,6 +71,11 @@ export const DEFAULT_BACKEND: BackendName = 'wasm';
 
 export type { StartThread } from '../backend/wasm/pool.js';
 export type { Products } from '../backend/wasm/products.js';
+
+/** Products by somebody with a name, which a run remembers. */
+export interface NamedProducts extends Products {
+  readonly about?: string | undefined;
+}
 export type { Threads };
 
 export interface EngineOptions {

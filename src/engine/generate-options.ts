@@ -6,7 +6,7 @@ import { MicrogptError } from '../base/errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import type { Demands } from '../generate/constraints/acceptor.js';
 import type { BackendName, Threads } from './engine.js';
-import { requireNumber, requireSeed, requireWhole } from './options.js';
+import { requireNumber, requireSeed, requireText, requireWhole } from './options.js';
 
 /** How the next token is drawn. The order is that of the fields; see generate/filters.ts. */
 export interface SamplingOptions {
@@ -74,6 +74,39 @@ export interface GenerateOptions extends SamplingOptions, ConstraintOptions {
   readonly threads?: Threads | undefined;
 }
 
+/** Every option of `generate`, kept whole by its type. */
+export const GENERATE_NAMES: Readonly<Record<keyof GenerateOptions, true>> = {
+  samples: true,
+  prompt: true,
+  maxTokens: true,
+  temperature: true,
+  topK: true,
+  topP: true,
+  minP: true,
+  repetitionPenalty: true,
+  repetitionWindow: true,
+  bias: true,
+  asciiOnly: true,
+  seed: true,
+  stop: true,
+  stopTokens: true,
+  stopAtBos: true,
+  minLength: true,
+  maxLength: true,
+  startsWith: true,
+  endsWith: true,
+  matches: true,
+  unique: true,
+  exclude: true,
+  notInTraining: true,
+  top: true,
+  logprobs: true,
+  chain: true,
+  compat: true,
+  backend: true,
+  threads: true,
+};
+
 export const COMPATS = ['python', 'python-scenario', 'cpp', 'rust'] as const;
 export type Compat = (typeof COMPATS)[number];
 
@@ -103,6 +136,7 @@ export function requireSampling(options: SamplingOptions, vocabSize: number): vo
 /** @throws MG_OPTION_VALUE */
 export function requireGenerate(options: GenerateOptions, { config }: Pick<Checkpoint, 'config'>): void {
   requireSampling(options, config.vocabSize);
+  requireText('prompt', options.prompt ?? '');
   requireWhole('samples', options.samples ?? 1, 0);
   requireWhole('maxTokens', options.maxTokens ?? 0, 0);
   requireWhole('top', options.top ?? 0, 0);

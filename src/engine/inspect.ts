@@ -6,6 +6,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { windowFor, windowOf } from '../generate/sliding.js';
 import { likeliest, type NextToken } from '../score/surprise.js';
 import { boundaryOf } from '../score/text.js';
+import { readPrompt } from '../tokenizer/small-letters.js';
 import { type BackendName, createEngine } from './engine.js';
 import type { Look } from './look.js';
 import { requireWhole } from './options.js';
@@ -33,7 +34,7 @@ export function inspect(
   requireWhole('top', top, 1);
   const { config, tokenizer } = model;
   const { blockSize, vocabSize } = config;
-  const all = [boundaryOf(tokenizer), ...tokenizer.encode(prompt).ids];
+  const all = [boundaryOf(tokenizer), ...readPrompt(tokenizer, prompt).ids];
   const tokens = windowOf(all, windowFor(blockSize, tokenizer.bos !== null), blockSize);
   const engine = createEngine(backend, config, model.parameters);
   try {

@@ -6,9 +6,26 @@ import { MicrogptError } from '../base/errors.js';
 export function refuse(name: string, value: unknown, expected: string): never {
   throw new MicrogptError(
     'MG_OPTION_VALUE',
-    `${name} is ${String(value)}, expected ${expected}`,
+    `${name} is ${typeof value === 'string' ? JSON.stringify(value) : String(value)}, expected ${expected}`,
     `give ${name} ${expected}`,
   );
+}
+
+/** A misspelled option would otherwise leave its default in place without a word. @throws MG_OPTION_VALUE */
+export function requireNames(call: string, options: object, names: Readonly<Record<string, true>>): void {
+  for (const name of Object.keys(options)) {
+    if (Object.hasOwn(names, name)) continue;
+    throw new MicrogptError(
+      'MG_OPTION_VALUE',
+      `${call} has no option ${JSON.stringify(name)}`,
+      `choose from ${Object.keys(names).join(', ')}`,
+    );
+  }
+}
+
+/** @throws MG_OPTION_VALUE */
+export function requireText(name: string, value: string): void {
+  if (typeof value !== 'string') refuse(name, value, 'a text');
 }
 
 /** A whole number from `least` up. @throws MG_OPTION_VALUE */
@@ -30,9 +47,9 @@ export function requireSeed(value: number | bigint): void {
 
 /** A list of texts. @throws MG_OPTION_VALUE, and MG_DATA_EMPTY when there are none. */
 export function requireDocuments(value: readonly string[], source: string): void {
-  if (!Array.isArray(value) || !value.every((document) => typeof document === 'string')) {
-    refuse('documents', typeof value, 'a list of texts');
-  }
+  if (!Array.isArray(value)) refuse('documents', value, 'a list of texts');
+  const odd = value.findIndex((document) => typeof document !== 'string');
+  if (odd >= 0) refuse(`documents[${odd}]`, value[odd], 'a text');
   if (value.length === 0) {
     throw new MicrogptError('MG_DATA_EMPTY', `${source} has no documents`, 'give at least a few texts to learn from');
   }

@@ -9,13 +9,14 @@ import { type Choose, createChoose, type Sampling } from '../generate/filters.js
 import { endTokens } from '../generate/generate.js';
 import { counterDraw, cppDraw, type Draw, pythonDraw, rustDraw } from '../generate/sampler.js';
 import { type Window, windowFor } from '../generate/sliding.js';
+import { readPrompt } from '../tokenizer/small-letters.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import type { GenerateOptions, SamplingOptions } from './generate-options.js';
 
 export type Model = Pick<Checkpoint, 'config' | 'tokenizer'>;
 
 export interface SamplePlan {
-  /** Read first: BOS where there is one, and what the model knows of the prompt. */
+  /** Read first: BOS where there is one, and what the model knows of the prompt, capitals as small letters where it has only those. */
   readonly start: readonly number[];
   /** Draws are numbered from here. */
   readonly firstSample: number;
@@ -39,7 +40,11 @@ export function planSamples({ config, tokenizer }: Model, options: GenerateOptio
   const { compat, prompt = '', stopTokens = [], stopAtBos = true } = options;
   const bos = compat === 'cpp' ? null : tokenizer.bos;
   const window = windowOf(options, blockSize, bos !== null);
-  const start = startOf(tokenizer, prompt, bos);
+  const start = startOf(
+    tokenizer,
+    compat === undefined ? readPrompt(tokenizer, prompt) : tokenizer.encode(prompt),
+    bos,
+  );
   const read = window === undefined ? start.slice(0, blockSize) : start;
   const sampling = samplingOf(options, tokenizer);
   return {
@@ -55,10 +60,9 @@ export function planSamples({ config, tokenizer }: Model, options: GenerateOptio
 }
 
 /** A model without BOS has to be given something to go on from: the end of a line, as before a new text. The C++ program gives nothing. */
-function startOf(tokenizer: Tokenizer, prompt: string, bos: number | null): number[] {
-  const known = tokenizer.encode(prompt).ids;
-  if (bos !== null) return [bos, ...known];
-  if (known.length > 0 || tokenizer.bos !== null) return known;
+function startOf(tokenizer: Tokenizer, { ids }: { readonly ids: readonly number[] }, bos: number | null): number[] {
+  if (bos !== null) return [bos, ...ids];
+  if (ids.length > 0 || tokenizer.bos !== null) return [...ids];
   return tokenizer.encode('\n').ids;
 }
 

@@ -6,6 +6,7 @@
 import { MicrogptError } from '../base/errors.js';
 import { sha256 } from '../base/sha256.js';
 import type { Batch } from '../data/batches.js';
+import type { ModelConfig } from '../model/config.js';
 import {
   bytesOf,
   createOrderedSum,
@@ -98,32 +99,48 @@ export function partsForAll(
   return { ...settings, accumulate };
 }
 
-/**
- * Compares what the ranks are about to do; the places of their texts may differ, not the contents.
- * @throws MG_MPI_DIFFERENT on every rank, about the first that differs from rank 0
- */
-export function requireSame(
-  transport: Transport,
-  job: { readonly settings: RunSettings; readonly data: { readonly sha256: string } },
-  parameters: Float64Array,
-): void {
-  const encode = (text: string) => new TextEncoder().encode(text);
-  const facts = [
-    ['settings', sha256(encode(JSON.stringify(job.settings)))],
-    ['text', sha256(encode(job.data.sha256))],
-    ['first weights', sha256(bytesOf(parameters))],
-  ] as const;
-  const digits = 64;
+/** Something that all ranks must have alike, by name. */
+export type Fact = readonly [name: string, hash: string];
+
+/** What ranks must agree on before rank 0 gives them the weights: the places of their texts may differ, not the contents. */
+export function factsOf(
+  settings: RunSettings,
+  config: ModelConfig,
+  data: { readonly sha256: string },
+): readonly Fact[] {
+  return [
+    ['settings', sha256(encode(JSON.stringify([settings, config])))],
+    ['text', sha256(encode(data.sha256))],
+  ];
+}
+
+/** Compares facts. @throws MG_MPI_DIFFERENT on every rank, about the first that differs from rank 0 */
+export function requireSame(transport: Transport, facts: readonly Fact[]): void {
   const mine = encode(facts.map(([, hash]) => hash).join(''));
   const all = new Uint8Array(mine.length * transport.size);
   transport.allGather(mine, all, new Int32Array(transport.size).fill(mine.length));
-  const hashes = new TextDecoder().decode(all).match(new RegExp(`.{${digits}}`, 'g')) ?? [];
+  const hashes = new TextDecoder().decode(all).match(new RegExp(`.{${DIGITS}}`, 'g')) ?? [];
   const other = hashes.findIndex((hash, i) => hash !== hashes[i % facts.length]);
   if (other < 0) return;
-  const [what] = facts[other % facts.length] ?? facts[0];
   throw new MicrogptError(
     'MG_MPI_DIFFERENT',
-    `the ${what} of process ${Math.floor(other / facts.length)} and of process 0 differ`,
+    `the ${facts[other % facts.length]?.[0]} of process ${Math.floor(other / facts.length)} and of process 0 differ`,
     'give every process the same command, the same files and the same version of microgpt',
   );
 }
+
+/**
+ * Rank 0's weights, on every rank, so that only its machine needs the file that they come from. What arrived is compared. A rank that would
+ * have drawn others, because its text or settings differ, has been refused before.
+ */
+export function shareWeights(transport: Transport, mine: Float64Array): Float64Array {
+  const weights = transport.rank === 0 ? mine : mine.slice();
+  transport.broadcast(bytesOf(weights));
+  requireSame(transport, [['first weights', sha256(bytesOf(weights))]]);
+  return weights;
+}
+
+/** Of a sha256. */
+const DIGITS = 64;
+
+const encode = (text: string): Uint8Array => new TextEncoder().encode(text);

@@ -18,7 +18,7 @@ export interface Recorded {
  * Several sequences: rows are rounded up, so that there are few programs, and the spare ones become a sequence of their own that counts
  * nothing. It must fit into the context, hence the bound.
  */
-export function shapeOf({ tokens, starts }: Batch, blockSize: number): BatchShape {
+export function shapeOf({ tokens, starts }: Pick<Batch, 'tokens' | 'starts'>, blockSize: number): BatchShape {
   const count = starts.length - 1;
   if (count === 1) return { rows: tokens.length, count, longest: tokens.length };
   const unit = Math.min(8, blockSize);

@@ -14,23 +14,37 @@ export interface Resumed {
   readonly step: number;
   readonly moments: { readonly m: Float64Array; readonly v: Float64Array };
   readonly loop: LoopState;
+  readonly computedBy: readonly string[];
   /** @throws MG_RESUME_CHANGED; changed text is let through where `textMayDiffer`. */
   requireSame(data: DataFacts, tokenizer: Tokenizer, textMayDiffer: boolean): void;
 }
 
-/** Nothing of it depends on where files lie or on how many threads there were. A finished model does without where the loop stands. */
-export function runOf(
-  settings: RunSettings,
-  data: DataFacts,
-  step: number,
-  loop: LoopState,
-  goesOn: boolean,
-): RunState {
+/** Where a run stands. */
+export interface RunNow {
+  readonly settings: RunSettings;
+  readonly data: DataFacts;
+  readonly step: number;
+  readonly loop: LoopState;
+  readonly computedBy: readonly string[];
+}
+
+/**
+ * Nothing of it depends on where files lie or on how many threads there were, unless somebody else computed the products, whose bits may.
+ * A finished model does without where the loop stands.
+ */
+export function runOf({ settings, data, step, loop, computedBy }: RunNow, goesOn: boolean): RunState {
   const { path, ...facts } = data;
   const name = path.split(/[\\/]/).pop() ?? path;
   const validation = loop.bestLoss === null ? null : { loss: loop.bestLoss, step: loop.bestStep };
-  const run = { settings, data: { name, ...facts }, step, validation, ...(goesOn ? { loop } : {}) };
+  const others = computedBy.length > 0 ? { computedBy } : {};
+  const run = { settings, data: { name, ...facts }, step, validation, ...others, ...(goesOn ? { loop } : {}) };
   return JSON.parse(JSON.stringify(run)) as RunState;
+}
+
+/** As checkpoints tell it: texts, or nothing. */
+export function computedBy(run: RunState | undefined): readonly string[] {
+  const names = run?.['computedBy'];
+  return Array.isArray(names) ? names.filter((name) => typeof name === 'string') : [];
 }
 
 /** @throws MG_RESUME_IMPOSSIBLE when the checkpoint holds a model but not the state of a run. */
@@ -55,6 +69,7 @@ export function resumedFrom({ run, optimizer, tokenizer }: Checkpoint): Resumed 
     step: optimizer.step,
     moments: optimizer.moments,
     loop: run['loop'] as unknown as LoopState,
+    computedBy: computedBy(run),
     requireSame(data, now, textMayDiffer) {
       const changed = (what: string) =>
         new MicrogptError(

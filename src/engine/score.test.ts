@@ -111,6 +111,17 @@ test('an unknown character costs more than any known one at its place, and the t
   expect(score(model, '77').unknown).toBe(2);
 });
 
+test('with foldCase a capital costs what its small letter does; what is unknown either way stays so', () => {
+  const model = canonicalModel();
+  const small = score(model, 'emma', { perCharacter: true });
+  const folded = score(model, 'EmMa', { perCharacter: true, foldCase: true });
+  expect(folded.characters?.map(({ text }) => text).join('')).toBe('EmMa');
+  expect({ ...folded, text: 'emma', characters: [] }).toEqual({ ...small, characters: [] });
+  expect(folded.characters?.map(({ bits }) => bits)).toEqual(small.characters?.map(({ bits }) => bits));
+  expect(score(model, 'E7', { foldCase: true }).unknown).toBe(1);
+  expect(score(model, 'Emma').bits).toBeGreaterThan(small.bits + 20);
+});
+
 test.each(['char', 'byte', 'byte with BOS'])('any string has a finite score: %s', (kind) => {
   const tokenizer = kind === 'char' ? ALPHABET : createByteTokenizer(kind === 'byte' ? 'none' : 'bos');
   const model = randomModel(tokenizer);
@@ -162,6 +173,9 @@ test('evaluation counts every token once', () => {
 
   const bytes = randomModel(createByteTokenizer());
   const scorer = createScorer(bytes, { backend: 'reference' });
+  const text = new TextEncoder().encode('aé€😀b');
+  // The first byte has nothing before it and does not count.
+  expect(scorer.evaluateStream(text)).toMatchObject({ tokens: text.length - 1, characters: 4 });
   const stream = Uint8Array.from({ length: 333 }, (_, i) => (i * 7 + (i >> 3)) & 255);
   const nats = slowly(bytes, [...stream]);
   const found = scorer.evaluateStream(stream);

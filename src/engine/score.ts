@@ -7,21 +7,19 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { type Evaluation, evaluateStream, evaluateTexts } from '../score/evaluate.js';
 import { type Calibration, calibration } from '../score/percentiles.js';
 import { placesFor } from '../score/reading.js';
-import { scoreTexts, type TextScore } from '../score/text.js';
+import { type ScoreDetail, scoreTexts, type TextScore } from '../score/text.js';
 import { type BackendName, createEngine } from './engine.js';
 import { refuse } from './options.js';
 
-export interface ScoreOptions {
-  /** Say of each character how surprising it is. */
-  readonly perCharacter?: boolean | undefined;
+export interface ScoreOptions extends ScoreDetail {
   readonly backend?: BackendName | 'auto' | undefined;
 }
 
 /** A model that stays open, to score texts as they come. */
 export interface Scorer {
-  score(texts: readonly string[], options?: Pick<ScoreOptions, 'perCharacter'>): TextScore[];
+  score(texts: readonly string[], options?: ScoreDetail): TextScore[];
   /** What counts as surprising: scores of texts that are known to be in order. */
-  calibrate(texts: readonly string[]): Calibration;
+  calibrate(texts: readonly string[], options?: Pick<ScoreDetail, 'foldCase'>): Calibration;
   /** Documents, each from its beginning to its end. */
   evaluate(texts: readonly string[]): Evaluation;
   /** One stream of tokens without beginning or end. */
@@ -38,8 +36,11 @@ export function createScorer(model: Checkpoint, { backend = 'auto' }: Pick<Score
   const decoder = engine.decoder(placesFor(config));
   const shape = { tokenizer, blockSize: config.blockSize, vocabSize: config.vocabSize };
   return {
-    score: (texts, options) => scoreTexts(decoder, texts, shape, options?.perCharacter),
-    calibrate: (texts) => calibration(scoreTexts(decoder, texts, shape).map((score) => score.bitsPerCharacter)),
+    score: (texts, options) => scoreTexts(decoder, texts, shape, options),
+    calibrate: (texts, options) =>
+      calibration(
+        scoreTexts(decoder, texts, shape, { foldCase: options?.foldCase }).map((one) => one.bitsPerCharacter),
+      ),
     evaluate: (texts) => evaluateTexts(decoder, texts, shape),
     evaluateStream: (tokens) => evaluateStream(decoder, tokens, shape),
     predict(context) {

@@ -33,10 +33,12 @@ async function textsOf(events: AsyncIterable<SampleEvent>): Promise<string[]> {
   return out;
 }
 
-async function idle(service: ModelService): Promise<void> {
-  for (let i = 0; i < 1000 && service.running() + service.waiting() > 0; i++)
-    await new Promise((r) => setTimeout(r, 1));
+/** Waits for it as long as it takes; the test's own limit ends it. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((r) => setTimeout(r, 1));
 }
+
+const idle = (service: ModelService) => until(() => service.running() + service.waiting() === 0);
 
 test('1,000 askers at once, of every kind: each gets what it would get alone', async () => {
   const service = serviceFor(names, { places: 16 });
@@ -89,7 +91,7 @@ test('who aborts or goes away frees its place at once; the others do not notice'
     for await (const _ of service.stream({ prompt: 'x'.repeat(3000), signal: controller.signal })) seen++;
   })();
   const other = textsOf(service.stream({ prompt: 'abc', maxTokens: 300 }));
-  await new Promise((r) => setTimeout(r, 5)); // in the middle of the long prompt
+  await until(() => service.running() > 0); // in the middle of the long prompt
   controller.abort();
   await aborted;
   expect(seen).toBeLessThanOrEqual(1);
@@ -140,7 +142,7 @@ test('a reader who reads nothing makes his own samples wait, and those of nobody
   for (let i = 0; i < 3; i++) text += (await slow.next()).value!.text;
   for (let i = 0; i < 3; i++)
     expect(await textsOf(service.stream({ maxTokens: 1000, stopAtBos: false }))).toEqual(expected);
-  await new Promise((r) => setTimeout(r, 30));
+  await until(() => service.running() === 1);
   expect([service.running(), service.waiting()]).toEqual([1, 0]);
   for await (const event of slow) text += event.text;
   expect(text).toBe(whole);
@@ -195,11 +197,13 @@ test('a damaged model fails every stream, and none hangs', async () => {
 
 test('closed in the middle: streams just end', async () => {
   const service = createService(talkingModel(3000));
-  const reading = textsOf(service.stream({ samples: 3 }));
-  await new Promise((r) => setTimeout(r, 10));
-  service.close();
-  service.close();
-  const texts = await reading;
+  const texts = ['', '', ''];
+  for await (const { sample, text } of service.stream({ samples: 3 })) {
+    texts[sample] += text;
+    if (texts[2].length < 3) continue;
+    service.close();
+    service.close();
+  }
   expect(texts.every((text) => text.length < 3000)).toBe(true);
 });
 

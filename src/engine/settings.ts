@@ -9,7 +9,7 @@ import type { Recipe } from '../train/recipes.js';
 import { type Overrides, type RunSettings, type Settings, withOverrides } from '../train/settings.js';
 import { sizesFor } from '../train/sizes.js';
 import { DEFAULT_BACKEND } from './engine.js';
-import { requireNumber, requireSeed, requireWhole } from './options.js';
+import { requireNames, requireNumber, requireSeed, requireWhole } from './options.js';
 import type { TrainingOptions } from './training.js';
 
 /** What the sizes depend on. */
@@ -29,6 +29,7 @@ export function resolveSettings(recipe: Recipe, options: SettingsOptions, facts:
   const seed = options.seed ?? 42;
   requireSeed(seed);
   const asked = withOverrides<Overrides<Settings>>(options.settings ?? {}, shorthands(options));
+  requireKnown('settings', asked, { ...base, data: { ...base.data, header: undefined } });
   const sized = withOverrides<Settings>(base, name === 'standard' ? sizes(facts, options.seconds, asked) : undefined);
   const settings = withOverrides(sized, asked);
   const started = options.initFrom === undefined ? settings : { ...settings, model: modelOf(options.initFrom.config) };
@@ -46,6 +47,17 @@ export function resolveSettings(recipe: Recipe, options: SettingsOptions, facts:
     backend: backend === 'auto' ? DEFAULT_BACKEND : backend,
   };
 }
+
+/** A recipe has every setting there is, but for the `header` of tables. @throws MG_OPTION_VALUE for a name that it has not. */
+function requireKnown(where: string, asked: object, known: object): void {
+  requireNames(where, asked, Object.fromEntries(Object.keys(known).map((name) => [name, true as const])));
+  for (const [name, value] of Object.entries(asked)) {
+    const own: unknown = (known as Readonly<Record<string, unknown>>)[name];
+    if (isGroup(value) && isGroup(own)) requireKnown(`${where}.${name}`, value, own);
+  }
+}
+
+const isGroup = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
 /** Who holds text out wants to see how well it is predicted: ten times, unless told otherwise. */
 function looksEvery({ evalEvery, steps, data }: Settings, asked: Overrides<Settings>): number {

@@ -3,6 +3,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import { FULL, shuffledNames } from '../../test/golden.js';
+import { createWasmBackend } from '../backend/wasm/index.js';
 import { MicrogptError } from '../base/errors.js';
 import { createPythonRandom } from '../base/python-random.js';
 import { encodeDocuments, sequentialBatches } from '../data/batches.js';
@@ -13,6 +14,7 @@ import { charTokenizerFrom } from '../tokenizer/char.js';
 import { RECIPES } from '../train/recipes.js';
 import { newLoopState, type TrainEvent, type TrainLoop, trainLoop } from '../train/trainer.js';
 import { BACKENDS, type BackendName, createEngine, type Engine } from './engine.js';
+import { createTensorEngine } from './tensor-engine.js';
 
 const recipe = RECIPES.canonical;
 const names = shuffledNames();
@@ -23,7 +25,9 @@ function open(backend: BackendName, choices: Partial<ModelConfig> = {}, threads 
   const config = modelConfig({ ...recipe.model, ...choices, vocabSize: tokenizer.size });
   const random = createPythonRandom(42);
   const parameters = initialParameters(parameterTable(config), recipe.spread, random.gauss);
-  return createEngine(backend, config, parameters, threads > 1 ? { threads: nodeThreads(threads) } : {});
+  if (backend !== 'wasm') return { ...createEngine(backend, config, parameters), sharedRuns: () => 0 };
+  const wasm = createWasmBackend({ threads: { ...nodeThreads(threads), sharedWork: 0 } });
+  return { ...createTensorEngine(backend, wasm, config, parameters), sharedRuns: wasm.sharedRuns };
 }
 
 type Options = Partial<Omit<TrainLoop, 'learner' | 'batches'>> & { batchSize?: number };
@@ -73,10 +77,11 @@ describe.each<[BackendName, number, number]>([
     ['plain', (): Options => ({ batchSize: 4 })],
     ['with everything', everything],
   ])('%s: a run in two halves has the events and the bits of one', async (_, options) => {
-    // On several threads the model must be large enough to be shared.
+    // On several threads: wide enough for each to get a share of every kernel.
     const choices = threads > 1 ? { nEmbd: 96 } : { nEmbd: 8, nHead: 2, blockSize: 8 };
     const straight = open(backend, choices, threads);
     const whole = await run(straight, { ...options(), steps });
+    expect(straight.sharedRuns() >= steps).toBe(threads > 1);
     const half = Math.floor(steps / 2);
     const first = open(backend, choices);
     const progress = newLoopState();

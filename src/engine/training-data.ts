@@ -1,6 +1,7 @@
 /**
  * A corpus as the batches of one run: which examples take part, in which order.
  */
+import { count } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import type { PythonRandom } from '../base/python-random.js';
 import { type Batches, documentBatches, windowBatches } from '../data/batches.js';
@@ -49,7 +50,7 @@ export function trainingBatches(
   if (corpus.count === 0) {
     throw new MicrogptError(
       'MG_DATA_TOO_SMALL',
-      `${facts.source}: none of ${train.count.toLocaleString('en')} conversations has a word of the assistant within the context of ${blockSize} tokens`,
+      `${facts.source}: none of ${count(train.count)} conversations has a word of the assistant within the context of ${blockSize} tokens`,
       'give a larger --block-size, or learn from everybody’s words with --loss-on all',
     );
   }

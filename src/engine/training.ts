@@ -18,10 +18,10 @@ import type { Ranks } from '../train/ranks.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
 import type { DataFacts, Overrides, RunSettings, Settings } from '../train/settings.js';
 import { type LoopState, newLoopState, trainLoop } from '../train/trainer.js';
-import { type BackendName, createEngine, type Engine, type Products, type Threads } from './engine.js';
-import { requireMemory } from './memory.js';
-import { requireDocuments } from './options.js';
-import { partsForAll, requireSame } from './ranks.js';
+import { type BackendName, createEngine, type Engine, type NamedProducts, type Threads } from './engine.js';
+import { extrasOf, requireMemory, usefulThreads } from './memory.js';
+import { requireDocuments, requireNames } from './options.js';
+import { factsOf, partsForAll, requireSame, shareWeights } from './ranks.js';
 import { resumedFrom, runOf } from './run-state.js';
 import { requireSettings, resolveSettings } from './settings.js';
 import { type LeftOut, trainingBatches } from './training-data.js';
@@ -55,7 +55,7 @@ export interface TrainingOptions {
   /** Threads that the wasm backend may share large work among, from the host: `nodeThreads()` in 'microgpt/node'. One thread if left out. */
   readonly threads?: Threads | undefined;
   /** Has the wasm backend's large matrix products computed by the host's BLAS, whose bits are its own. Not if left out. */
-  readonly products?: Products | undefined;
+  readonly products?: NamedProducts | undefined;
   /** The processes that train this model together; each reads the same text. Alone if left out. */
   readonly ranks?: Ranks | undefined;
   /** Goes on where the run was that this checkpoint is of: settings come from it, and the text must be the same. */
@@ -66,6 +66,28 @@ export interface TrainingOptions {
   readonly initFrom?: Checkpoint | undefined;
 }
 
+/** Every option, kept whole by its type. */
+const TRAINING_NAMES: Readonly<Record<keyof TrainingOptions, true>> = {
+  documents: true,
+  corpus: true,
+  source: true,
+  recipe: true,
+  settings: true,
+  model: true,
+  steps: true,
+  batchSize: true,
+  learningRate: true,
+  seconds: true,
+  seed: true,
+  backend: true,
+  threads: true,
+  products: true,
+  ranks: true,
+  resume: true,
+  allowChanged: true,
+  initFrom: true,
+};
+
 export interface Training {
   readonly settings: RunSettings;
   readonly config: ModelConfig;
@@ -73,9 +95,13 @@ export interface Training {
   readonly corpus: TextCorpus;
   readonly data: DataFacts;
   readonly parameters: number;
+  /** How many threads its steps use at most: those it was given, or 1 where even its largest step is too small to be shared. */
+  readonly threads: number;
   /** Steps done already when it was created; 0 but for a run that goes on. */
   readonly startStep: number;
   readonly steps: number;
+  /** Who has computed its large matrix products, one after the other; empty while it was always the kernels. */
+  readonly computedBy: readonly string[];
   /** Held-out text, if there is any to validate on. */
   readonly heldOut: HeldOut | null;
   /** Conversations without a word to learn within the context, which teach nothing. */
@@ -105,6 +131,7 @@ export interface Training {
  * @throws MG_CONFIG_INVALID, MG_OPTION_VALUE, MG_DATA_*, MG_TOKENIZER_*, MG_TRAIN_BACKEND, MG_ENGINE_MEMORY, MG_RESUME_*
  */
 export function createTraining(options: TrainingOptions): Training {
+  requireNames('training', options, TRAINING_NAMES);
   const resumed = options.resume && resumedFrom(options.resume);
   const recipe = recipeCalled(options.recipe ?? 'canonical');
   const asked = resumed?.settings ?? recipe;
@@ -120,10 +147,12 @@ export function createTraining(options: TrainingOptions): Training {
   const table = parameterTable(config);
   const random = createPythonRandom(seed);
   const examples = trainingBatches(corpus, settings, random);
-  requireMemory(settings.backend as BackendName, config, settings.batchSize, examples.longest);
+  requireMemory(settings.backend as BackendName, config, settings.batchSize, examples.longest, extrasOf(settings));
   // Drawn also when there are weights already: the samples that follow come from the same stream.
   const fresh = initialParameters(table, settings.spread, random.gauss);
-  const initial = options.resume?.parameters ?? options.initFrom?.parameters ?? fresh;
+  const own = options.resume?.parameters ?? options.initFrom?.parameters ?? fresh;
+  if (ranks) requireSame(ranks.transport, factsOf(settings, config, data));
+  const initial = ranks ? shareWeights(ranks.transport, own) : own;
   const heldOut =
     corpus.validation && settings.evalEvery > 0
       ? validationBatches(corpus.validation, corpus.tokenizer, {
@@ -137,10 +166,10 @@ export function createTraining(options: TrainingOptions): Training {
     products: options.products,
     ranks,
   });
-  if (ranks) requireSame(ranks.transport, { settings, data }, initial);
   if (resumed) engine.restore({ parameters: initial, ...resumed.moments });
 
   const startStep = resumed?.step ?? 0;
+  const computedBy = computers(resumed?.computedBy, settings.backend === 'wasm' ? options.products : undefined);
   const loop: LoopState = resumed?.loop ?? newLoopState();
   let step = startStep;
 
@@ -182,15 +211,19 @@ export function createTraining(options: TrainingOptions): Training {
     corpus,
     data,
     parameters: table.total,
+    threads: options.products
+      ? (options.threads?.count ?? 1) // whoever computes the products has as many
+      : usefulThreads(options.threads, engine.backend, config, settings.batchSize, examples.longest, settings),
     startStep,
     steps: settings.steps,
+    computedBy,
     heldOut,
     leftOut: examples.leftOut,
     events: ({ signal } = {}) => events(signal),
     step: () => step,
     checkpoint({ optimizer = false } = {}) {
       const model = { config, tokenizer: corpus.tokenizer, parameters: engine.parameters() };
-      const run = runOf(settings, data, step, loop, optimizer);
+      const run = runOf({ settings, data, step, loop, computedBy }, optimizer);
       if (!optimizer) return { ...model, run };
       return { ...model, optimizer: { ...settings.adam, step, moments: engine.moments() }, run };
     },
@@ -201,6 +234,15 @@ export function createTraining(options: TrainingOptions): Training {
       heldOut === null ? Number.NaN : (loss / Math.LN2) * (heldOut.tokens / heldOut.characters),
     close: engine.close,
   };
+}
+
+/** Those that a run had so far, undefined for a new one, and the one that it has now. */
+function computers(before: readonly string[] | undefined, products: NamedProducts | undefined): readonly string[] {
+  const own = 'the Wasm kernels';
+  const soFar = before === undefined ? [] : before.length > 0 ? before : [own];
+  const now = products === undefined ? own : (products.about ?? 'a library');
+  const all = soFar.at(-1) === now ? soFar : [...soFar, now];
+  return all.every((name) => name === own) ? [] : all;
 }
 
 /** Trains from start to end. For progress, or to stop early, use `createTraining`. */

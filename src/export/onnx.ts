@@ -4,6 +4,7 @@
  * The first call gives past tensors of length 0; each further call gives back what it got. The context still holds N tokens in all.
  * Configuration and tokenizer go along as metadata. Follows model/gpt.ts line by line. Letters: C channels, H heads, D = C/H, V vocabulary.
  */
+import { count } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { configFields } from '../checkpoint/json-fields.js';
@@ -21,7 +22,7 @@ export function encodeOnnx({ config, tokenizer, parameters }: Checkpoint): Uint8
   const D = C / H;
   const table = parameterTable(config);
   if (4 * table.total > LARGEST_MESSAGE) {
-    const message = `${table.total.toLocaleString('en')} weights are more than the 2 GiB that an ONNX file holds`;
+    const message = `${count(table.total)} weights are more than the 2 GiB that an ONNX file holds`;
     throw new MicrogptError('MG_CKPT_FORMAT', message, 'convert to .safetensors');
   }
   const g = createGraph('microgpt');

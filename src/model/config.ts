@@ -50,6 +50,11 @@ export const ACTIVATIONS: readonly ActivationKind[] = ['relu', 'relu2', 'gelu'];
  */
 export function modelConfig(given: Partial<ModelConfig> & Pick<ModelConfig, 'vocabSize'>): ModelConfig {
   const config: ModelConfig = { ...DEFAULT_CONFIG, ...given };
+  const stranger = Object.keys(config).find((name) => !Object.hasOwn(DEFAULT_CONFIG, name) && name !== 'vocabSize');
+  if (stranger !== undefined) {
+    const names = [...Object.keys(DEFAULT_CONFIG), 'vocabSize'].join(', ');
+    throw new MicrogptError('MG_CONFIG_INVALID', `a model has no ${JSON.stringify(stranger)}`, `choose from ${names}`);
+  }
   for (const name of ['nEmbd', 'nHead', 'nLayer', 'blockSize', 'vocabSize'] as const) {
     const value: unknown = config[name];
     if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > LIMITS[name]) {

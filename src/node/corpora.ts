@@ -2,9 +2,11 @@
  * Well-known texts: downloaded once and then kept in a cache, with the sha256 that they had. One that was pinned must be that file; of the
  * others the first download counts, and a later one that differs is refused. Invariant: what the cache gives has the sha256 that is recorded.
  */
+
 import { createHash } from 'node:crypto';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { count } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import { decodeUtf8, documentsFromLines } from '../data/documents.js';
@@ -92,7 +94,7 @@ export async function fetchCorpus(
     throw failed(wanted, url, path, error);
   });
   if (bytes === null) {
-    const size = `more than the ${wanted.bytes.toLocaleString('en')} bytes that it may have`;
+    const size = `more than the ${count(wanted.bytes)} bytes that it may have`;
     throw wanted.sha256 === null
       ? failed(wanted, url, path, new DownloadError(size))
       : another(wanted, url, path, size);
@@ -100,7 +102,7 @@ export async function fetchCorpus(
   const sha256 = hashOf(bytes);
   if (expected !== null && sha256 !== expected) {
     const was = wanted.sha256 === null ? 'at the first download it was' : 'expected';
-    const facts = `sha256 ${sha256.slice(0, 12)}…, ${was} ${expected.slice(0, 12)}…, ${bytes.length.toLocaleString('en')} bytes`;
+    const facts = `sha256 ${sha256.slice(0, 12)}…, ${was} ${expected.slice(0, 12)}…, ${count(bytes.length)} bytes`;
     throw another(wanted, url, path, facts);
   }
   await writeFileDurably(path, bytes);

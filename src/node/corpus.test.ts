@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { testOn } from '../../test/needs.js';
 import { corpusFromText } from '../data/build.js';
 import type { Corpus, CorpusOptions, TextCorpus, TokenStream } from '../data/corpus.js';
 import { validationBatches } from '../data/validation.js';
@@ -130,7 +131,7 @@ test('nothing is left when reading fails, and what a dead process left is remove
   expect(readdirSync(spill())).toContain(`microgpt-${process.pid}-999.tokens`); // this process is alive
 });
 
-test.skipIf(process.platform === 'win32')('a process that is killed leaves no token ids behind', async () => {
+testOn('Unix', 'a process that is killed leaves no token ids behind', async () => {
   const path = put('some text\n'.repeat(100_000));
   const source = new URL('../../dist/node/corpus.js', import.meta.url).href;
   const script = `import { openCorpus } from ${JSON.stringify(source)};

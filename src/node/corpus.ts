@@ -99,10 +99,10 @@ async function readAll(
 }
 
 /** Which format the file at a path seems to have. @throws MG_FILE_* */
-export function guessFileFormat(path: string): Guess {
+export function guessFileFormat(path: string, lossy = false): Guess {
   const file = openTextFile(path);
   try {
-    return guessFormat(path, file.read(0, GUESS_BYTES));
+    return guessFormat(path, file.read(0, GUESS_BYTES), lossy);
   } finally {
     file.close();
   }

@@ -5,7 +5,9 @@
  * fails nothing else is left, provided the disk still lets us remove it. A file whose fsync failed is given up: what the system did not
  * write then it may have forgotten, and a second fsync would say that all is well (PostgreSQL's lesson of 2018).
  */
+
 import { basename, dirname, join, resolve } from 'node:path';
+import { count } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import { errno, type FileSystem, ifThere, nodeFileSystem, plainReason, readableSize } from './file-system.js';
 
@@ -43,7 +45,7 @@ export async function writeFileDurably(path: string, bytes: Uint8Array, options:
     temporary = created.path;
     await fill(fs, created.file, bytes);
     const { size } = await fs.stat(temporary);
-    if (size !== bytes.length) throw new Error(`${size.toLocaleString('en')} bytes arrived`);
+    if (size !== bytes.length) throw new Error(`${count(size)} bytes arrived`);
     await replace(fs, temporary, target);
     temporary = null;
     replaced = true;

@@ -11,6 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { testOn } from '../../test/needs.js';
 import { readFileBounded, requireWritable, writeFileDurably } from './files.js';
 import { findNewestModel } from './models.js';
 
@@ -30,29 +31,26 @@ test('a file is written with its folders, and replaced whole', async () => {
   expect(readdirSync(join(folder, 'a/b'))).toEqual(['c.txt']);
 });
 
-test.runIf(process.platform === 'linux')(
-  'a full disk: the error says so, the old file is intact, nothing is left',
-  async () => {
-    // A file that cannot grow stands in for the disk: its size limit is below what is to be written.
-    const { spawnSync } = await import('node:child_process');
-    const path = join(folder, 'model.json');
-    writeFileSync(path, 'old');
-    const source = new URL('../../dist/node/files.js', import.meta.url).href;
-    const script = `import { writeFileDurably } from ${JSON.stringify(source)};
+testOn('Linux', 'a full disk: the error says so, the old file is intact, nothing is left', async () => {
+  // A file that cannot grow stands in for the disk: its size limit is below what is to be written.
+  const { spawnSync } = await import('node:child_process');
+  const path = join(folder, 'model.json');
+  writeFileSync(path, 'old');
+  const source = new URL('../../dist/node/files.js', import.meta.url).href;
+  const script = `import { writeFileDurably } from ${JSON.stringify(source)};
     process.on('SIGXFSZ', () => {});
     await writeFileDurably(process.argv[1], new Uint8Array(5_000_000)).catch((e) => console.log(e.code));`;
-    const { stdout } = spawnSync(
-      'bash',
-      ['-c', 'ulimit -f 1000; exec "$0" --input-type=module -e "$1" "$2"', process.execPath, script, path],
-      {
-        encoding: 'utf8',
-      },
-    );
-    expect(stdout.trim()).toBe('MG_SAVE_FAILED');
-    expect(readFileSync(path, 'utf8')).toBe('old');
-    expect(readdirSync(folder)).toEqual(['model.json']);
-  },
-);
+  const { stdout } = spawnSync(
+    'bash',
+    ['-c', 'ulimit -f 1000; exec "$0" --input-type=module -e "$1" "$2"', process.execPath, script, path],
+    {
+      encoding: 'utf8',
+    },
+  );
+  expect(stdout.trim()).toBe('MG_SAVE_FAILED');
+  expect(readFileSync(path, 'utf8')).toBe('old');
+  expect(readdirSync(folder)).toEqual(['model.json']);
+});
 
 test('writability is found out without leaving anything, also in folders that do not exist yet', async () => {
   await requireWritable(join(folder, 'new/model.json'));

@@ -2,6 +2,7 @@
  * Reading files so that nothing surprises: only regular files of a bounded size are read. Writing them is durable.ts.
  * Refuses to know: what is in a file. Invariant: never more than `limit` bytes are taken, whatever the file says about its size.
  */
+import { count } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import { errno, type FileSystem, nodeFileSystem, plainReason } from './file-system.js';
 
@@ -67,7 +68,7 @@ async function readAtMost(
 function tooLarge(path: string, limit: number): MicrogptError {
   return new MicrogptError(
     'MG_FILE_SIZE',
-    `${path} has more than the ${limit.toLocaleString('en')} bytes that are read`,
+    `${path} has more than the ${count(limit)} bytes that are read`,
     'use a smaller file',
   );
 }

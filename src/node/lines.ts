@@ -3,8 +3,10 @@
  * Refuses to know what lines mean. Invariants: holds one chunk and one unfinished line at most; every line comes once, the last one too
  * when nothing ends it; bytes that are not UTF-8 become U+FFFD.
  */
+
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
+import { count } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import { plainReason } from './files.js';
 
@@ -38,7 +40,7 @@ export async function* lineBatches(path: string, input: Readable = process.stdin
     if (units > MOST_LINE_UNITS) {
       throw new MicrogptError(
         'MG_FILE_SIZE',
-        `line ${number} of ${name} has more than ${MOST_LINE_UNITS.toLocaleString('en')} characters`,
+        `line ${number} of ${name} has more than ${count(MOST_LINE_UNITS)} characters`,
         'give a text that is made of lines',
       );
     }

@@ -6,12 +6,13 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { MicrogptError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
+import { shellWord } from '../base/shell-word.js';
 import type { Checkpoint, Decoded, DecodeOptions, FormatName } from '../checkpoint/checkpoint.js';
 import { recognise } from '../checkpoint/decode.js';
 import { type EncodeOptions, encodeModel, formatForPath } from '../checkpoint/formats.js';
 import { readFileBounded, writeFileDurably } from './files.js';
 
-const TRAIN_FIRST = 'train one first: microgpt train names';
+const TRAIN_FIRST = 'train one first: microgpt train names; or name one that comes with microgpt: names or chat';
 
 /** A model in a folder goes by one of these names; the first that is there counts. */
 const IN_FOLDER = ['model.safetensors', 'model.json', 'meta.json'] as const;
@@ -51,12 +52,23 @@ async function modelFile(path: string): Promise<string> {
     // A run that has not come to its end has checkpoints only.
     const names = await readdir(join(path, CHECKPOINTS)).catch(() => []);
     const newest = names.filter((name) => CHECKPOINT.test(name)).sort((a, b) => stepOf(a) - stepOf(b));
-    return newest.length > 0 ? join(path, CHECKPOINTS, newest.at(-1)!) : join(path, 'model.json');
+    if (newest.length > 0) return join(path, CHECKPOINTS, newest.at(-1)!);
+    throw await noModelIn(path);
   }
   if (kind === null && (await kindOf(`${path}.json`)) === 'file' && (await kindOf(`${path}.bin`)) === 'file') {
     return `${path}.json`;
   }
   return path;
+}
+
+/** The way out is one of its files, when it has some that may be models under other names. */
+async function noModelIn(folder: string): Promise<MicrogptError> {
+  const files = (await readdir(folder).catch(() => [])).filter((name) => /\.(safetensors|json)$/.test(name)).sort();
+  return new MicrogptError(
+    'MG_FILE_MISSING',
+    `the folder ${folder} holds no model: no ${IN_FOLDER.join(', no ')}, and no checkpoints of a run`,
+    files.length === 0 ? TRAIN_FIRST : `name a file in it, such as ${shellWord(join(folder, files[0]))}`,
+  );
 }
 
 const stepOf = (name: string): number => Number(/\d+/.exec(name)?.[0]);

@@ -24,7 +24,7 @@ export interface Ended {
  */
 export async function runJobs<T>(
   processes: number,
-  next: () => { readonly key: T; readonly job: Job } | null,
+  next: () => Promise<{ readonly key: T; readonly job: Job } | null>,
   ended: (key: T, how: Ended) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
@@ -35,8 +35,8 @@ export async function runJobs<T>(
   signal.addEventListener('abort', stop);
   async function worker(): Promise<void> {
     while (!signal.aborted) {
-      const given = next();
-      if (given === null) return;
+      const given = await next();
+      if (given === null || signal.aborted) return;
       await ended(given.key, await run(given.job));
     }
   }

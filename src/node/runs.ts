@@ -7,6 +7,7 @@
 import { join } from 'node:path';
 import { MicrogptError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
+import { shellWord } from '../base/shell-word.js';
 import { makeFolders, type SaveOptions, saveFailure, syncFolder, unwritable, writeFileDurably } from './durable.js';
 import { type FileSystem, ifThere, nodeFileSystem, plainReason } from './file-system.js';
 import { readFileBounded, unreadable } from './files.js';
@@ -144,7 +145,7 @@ async function makeRoom(fs: FileSystem, folder: string, replace: Replace): Promi
     throw new MicrogptError(
       'MG_RUN_EXISTS',
       `${folder} holds ${state?.unfinished ? 'an unfinished run' : 'a finished run'}${newest}`,
-      `${state?.unfinished ? `go on with --resume ${folder}, ` : ''}use another --run, or replace it with --overwrite`,
+      `${state?.unfinished ? `go on with --resume ${shellWord(folder)}, ` : ''}use another --run, or replace it with --overwrite`,
     );
   }
   if (state === null || state.unfinished || isFinished) await setAside(fs, folder);
@@ -264,7 +265,7 @@ function runOf({ folder, record, notes, metrics, timing, lock, keep, fs }: Opene
       asWarning(inTurn(() => saveBest(step, bytes, `${retry}; training goes on, and the next better model is saved`))),
     saveFinal: (step, bytes) =>
       inTurn(async () => {
-        const remedy = `free space, then finish with --resume ${folder}`;
+        const remedy = `free space, then finish with --resume ${shellWord(folder)}`;
         await save(join(folder, RUN.model), bytes, 'the final model', remedy);
         await writeRecord(fs, folder, { settings, finished: step });
         await removePrevious(fs, folder).catch(() => {}); // goes with the next run

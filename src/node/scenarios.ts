@@ -8,6 +8,7 @@ import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MicrogptError } from '../base/errors.js';
 import { parseJson } from '../base/json.js';
+import { shellWord } from '../base/shell-word.js';
 import { decodeUtf8 } from '../data/documents.js';
 import { readScenario, type Scenario } from '../train/scenario.js';
 import { DOWNLOADS, type Download, fetchCorpus } from './corpora.js';
@@ -35,10 +36,11 @@ export async function scenarioNames(): Promise<string[]> {
 export async function loadScenario(name: string): Promise<FoundScenario> {
   const names = await scenarioNames();
   if (!names.includes(name)) {
+    const own = (await stat(name).catch(() => null))?.isFile() ? shellWord(name) : 'FILE';
     throw new MicrogptError(
       'MG_CLI_SCENARIO',
       `there is no scenario "${name}"`,
-      `choose ${names.join(', ')}, or train on a text of your own: microgpt train --data FILE`,
+      `choose ${names.join(', ')}, or train on a text of your own: microgpt train --data ${own}`,
     );
   }
   return { ...(await read(join(PACKAGE, 'scenarios', `${name}.json`))), homes: [PACKAGE] };

@@ -2,8 +2,10 @@
  * Files of training data, read from front to back in bounded memory, and in places later. A file must stay as it is while it is used.
  * Refuses to know: what is in it. Invariant: nothing that was read from a file that changed meanwhile is ever used.
  */
+
 import { closeSync, constants, fstatSync, openSync, read, readSync, type Stats } from 'node:fs';
 import { promisify } from 'node:util';
+import { count } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import { plainReason } from './files.js';
 
@@ -111,8 +113,7 @@ function kindOf(info: Stats): string {
 }
 
 function changed(path: string, was: number, is: number): MicrogptError {
-  const sizes =
-    was === is ? 'its contents' : `it had ${was.toLocaleString('en')} bytes, now ${is.toLocaleString('en')}`;
+  const sizes = was === is ? 'its contents' : `it had ${count(was)} bytes, now ${count(is)}`;
   return new MicrogptError(
     'MG_DATA_CHANGED',
     `${path} changed while it was used: ${sizes}`,

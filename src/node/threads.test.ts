@@ -16,6 +16,7 @@ const threadsThat = (body: string) => {
   return {
     count: 2,
     patience: 5000,
+    sharedWork: 0,
     start(_: string, data: WorkerData) {
       at = data;
       startThread(source, data);
@@ -25,7 +26,6 @@ const threadsThat = (body: string) => {
   };
 };
 
-/** Work large enough to share. */
 function work(backend: WasmBackend, damaged = false): Op[] {
   const x = backend.alloc([256, 256]);
   const w = backend.alloc([256, 256]);
@@ -74,7 +74,7 @@ test('commands that trap on the caller’s own thread are an error, and no later
 });
 
 test('control: a thread that does its work is no error, nor is closing', async () => {
-  const threads = { count: 2, patience: 5000, start: startThread };
+  const threads = { count: 2, patience: 5000, sharedWork: 0, start: startThread };
   const backend = createWasmBackend({ threads });
   const ops = work(backend);
   for (let i = 0; i < 3; i++) backend.run(ops);

@@ -6,6 +6,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import type { Threads } from '../backend/wasm/index.js';
 import { reportEnd, type StartThread } from '../backend/wasm/pool.js';
 
 export const startThread: StartThread = (source, data) => {
@@ -20,10 +21,6 @@ export const startThread: StartThread = (source, data) => {
 };
 
 /** Threads for all cores that this process may use. */
-export function nodeThreads(count: number = availableParallelism()): {
-  count: number;
-  start: StartThread;
-  patience: number;
-} {
-  return { count, start: startThread, patience: 2000 };
+export function nodeThreads(count: number = availableParallelism()): Threads {
+  return { count, start: startThread, patience: 2000, now: () => performance.now() };
 }

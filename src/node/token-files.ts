@@ -37,7 +37,8 @@ export async function fileColumns(folder: string, bytes: number): Promise<FileCo
 }
 
 const NAME = /^microgpt-(\d+)-\d+\.(tokens|documents)$/;
-const BLOCK = 64 * 1024;
+const BLOCK = 64 * 1024; // bytes
+const BEHIND = 16; // numbers of a block that stand before what it was read for
 let counter = 0;
 
 function fileColumn<T extends Uint16Array | Float64Array>(
@@ -62,6 +63,7 @@ function fileColumn<T extends Uint16Array | Float64Array>(
   let used = 0;
   let open = true;
   const block = make(BLOCK / unit);
+  const ahead = block.length / 16;
   let blockFrom = 0;
   let blockCount = 0;
   let [lastFrom, lastEnd] = [0, 0];
@@ -95,18 +97,19 @@ function fileColumn<T extends Uint16Array | Float64Array>(
       if (from >= blockFrom && from + count <= blockFrom + blockCount) {
         return block.subarray(from - blockFrom, from - blockFrom + count) as T;
       }
-      // Who goes on where the last read was will go on further: then a whole block is read at once.
-      const onwards = from >= lastFrom && from <= lastEnd;
+      // Who goes on where the last read was, or a little further, will go on: then a whole block is read at once. Held-out documents lie
+      // scattered, and of one document numbers are read that stand before those read first.
+      const onwards = from >= lastFrom && from <= lastEnd + ahead;
       [lastFrom, lastEnd] = [from, from + count];
       if (!onwards || count > block.length) {
         const out = make(count);
         readInto(out, from, count);
         return out;
       }
-      blockFrom = from;
-      blockCount = Math.min(block.length, used - from);
-      readInto(block, from, blockCount);
-      return block.subarray(0, count) as T;
+      blockFrom = count + BEHIND > block.length ? from : Math.max(0, from - BEHIND);
+      blockCount = Math.min(block.length, used - blockFrom);
+      readInto(block, blockFrom, blockCount);
+      return block.subarray(from - blockFrom, from - blockFrom + count) as T;
     },
     whole: () => null,
     close() {

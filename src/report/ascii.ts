@@ -8,6 +8,9 @@ const DOTS = [
   [0x08, 0x10, 0x20, 0x80],
 ] as const;
 
+/** What stands left of the curve in each line: a number and a mark, in characters. */
+export const AXIS_WIDTH = 8;
+
 /** Lines of text, `width` × `height` characters without the axis. */
 export function terminalCurve(points: readonly Point[], width: number, height: number): string[] {
   if (points.length < 2) return [];

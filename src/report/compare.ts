@@ -25,6 +25,7 @@ export function compareRuns(a: RunLog, b: RunLog): Comparison {
     ...differences(a.record.settings, b.record.settings),
     ...differences(a.record.config, b.record.config, 'model').filter(({ name }) => name === 'model.vocabSize'),
     ...differences(a.record.data.sha256, b.record.data.sha256, 'data.sha256'),
+    ...differences(a.record.initFrom, b.record.initFrom, 'initFrom'),
   ];
   const steps = ({ metrics }: RunLog) =>
     new Map(metrics.flatMap((metric) => (metric.type === 'step' ? [[metric.step, metric] as const] : [])));

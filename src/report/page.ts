@@ -1,6 +1,7 @@
 /**
  * The report of a run: one HTML page that needs nothing else, with curves, samples and settings.
  */
+import { count } from '../base/count.js';
 
 import { log } from '../base/math.js';
 import { escapeHtml, lineChart } from './chart.js';
@@ -44,7 +45,10 @@ export function reportPage({ record, metrics }: RunLog): string {
     ...charts,
     samples(metrics),
     '<h2>Settings</h2>',
-    table(flatten({ ...record.settings, model: record.config, data: { ...record.settings.data, ...record.data } })),
+    table([
+      ...flatten({ ...record.settings, model: record.config, data: { ...record.settings.data, ...record.data } }),
+      ...(record.computedBy ? [['matrix products, when it began', record.computedBy.join(', then ')] as const] : []),
+    ]),
     '</html>\n',
   ].join('\n');
 }
@@ -58,14 +62,14 @@ export function summary({ record, metrics }: RunLog): string {
     null,
   );
   const parts = [
-    `${record.parameters.toLocaleString('en')} parameters`,
-    `${(steps.at(-1)?.step ?? 0).toLocaleString('en')} of ${record.settings.steps.toLocaleString('en')} steps`,
+    `${count(record.parameters)} parameters`,
+    `${count(steps.at(-1)?.step ?? 0)} of ${count(record.settings.steps)} steps`,
   ];
   const last = meanOfLast(steps.map((metric) => metric.loss));
   if (last !== null) parts.push(`training loss ${last.toFixed(4)} over the last ${Math.min(100, steps.length)} steps`);
   if (best !== null) {
     parts.push(
-      `best validation loss ${best.loss.toFixed(4)} (${best.bitsPerCharacter.toFixed(3)} bits per character) at step ${best.step.toLocaleString('en')}`,
+      `best validation loss ${best.loss.toFixed(4)} (${best.bitsPerCharacter.toFixed(3)} bits per character) at step ${count(best.step)}`,
     );
   }
   return `${parts.join(', ')}.`;
@@ -79,9 +83,7 @@ function meanOfLast(losses: readonly number[]): number | null {
 function samples(metrics: readonly Metric[]): string {
   const taken = metrics.filter((metric) => metric.type === 'sample');
   if (taken.length === 0) return '';
-  const rows = taken.map(
-    ({ step, texts }) => `<tr><td>${step.toLocaleString('en')}<td><pre>${escapeHtml(texts.join('\n'))}</pre>`,
-  );
+  const rows = taken.map(({ step, texts }) => `<tr><td>${count(step)}<td><pre>${escapeHtml(texts.join('\n'))}</pre>`);
   return `<h2>Samples as it learned</h2><table><tr><th>step<th>text${rows.join('')}</table>`;
 }
 

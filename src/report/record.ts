@@ -16,8 +16,12 @@ export interface RunRecord {
   readonly config: ModelConfig;
   readonly parameters: number;
   readonly data: DataFacts;
+  /** Who computed its large matrix products when it began, where that was not the kernels (--accelerate). */
+  readonly computedBy?: readonly string[];
   /** The model whose weights it started from, if any. */
   readonly initFrom: string | null;
+  /** Steps between two saves, where somebody said so: how a run is saved changes nothing that it computes. */
+  readonly saveEvery?: number;
 }
 
 export type Metric =
@@ -55,6 +59,10 @@ export function recordOf(value: unknown, source: string): RunRecord {
   if (record.version !== 1) throw invalid(source, `has version ${String(record.version)}, this microgpt reads 1`);
   for (const part of ['settings', 'config', 'data'] as const) {
     if (typeof record[part] !== 'object' || record[part] === null) throw invalid(source, `has no ${part}`);
+  }
+  const { saveEvery = 1 } = record;
+  if (!Number.isSafeInteger(saveEvery) || saveEvery < 1) {
+    throw invalid(source, `has saveEvery ${String(saveEvery)}, expected a whole number from 1`);
   }
   const { name: recipe, about: _, ...like } = RECIPES.standard;
   const settings = settingsFromJson<RunSettings>({ ...like, recipe, seed: '', backend: '' }, record.settings, source);

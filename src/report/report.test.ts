@@ -69,6 +69,15 @@ test('two runs: the first step that differs, and the settings that do', () => {
     ['adam.beta1', 0.9, 0.8],
     ['seed', '42', '7'],
   ]);
+  // A look at the held-out text stands in one row: that of the steps before it.
+  const looked = {
+    record,
+    metrics: log(Array(24).fill(2)).metrics.concat({ type: 'eval', step: 4, loss: 1, bitsPerCharacter: 1 }),
+  };
+  const rows = compareRuns(looked, looked).rows.filter(({ validation }) => validation[0] !== null);
+  expect(rows.map(({ step: at }) => at)).toEqual([4]);
+  const tuned = { record: { ...record, initFrom: '/models/a' }, metrics: log([3, 2]).metrics };
+  expect(compareRuns(log([3, 2]), tuned).settings).toEqual([{ name: 'initFrom', before: null, now: '/models/a' }]);
 });
 
 test('a log whose last line was cut off is read; one that is damaged inside is not, nor what is no record', () => {
@@ -84,6 +93,10 @@ test('a log whose last line was cut off is read; one that is damaged inside is n
     expect(() => readRecord(text, 'x')).toThrow(expect.objectContaining({ code: 'MG_RUN_INVALID' }));
   }
   expect(readRecord(JSON.stringify({ settings: record, finished: null }), 'x')).toEqual(record);
+  const often = (saveEvery: unknown) =>
+    readRecord(JSON.stringify({ settings: { ...record, saveEvery } }), 'x').saveEvery;
+  expect(often(7)).toBe(7);
+  for (const wrong of [0, 1.5, '7', null]) expect(() => often(wrong)).toThrow('saveEvery');
 });
 
 test('settings survive JSON; what is missing, unknown or of another type is refused by name', () => {
@@ -100,6 +113,10 @@ test('settings survive JSON; what is missing, unknown or of another type is refu
   expect(
     settingsFromJson(record.settings, { ...given, data: { ...given.data, column: 'name' } }, 'x').data.column,
   ).toBe('name');
+  const header = (value: unknown) =>
+    settingsFromJson(record.settings, { ...given, data: { ...given.data, header: value } }, 'x');
+  expect(header('no').data.header).toBe('no');
+  expect(() => header('maybe')).toThrow('"data.header"');
 });
 
 test('overrides reach any depth, and what is undefined does not count', () => {

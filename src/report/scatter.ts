@@ -1,6 +1,7 @@
 /**
  * Points as SVG text, the horizontal axis logarithmic. No script, no outside file.
  */
+import { count } from '../base/count.js';
 import { log } from '../base/math.js';
 import { escapeHtml, roundTicks } from './chart.js';
 
@@ -8,6 +9,8 @@ export interface Mark {
   readonly x: number;
   readonly y: number;
   readonly strong: boolean;
+  /** Beside the point: where to find it in a list. */
+  readonly label: string;
   readonly title: string;
 }
 
@@ -34,12 +37,13 @@ export function scatter(title: string, marks: readonly Mark[]): string {
     ),
     ...ends.map(
       (end) =>
-        `<text x="${x(end).toFixed(1)}" y="${HEIGHT - BOTTOM + 20}" text-anchor="middle">${Number(end.toPrecision(3)).toLocaleString('en')}</text>`,
+        `<text x="${x(end).toFixed(1)}" y="${HEIGHT - BOTTOM + 20}" text-anchor="middle">${count(Number(end.toPrecision(3)))}</text>`,
     ),
     ...shown.map(
       (mark) =>
         `<circle cx="${x(mark.x).toFixed(1)}" cy="${y(mark.y).toFixed(1)}" r="5" stroke="${COLOUR}" fill="${mark.strong ? COLOUR : 'none'}">` +
-        `<title>${escapeHtml(`${mark.title}: ${mark.y.toFixed(4)}`)}</title></circle>`,
+        `<title>${escapeHtml(`${mark.title}: ${mark.y.toFixed(4)}`)}</title></circle>` +
+        `<text x="${(x(mark.x) + 9).toFixed(1)}" y="${(y(mark.y) - 6).toFixed(1)}">${escapeHtml(mark.label)}</text>`,
     ),
   ];
   return `<figure><figcaption>${escapeHtml(title)}</figcaption><svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escapeHtml(title)}">${parts.join('')}</svg></figure>`;

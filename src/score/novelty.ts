@@ -3,6 +3,7 @@
  * nearly, how long a run is copied; and what that means, in words.
  * Refuses to know: models and files. Invariant: every number in the verdict is one of the report's.
  */
+import { count } from '../base/count.js';
 import { createCopiedRuns } from './copied-runs.js';
 import { createNearIndex, LONGEST_COMPARED } from './near.js';
 
@@ -124,5 +125,4 @@ function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-const count = (n: number) => n.toLocaleString('en');
 const percent = (share: number) => `${(100 * share).toFixed(1)}%`;

@@ -6,10 +6,12 @@
  * A character is a Unicode code point; with bytes as tokens, its surprise is the sum over its bytes.
  * A character that the model does not know has no probability. It counts as the least likely token there, plus log2(1,112,064) = 20.1
  * bits to say which of Unicode's characters it is: always more than any character that the model knows. The model does not read it.
+ * Only where it is asked for (`foldCase`) does a capital count as its small letter, when the model knows that one alone.
  * Refuses to know: where logits come from. Invariant: never fails on any string.
  */
 import { log } from '../base/math.js';
 import type { Reader } from '../generate/scheduler.js';
+import { inSmallLetters } from '../tokenizer/small-letters.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { type ReadingShape, readSequences } from './reading.js';
 import { largestSurprise, NATS_PER_BIT, surprise } from './surprise.js';
@@ -37,6 +39,14 @@ export interface TextScore {
   readonly characters?: readonly CharacterScore[] | undefined;
 }
 
+/** How texts are scored, and how much is said of them. */
+export interface ScoreDetail {
+  /** Say of each character how surprising it is. */
+  readonly perCharacter?: boolean | undefined;
+  /** A capital that the model does not know counts as its small letter, where it knows that. */
+  readonly foldCase?: boolean | undefined;
+}
+
 export interface ScoreShape extends Omit<ReadingShape, 'bosFirst'> {
   readonly tokenizer: Tokenizer;
 }
@@ -55,7 +65,7 @@ export function boundaryOf(tokenizer: Tokenizer): number {
   return tokenizer.bos ?? tokenizer.encode('\n').ids[0];
 }
 
-export function encodeText(tokenizer: Tokenizer, text: string): EncodedText {
+export function encodeText(tokenizer: Tokenizer, text: string, foldCase = false): EncodedText {
   const boundary = boundaryOf(tokenizer);
   const tokens = [boundary];
   const characters = [...text];
@@ -67,7 +77,7 @@ export function encodeText(tokenizer: Tokenizer, text: string): EncodedText {
     firstToken.push(tokens.length);
     if (simple) tokens.push(whole.ids[i]);
     else {
-      const { ids } = tokenizer.encode(character);
+      const { ids } = tokenizer.encode(foldCase ? inSmallLetters(tokenizer, character) : character);
       if (ids.length === 0) unknown++;
       tokens.push(...ids);
     }
@@ -82,9 +92,9 @@ export function scoreTexts(
   reader: Reader,
   texts: readonly string[],
   { tokenizer, blockSize, vocabSize }: ScoreShape,
-  perCharacter = false,
+  { perCharacter = false, foldCase = false }: ScoreDetail = {},
 ): TextScore[] {
-  const encoded = texts.map((text) => encodeText(tokenizer, text));
+  const encoded = texts.map((text) => encodeText(tokenizer, text, foldCase));
   // Nats of each token, and where characters are unknown those of the least likely one.
   const nats = encoded.map(({ tokens }) => new Float64Array(tokens.length));
   const least = encoded.map(({ tokens, unknown }) => (unknown === 0 ? null : new Float64Array(tokens.length)));

@@ -6,6 +6,7 @@ import { sha256 } from '../base/sha256.js';
 import type { Compute } from '../engine/compute.js';
 import type { Model } from '../engine/plan.js';
 import type { Demands } from '../generate/constraints/acceptor.js';
+import { readPrompt } from '../tokenizer/small-letters.js';
 import type { SamplingFields } from './fields.js';
 import { shown } from './fields.js';
 import { badValue, Refusal } from './refusal.js';
@@ -120,7 +121,7 @@ export const idOf = (prefix: string, body: string): string =>
 
 /** What a model does not know of texts, as a header of the answer. */
 export function notesOf({ tokenizer }: Model, texts: readonly string[]): Record<string, string> {
-  const unknown = new Set(texts.flatMap((text) => tokenizer.encode(text).unknown));
+  const unknown = new Set(texts.flatMap((text) => readPrompt(tokenizer, text).unknown));
   return unknown.size === 0 ? {} : { 'x-microgpt-unknown-characters': String(unknown.size) };
 }
 

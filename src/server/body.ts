@@ -3,6 +3,7 @@
  * Refuses to know: what the value means. Invariants: no more is held of a body than its limit; what is too deep or has too many values is
  * refused before it is built, so that no body keeps the event loop for more than a few milliseconds.
  */
+import { count } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import { type Json, parseJson } from '../base/json.js';
 import { LIMITS } from '../base/limits.js';
@@ -75,7 +76,7 @@ async function readBytes(request: Request, most: number): Promise<Uint8Array> {
 const CLOSE = { headers: { connection: 'close' } } as const;
 
 const tooLarge = (most: number) =>
-  new Refusal(413, 'body_too_large', `the body is larger than ${most.toLocaleString('en')} bytes`, CLOSE);
+  new Refusal(413, 'body_too_large', `the body is larger than ${count(most)} bytes`, CLOSE);
 
 function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
   const out = new Uint8Array(length);
@@ -109,7 +110,7 @@ const [COMMA, QUOTE, BACKSLASH] = [0x2c, 0x22, 0x5c];
 export function parseStrictly(text: string): Plain {
   if (text.trim() === '') throw new Refusal(400, 'empty_body', 'the body is empty, expected a JSON object');
   if (holdsMore(text, REQUEST_LIMITS.values)) {
-    const most = REQUEST_LIMITS.values.toLocaleString('en');
+    const most = count(REQUEST_LIMITS.values);
     throw new Refusal(400, 'invalid_json', `the body holds more than ${most} values, which is the most`);
   }
   try {

@@ -5,6 +5,7 @@
 import type { Compute, Job } from '../engine/compute.js';
 import type { Model } from '../engine/plan.js';
 import type { PromptToken } from '../engine/prompt-logprobs.js';
+import { readPrompt } from '../tokenizer/small-letters.js';
 import { demandsOf, findModel, idOf, notesOf, type Planned, samplingOf, tooLong } from './asking.js';
 import type { Body } from './body.js';
 import { type CompletionFields, checkFields, completionFields } from './fields.js';
@@ -128,7 +129,7 @@ function promptsOf(fields: CompletionFields): readonly string[] {
 
 /** Tokens that are read. @throws Refusal 400 when they are too many */
 function tokensOf(prompt: string, { tokenizer, config }: Model): number {
-  const { ids } = tokenizer.encode(prompt);
+  const { ids } = readPrompt(tokenizer, prompt);
   const tokens = ids.length + (tokenizer.bos === null ? 0 : 1);
   if (tokens > config.blockSize) throw tooLong('prompt', tokens, config.blockSize);
   return tokens;

@@ -2,6 +2,7 @@
  * One token per Unicode code point, and special tokens: BOS, at any place in the list, and for conversations those of the roles.
  * Refuses to know: where the characters come from. Invariant: pieces are distinct single code points; exactly one id is BOS.
  */
+import { count } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import type { RoleTokens, Tokenizer } from './tokenizer.js';
@@ -69,7 +70,7 @@ export function charTokenizerOf(characters: ReadonlySet<string>, place: SpecialP
   if (characters.size + 4 > LIMITS.vocabSize) {
     throw new MicrogptError(
       'MG_TOKENIZER_VOCAB',
-      `the data has ${characters.size.toLocaleString('en')} distinct characters, a char tokenizer holds ${(LIMITS.vocabSize - 4).toLocaleString('en')}`,
+      `the data has ${count(characters.size)} distinct characters, a char tokenizer holds ${count(LIMITS.vocabSize - 4)}`,
       'learn from its bytes: --format bytes, or a byte tokenizer',
     );
   }

@@ -5,6 +5,7 @@
  * run that goes on warns as it would have without the interruption. A spike is told at most once in 100 steps, the rest once in a run.
  * The limits are ours, chosen so that healthy runs of the canonical recipes stay silent; none is from a paper unless it says so.
  */
+import { count } from '../base/count.js';
 import type { WarningCode } from '../base/warnings.js';
 import type { EvalEvent, StepEvent, WarningEvent } from './events.js';
 
@@ -218,7 +219,7 @@ export function tinyCorpus(
   heldOut = false,
 ): WarningEvent | null {
   if (parameters <= tokens || trainedTokens <= PASSES * tokens) return null;
-  const whole = (n: number) => Math.round(n).toLocaleString('en');
+  const whole = (n: number) => count(Math.round(n));
   return {
     type: 'warning',
     code: 'MG_TRAIN_TINY_CORPUS',

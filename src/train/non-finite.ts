@@ -2,6 +2,7 @@
  * The error of a run whose numbers are no longer finite: when, where first, what is still good, and what to try.
  * Refuses to know: learners. Invariant: does not claim that a step was good whose update may have been the bad one.
  */
+import { count } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import type { NonFinite } from './learner.js';
 import type { AdamSettings } from './optimizer.js';
@@ -63,9 +64,8 @@ function error(message: string, { learningRate }: AdamSettings, clip: number | n
 
 function where(found: NonFinite | null): string {
   if (found === null) return 'all parameters and gradients are still finite';
-  return `first non-finite ${found.what}: ${found.tensor} (${whole(found.count)} of ${whole(found.size)})`;
+  return `first non-finite ${found.what}: ${found.tensor} (${count(found.count)} of ${count(found.size)})`;
 }
 
 const lastGood = (step: number) => (step > 0 ? `last good step: ${step}` : 'no step was good');
-const whole = (n: number) => n.toLocaleString('en');
 const figures = (x: number) => String(Number(x.toPrecision(3)));

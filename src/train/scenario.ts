@@ -7,7 +7,7 @@ import { MicrogptError } from '../base/errors.js';
 import type { Json, JsonObject } from '../base/json.js';
 import { ACTIVATIONS } from '../model/config.js';
 import { isRecipe, RECIPES, type RecipeName } from './recipes.js';
-import { DATA_FORMATS, type Overrides, type Settings } from './settings.js';
+import { DATA_FORMATS, HEADERS, type Overrides, type Settings } from './settings.js';
 
 export interface Scenario {
   readonly name: string;
@@ -33,6 +33,7 @@ const DATA: Fields = {
   download_url: { is: 'address' },
   format: { is: DATA_FORMATS, to: 'format' },
   column: { is: 'text', to: 'column' },
+  header: { is: HEADERS, to: 'header' },
   chunk_size: { is: 'whole', to: 'chunkSize' },
   chunk_overlap: { is: 'whole', to: 'chunkOverlap' },
   trailing_bos: { is: 'flag', to: 'trailingBos' },

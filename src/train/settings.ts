@@ -12,6 +12,9 @@ import type { Schedule } from './schedules.js';
 export const DATA_FORMATS = ['lines', 'chunked', 'bytes', 'chat', 'csv', 'tsv'] as const;
 export type DataFormat = (typeof DATA_FORMATS)[number];
 
+export const HEADERS = ['yes', 'no'] as const;
+export type Header = (typeof HEADERS)[number];
+
 /** How a file becomes examples. */
 export interface DataSettings {
   /** One example per line, windows of prose, raw bytes, conversations as JSON lines, or a column of a CSV or TSV file. */
@@ -31,6 +34,8 @@ export interface DataSettings {
   readonly validation: number;
   /** `python`: shuffled once, as the earlier programs do. `keyed`: in another order each time round, without a list in memory. */
   readonly order: 'python' | 'keyed';
+  /** For `csv` and `tsv`: whether the first row has names. Left out of the record where nobody said: then it has, unless the column is a number. */
+  readonly header?: Header | undefined;
 }
 
 export interface Settings {
@@ -115,7 +120,8 @@ export function differences(before: unknown, now: unknown, name = ''): Differenc
 }
 
 /**
- * Settings from JSON, checked against a record of the same form: every name there, none that is unknown, each of the same type.
+ * Settings from JSON, checked against a record of the same form: every name there (a `header` only where it is), none that is unknown,
+ * each of the same type.
  * @throws MG_RUN_INVALID
  */
 export function settingsFromJson<T extends object>(like: T, value: unknown, source: string, at = ''): T {
@@ -123,7 +129,8 @@ export function settingsFromJson<T extends object>(like: T, value: unknown, sour
     new MicrogptError('MG_RUN_INVALID', `${source}: ${what}`, 'this record of a run is damaged; start a new run');
   if (!isRecord(value)) throw wrong(`${at || 'the settings'} are ${kind(value)}, expected an object`);
   for (const name of Object.keys(value)) {
-    if (!Object.hasOwn(like, name)) throw wrong(`there is a setting "${at}${name}" that this version does not know`);
+    if (!Object.hasOwn(like, name) && !isHeader(at, name, value[name]))
+      throw wrong(`there is a setting "${at}${name}" that this version does not know`);
   }
   const out = Object.entries(like).map(([name, example]): [string, unknown] => {
     const given = value[name];
@@ -133,8 +140,13 @@ export function settingsFromJson<T extends object>(like: T, value: unknown, sour
     if (!fits) throw wrong(`${at}${name} is ${kind(given)}, expected a ${typeof example}`);
     return [name, given];
   });
+  if (Object.hasOwn(value, 'header')) out.push(['header', value['header']]);
   return Object.fromEntries(out) as T;
 }
+
+/** The one setting that records may lack: those from before it was there do. */
+const isHeader = (at: string, name: string, value: unknown): boolean =>
+  at === 'data.' && name === 'header' && HEADERS.some((header) => header === value);
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -150,9 +150,12 @@ test(`C6: ${TRIALS} first signals, and ${TRIALS} times a second one`, { timeout:
 
 test('the control: a process that is killed saves nothing more and says nothing', async () => {
   const cwd = temporaryFolder();
-  const { code, signal, stderr } = await interrupted(cwd, [...RUN, '--run', 'r', '--save-every', '5000'], 30, [
-    'SIGKILL',
-  ]);
+  const { code, signal, stderr } = await interrupted(
+    cwd,
+    [...RUN, '--steps', '1000000', '--run', 'r', '--save-every', '1000000'],
+    30,
+    ['SIGKILL'],
+  );
   expect([code, signal]).toEqual([null, 'SIGKILL']);
   expect(stderr).not.toContain('saved step');
   expect(saved(join(cwd, 'r'))).toEqual([]);

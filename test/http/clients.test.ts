@@ -2,17 +2,20 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Rule } from '../../src/server/index.js';
 import { talkingModel } from '../chat-model.js';
 import { ROOT } from '../cli.js';
-import { FULL } from '../golden.js';
+import { describeFullWith } from '../needs.js';
 import { type Answer, chat, names, serverFor, until } from './asking.js';
 
 const FOLDER = join(ROOT, 'test/clients');
 const from = createRequire(join(FOLDER, 'package.json'));
 // The packages are installed for the full tier only, so their types are not there otherwise.
 const load = (name: string): Answer => import(from.resolve(name));
+
+const missing = (name: string) =>
+  existsSync(join(FOLDER, 'node_modules', name)) ? null : `there is no ${name} in ${FOLDER}: npm ci there`;
 
 const talking = talkingModel(4000);
 const who = [{ role: 'user' as const, content: 'who?' }];
@@ -23,7 +26,7 @@ async function listening(rules: readonly Rule[] = []) {
   return { server, baseURL: `${url}/v1`, apiKey: 'key' };
 }
 
-describe.runIf(FULL && existsSync(join(FOLDER, 'node_modules/openai')))('the openai package', () => {
+describeFullWith(missing('openai'), 'the openai package', () => {
   async function client(rules: readonly Rule[] = [], options = {}) {
     const { default: OpenAI } = await load('openai');
     const { server, ...access } = await listening(rules);
@@ -192,7 +195,7 @@ describe.runIf(FULL && existsSync(join(FOLDER, 'node_modules/openai')))('the ope
   }, 60_000);
 });
 
-describe.runIf(FULL && existsSync(join(FOLDER, 'node_modules/ai')))('the Vercel AI SDK', () => {
+describeFullWith(missing('ai'), 'the Vercel AI SDK', () => {
   async function provider(rules: readonly Rule[] = []) {
     const { createOpenAICompatible } = await load('@ai-sdk/openai-compatible');
     const { server, ...access } = await listening(rules);
@@ -239,7 +242,7 @@ describe.runIf(FULL && existsSync(join(FOLDER, 'node_modules/ai')))('the Vercel 
   }, 60_000);
 });
 
-describe.runIf(FULL && existsSync(join(FOLDER, 'node_modules/@langchain/openai')))('LangChain', () => {
+describeFullWith(missing('@langchain/openai'), 'LangChain', () => {
   async function model(options = {}, rules: readonly Rule[] = []) {
     const { ChatOpenAI } = await load('@langchain/openai');
     const { baseURL, apiKey, server } = await listening(rules);

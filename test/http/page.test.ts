@@ -1,11 +1,11 @@
 // The status page in Chromium: models, load, generating, a key; nothing that its policy forbids, and no markup from a model.
 import { writeFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
-import { chromium, launchChromium } from '../chromium.js';
-import { FULL } from '../golden.js';
+import { expect, test } from 'vitest';
+import { launchChromium, NO_BROWSER } from '../chromium.js';
+import { describeFullWith } from '../needs.js';
 import { type Answer, chat, names, serverFor } from './asking.js';
 
-describe.runIf(FULL && chromium !== undefined)('the status page', () => {
+describeFullWith(NO_BROWSER, 'the status page', () => {
   test('shows what there is and generates', async () => {
     const markup = '<img src=x onerror=alert(1)>';
     const server = serverFor({ models: { names, chat }, rules: [{ contains: 'zz', reply: markup }], keys: ['right'] });

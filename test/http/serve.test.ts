@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { microgpt, temporaryFolder } from '../cli.js';
 import { FULL } from '../golden.js';
+import { testFull } from '../needs.js';
 import { PROGRAMS } from '../programs.js';
 import { type Answer, until } from './asking.js';
 import { long, modelFolder, post, SERVED, start } from './served.js';
@@ -172,7 +173,7 @@ test('N14 the thread that computes dies: answers in the making are told so, and 
 }, 120_000);
 
 // A time, which others' load makes longer: where it counts, nothing else runs.
-test.runIf(FULL)('from the start of the process to the first answer: at most 300 ms, the least of ten', async () => {
+testFull('from the start of the process to the first answer: at most 300 ms, the least of ten', async () => {
   const cwd = modelFolder();
   const times: number[] = [];
   for (let i = 0; i < 10; i++) {

@@ -62,11 +62,15 @@ async function turn(i: number): Promise<void> {
   if (i % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-/** Gives threads time to end, and objects several turns of the event loop to go. */
+/** Waits until threads have ended (their number has stayed the same for a while), and gives objects several turns of the event loop to go. */
 async function collect(): Promise<void> {
-  for (let again = 0; again < 10; again++) {
+  let threads = list('/proc/self/task');
+  for (let same = 0, all = 0; same < 10 && all < 2000; same++, all++) {
     await new Promise((resolve) => setTimeout(resolve, 25));
     (globalThis as unknown as { gc(): void }).gc();
+    const now = list('/proc/self/task');
+    if (now !== threads) same = 0;
+    threads = now;
   }
 }
 

@@ -77,6 +77,9 @@ export const MODELS = {
 } as const satisfies Record<string, Work>;
 export type ModelName = keyof typeof MODELS;
 
+/** Multiply-adds from which on runs are shared here, always: every step of the large model, and what it reads side by side. */
+const SHARED_WORK = 4e6;
+
 export const STEPS = 200;
 export const SEED = 42;
 const SAMPLES = 64;
@@ -107,6 +110,7 @@ export async function sameBits(
   } = {},
 ): Promise<Outcome> {
   const { recipe, model, adam, batchSize, namesEach }: Work = MODELS[name];
+  const threads = options.threads && { ...options.threads, sharedWork: SHARED_WORK };
   const documents = Array.from({ length: Math.floor(names.length / namesEach) }, (_, i) =>
     names.slice(i * namesEach, (i + 1) * namesEach).join(' '),
   );
@@ -116,7 +120,7 @@ export async function sameBits(
   random.shuffle(documents);
   const sequences = encodeDocuments(documents, tokenizer, 'names');
   const initial = initialParameters(parameterTable(config), recipe.spread, random.gauss);
-  const backend = createWasmBackend(options.threads ? { threads: options.threads } : {});
+  const backend = createWasmBackend(threads ? { threads } : {});
   const engine = createTensorEngine('wasm', backend, config, initial);
   try {
     const losses = new Float64Array(STEPS);
@@ -132,8 +136,8 @@ export async function sameBits(
     const text = await aloneAndAmong((places) => textOf(engine, config, tokenizer, places));
     const logits = await aloneAndAmong((places) => logitsOf(engine, config, sequences.slice(0, SAMPLES), places));
     const trained = { config, tokenizer, parameters: engine.parameters() };
-    const alone = await answersOf(trained, options.threads, 1, ASKERS);
-    const among = await answersOf(trained, options.threads, SIDE_BY_SIDE, options.askers ?? ASKERS);
+    const alone = await answersOf(trained, threads, 1, ASKERS);
+    const among = await answersOf(trained, threads, SIDE_BY_SIDE, options.askers ?? ASKERS);
     return {
       bits: {
         weights: await sha256(Float32Array.from(engine.parameters())),

@@ -13,6 +13,7 @@ import { createPlanner, type Pack, type Plan, type Storage } from './planner.js'
 import { createPool, type Pool, type StartThread } from './pool.js';
 import { compute, type Products } from './products.js';
 import { translate } from './translate.js';
+import { createTrial, type Trial } from './trial.js';
 
 export interface WasmOptions {
   /** Upper bound of the memory, in MiB. Default: 4096, the most that 32-bit addresses reach. */
@@ -30,6 +31,10 @@ export interface Threads {
   readonly start: StartThread;
   /** How long the first large run may block for threads that are still starting, in ms. Default 0: it works alone until they are up. */
   readonly patience?: number;
+  /** The time in ms. With it, work is timed shared and alone now and then, and the faster way is kept. */
+  readonly now?: () => number;
+  /** Shares every run of at least so many multiply-adds, and no other, whether it pays or not. For whoever wants to see that the bits are the same. */
+  readonly sharedWork?: number;
 }
 
 type Step = (commands: number, count: number, worker: number, workers: number, barrier: number) => number;
@@ -39,8 +44,11 @@ interface Ready extends Plan {
   readonly version: number;
 }
 
-/** Multiply-adds of a plan from which on it is shared among threads: below, meeting costs more than it saves. */
-const SHARED_WORK = 4e6;
+/**
+ * Multiply-adds of a run from which on it may be shared among threads. On two idle cores sharing pays from some 300,000 on (bench/threads.mjs);
+ * but starting a thread takes 16 ms, and of runs of this size 200 save as much.
+ */
+export const SHARED_WORK = 4e6;
 
 /** The command that makes a packed copy of w [rows, columns], and how large that is with its padding. */
 const LAYOUTS = {
@@ -66,6 +74,9 @@ export interface WasmBackend extends Backend {
 export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
   const workers = Math.max(1, options.threads?.count ?? 1);
   const shared = workers > 1;
+  const { sharedWork, now } = options.threads ?? {};
+  const least = sharedWork ?? SHARED_WORK;
+  const trials: Trial[] = []; // by size of the work, in powers of two
   const store = createMemory({ shared, maximumPages: Math.min(65536, (options.maximumMiB ?? 4096) * 16) });
   const module = compiled(shared ? SHARED : PLAIN);
   const step = new wasm.Instance(module, { env: { memory: store.memory } }).exports['step'] as Step;
@@ -142,6 +153,14 @@ export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
     return pool;
   }
 
+  /** Whether work of about this size is faster shared; null where that is not a question. */
+  function trialOf({ work }: Plan): Trial | null {
+    if (!shared || sharedWork !== undefined || now === undefined || work < least) return null;
+    const size = Math.clz32(work / least);
+    trials[size] ??= createTrial();
+    return trials[size];
+  }
+
   function runCommands(team: Pool | null, commands: number, count: number, rest = false): void {
     if (team !== null) team.run(commands, count, rest);
     else step(commands, count, 0, 1, BARRIER);
@@ -205,11 +224,15 @@ export function createWasmBackend(options: WasmOptions = {}): WasmBackend {
       for (const pack of plan.needs) if (!pack.fresh) skip = 0;
       const commands = plan.at + skip * 64;
       const count = plan.prologue - skip + plan.count;
-      const team = plan.work >= SHARED_WORK ? threadPool() : null;
+      const trial = trialOf(plan);
+      const wanted = shared && (trial?.shared() ?? plan.work >= least);
+      const team = wanted ? threadPool() : null;
       const shares = team?.ready() ? team : null;
+      const start = trial && now ? now() : 0;
       if (products === null || plan.products.length === 0) runCommands(shares, commands, count);
       else runAround(shares, commands, count, plan, products);
       if (shares !== null) sharedRuns++;
+      if (trial && now && wanted === (shares !== null)) trial.ran(plan.work, now() - start);
       if (skip === 0) for (const pack of plan.needs) pack.fresh = true;
       for (const pack of plan.leavesStale) pack.fresh = false;
       for (const pack of plan.leavesFresh) pack.fresh = true;

@@ -3,10 +3,11 @@
  */
 import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
-import { nodeThreads } from '../../node/threads.js';
-import { type Op, view } from '../../tensor/backend.js';
-import { createWasmBackend, type WasmBackend } from './index.js';
+import { nodeThreads, startThread } from '../../node/threads.js';
+import { type Op, type Tensor, view } from '../../tensor/backend.js';
+import { createWasmBackend, SHARED_WORK, type WasmBackend } from './index.js';
 import type { StartThread } from './pool.js';
+import { workOf } from './work.js';
 
 /** Five steps of a small layer stack that uses every kernel of training; returns all it left behind. */
 function train(backend: WasmBackend, [B, T, C, H, V]: readonly [number, number, number, number, number]): Float64Array {
@@ -157,7 +158,7 @@ describe('threads', () => {
       const expected = train(alone, shape);
       expect(expected.every(Number.isFinite)).toBe(true);
       for (const count of [2, 3, 4, 8]) {
-        const backend = createWasmBackend({ threads: nodeThreads(count) });
+        const backend = createWasmBackend({ threads: { ...nodeThreads(count), sharedWork: 0 } });
         const got = train(backend, shape);
         expect(backend.sharedRuns()).toBe(5);
         expect(Buffer.compare(Buffer.from(got.buffer), Buffer.from(expected.buffer))).toBe(0);
@@ -166,6 +167,43 @@ describe('threads', () => {
       alone.close();
     },
   );
+
+  test('work is shared from the size on that is asked for, and else from SHARED_WORK on', () => {
+    const threads = { count: 2, start: startThread, patience: 5000 };
+    const product = (backend: WasmBackend, n: number): Op[] => {
+      const [x, w, out] = [0, 1, 2].map(() => backend.alloc([n, n])) as [Tensor, Tensor, Tensor];
+      return [{ op: 'linear', x, w, bias: null, out }];
+    };
+    for (const [sharedWork, n, shares] of [
+      [0, 4, true],
+      [64 ** 3, 64, true],
+      [64 ** 3 + 1, 64, false],
+      [undefined, Math.ceil(Math.cbrt(SHARED_WORK)), true],
+      [undefined, Math.floor(Math.cbrt(SHARED_WORK)) - 1, false],
+    ] as const) {
+      const backend = createWasmBackend({ threads: sharedWork === undefined ? threads : { ...threads, sharedWork } });
+      const ops = product(backend, n);
+      expect(workOf(ops)).toBe(n ** 3);
+      backend.run(ops);
+      expect(backend.sharedRuns(), `${sharedWork}, ${n}³`).toBe(shares ? 1 : 0);
+      backend.close();
+    }
+  });
+
+  test('with a clock, runs are shared and not in turn, with the bits of one thread', () => {
+    let time = 0;
+    const now = () => (time += 4); // every run takes 4 ms: sharing never wins, and is tried again and again
+    const backend = createWasmBackend({ threads: { ...nodeThreads(2), now } });
+    const alone = createWasmBackend();
+    const expected = train(alone, [6, 24, 64, 4, 27]);
+    for (let i = 0; i < 8; i++) {
+      const got = train(backend, [6, 24, 64, 4, 27]);
+      expect(Buffer.compare(Buffer.from(got.buffer), Buffer.from(expected.buffer))).toBe(0);
+    }
+    expect(backend.sharedRuns()).toBeGreaterThan(3);
+    expect(backend.sharedRuns()).toBeLessThan(20); // of 40
+    backend.close();
+  });
 
   const startBroken =
     (body: string): StartThread =>
@@ -181,13 +219,13 @@ describe('threads', () => {
 
   test('a thread that fails becomes an error, at once and from then on', () => {
     const start = startBroken('Atomics.wait(c, 0, 0); Atomics.store(b, 2, d.worker); Atomics.notify(b, 1);');
-    const backend = createWasmBackend({ threads: { count: 2, start, patience: 5000 } });
+    const backend = createWasmBackend({ threads: { count: 2, start, patience: 5000, sharedWork: 0 } });
     expect(() => train(backend, [6, 24, 64, 4, 27])).toThrow('kernel thread 1 failed');
     expect(() => train(backend, [6, 24, 64, 4, 27])).toThrow('create a new one');
   });
 
   test('threads that never start leave the work to the caller', () => {
-    const backend = createWasmBackend({ threads: { count: 4, start: () => {}, patience: 10 } });
+    const backend = createWasmBackend({ threads: { count: 4, start: () => {}, patience: 10, sharedWork: 0 } });
     const alone = createWasmBackend();
     expect(train(backend, [6, 24, 64, 4, 27])).toEqual(train(alone, [6, 24, 64, 4, 27]));
     expect(backend.sharedRuns()).toBe(0);

@@ -3,6 +3,7 @@
  * at a time (the set of all states that the first could be in).
  * Refuses to know: tokens and texts. Symbols are code points, or bytes of UTF-8.
  */
+import { count } from '../../base/count.js';
 import { MicrogptError } from '../../base/errors.js';
 import type { Pattern, Range } from './pattern.js';
 import { byteRanges } from './utf8.js';
@@ -32,10 +33,10 @@ interface Node {
   readonly arrows: Arrow[];
 }
 
-export function tooLarge(what: string, count: number): MicrogptError {
+export function tooLarge(what: string, states: number): MicrogptError {
   return new MicrogptError(
     'MG_GEN_PATTERN',
-    `${what} needs more than ${count.toLocaleString('en')} states`,
+    `${what} needs more than ${count(states)} states`,
     'repeat less, or bound the length of samples more tightly',
   );
 }

@@ -2,16 +2,19 @@
  * What the views of the inside are made of: a text as the model reads it, one neuron at its last token, tensors of weights.
  * Refuses to know: the page. Invariant: every number is the engine's own.
  */
-import { type Checkpoint, inspect, parameterTable } from 'microgpt';
+import { type Checkpoint, inspect, parameterTable, readPrompt } from 'microgpt';
 import type { Neuron, Seen, WeightNames } from './protocol';
 
 const TOP = 12;
 
 export function see(model: Checkpoint, text: string): Seen {
   const { tokens, next, look } = inspect(model, text, { top: TOP });
+  const { ids, unknown, folded } = readPrompt(model.tokenizer, text);
   return {
     tokens,
-    unknown: model.tokenizer.encode(text).unknown,
+    unknown,
+    folded,
+    cut: ids.length + 1 > tokens.length, // one stands before the text
     next,
     heads: model.config.nHead,
     attention: look.attention.map((layer) => Float32Array.from(layer)),

@@ -89,7 +89,7 @@ export function Compare({ model }: { model: ModelInfo }) {
             {drawn[i].length === 0 ? (
               <p class="empty">{U.empty}</p>
             ) : (
-              <ol class="drawn">
+              <ol class="drawn" aria-busy={drawn[i].some(({ ended }) => !ended)}>
                 {drawn[i].map((sample, k) => (
                   <li key={String(k)}>
                     <q>{textOf(sample)}</q>

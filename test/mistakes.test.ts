@@ -1,0 +1,127 @@
+// What somebody meets who types something wrong: the answer names the way out, in words that can be typed.
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { shellWord } from '../src/base/shell-word.js';
+import { RECIPES } from '../src/train/recipes.js';
+import { microgpt, ROOT, runCommand, temporaryFolder } from './cli.js';
+import { testWith } from './needs.js';
+import { atTerminal, noTerminal } from './pty.js';
+
+const FIXTURES = fileURLToPath(new URL('fixtures/', import.meta.url));
+const PETS = 'rex\nbella\nmilo\nluna\nrocky\nbruno\nnala\nsimba\n';
+
+test('a mistake is answered with what to type instead', async () => {
+  const cwd = temporaryFolder();
+  mkdirSync(join(cwd, 'empty'));
+  writeFileSync(join(cwd, 'my pets.txt'), PETS);
+  cpSync(join(FIXTURES, 'prefix-bin/init_d16_l2.json'), join(cwd, 'ckpt.json'));
+  cpSync(join(FIXTURES, 'prefix-bin/init_d16_l2.bin'), join(cwd, 'ckpt.bin'));
+  const answers: readonly (readonly [args: string[], code: number, answer: string])[] = [
+    [['train', 'my pets.txt'], 2, "microgpt train --data 'my pets.txt'"],
+    [['train', 'nosuch.txt'], 2, 'microgpt train --data FILE'],
+    [['generate', '--model', 'nmaes'], 3, 'or name one that comes with microgpt: names or chat'],
+    [['generate', '--model', 'empty'], 3, 'the folder empty holds no model'],
+    [['novelty', '--model', 'chat'], 2, 'microgpt novelty --samples-from REPLIES --data FILE'],
+    [['convert', 'names', 'x.onnx'], 2, 'microgpt export --onnx PATH'],
+    [['help', 'trian'], 2, "unknown command 'trian' (Did you mean train?)"],
+    [['data', 'inspect'], 2, 'see microgpt data inspect --help'],
+    [['data', 'ftech'], 2, 'see microgpt data --help'],
+    [['novelty', '--data', 'nosuch'], 3, 'there is no file nosuch'],
+    [['train', 'names', '--init-from', 'ckpt'], 2, 'read the text as bytes too, with --format bytes'],
+    [['train', 'chat', '--init-from', 'names'], 2, 'reads texts of characters, and this text would be read as chat'],
+    [['train', '--data', 'my pets.txt', '--format', 'bytes', '--init-from', 'names'], 2, 'would be read as bytes'],
+  ];
+  for (const [args, code, answer] of answers) {
+    const outcome = await microgpt(args, { cwd });
+    expect([args, outcome.code, outcome.stdout, outcome.stderr]).toEqual([
+      args,
+      code,
+      '',
+      expect.stringContaining(answer),
+    ]);
+    expect(outcome.stderr, args.join(' ')).not.toContain('making');
+  }
+});
+
+test('a damaged text that is to be read as text is no stream of bytes', async () => {
+  const cwd = temporaryFolder();
+  writeFileSync(join(cwd, 'pets.txt'), Buffer.concat([Buffer.from(PETS), Buffer.of(0xff, 0xfe, 10)]));
+  const args = ['train', '--data', 'pets.txt', '--steps', '2', '-n', '0'];
+  const strict = await microgpt([...args, '--run', 'a'], { cwd });
+  expect(strict.stderr).toMatch(/^note: read as bytes: it is not text in UTF-8.*\nerror MG_DATA_TOO_SMALL/);
+  const lossy = await microgpt([...args, '--encoding', 'lossy', '--run', 'b'], { cwd });
+  expect(lossy.code, lossy.stderr).toBe(0);
+  expect(lossy.stderr).toContain('pets.txt, read as lines');
+});
+
+test('a command that a message shows can be typed as it stands, in a folder of any name', async () => {
+  const cwd = temporaryFolder();
+  writeFileSync(join(cwd, 'pets.txt'), PETS);
+  const run = "it's mine";
+  const args = ['--run', run, '--learning-rate', '0.002', '--steps', '4', '--stop-after', '2'];
+  const stopped = await microgpt(['train', '--data', 'pets.txt', ...args], { cwd });
+  expect(stopped.code, stopped.stderr).toBe(0);
+  expect(JSON.parse(readFileSync(join(cwd, run, 'run.json'), 'utf8')).settings.settings.adam.learningRate).toBe(0.002);
+  const goOn = /go on: {2}microgpt (.+)/.exec(stopped.stderr)?.[1] ?? '';
+  const echoed = await runCommand('sh', ['-c', `printf '%s\\n' ${goOn}`], { cwd });
+  expect(echoed.stdout).toBe(`train\n--resume\n${run}\n`);
+});
+
+test('a word for the shell is left as it is where it can be', () => {
+  expect(['models/names', './a-b_c.json', ''].map(shellWord)).toEqual(['models/names', './a-b_c.json', "''"]);
+  expect(['a b', '$(x)', "it's", '*', 'ü'].map(shellWord)).toEqual(["'a b'", "'$(x)'", `'it'\\''s'`, "'*'", "'ü'"]);
+});
+
+test('npm start ends with how to call microgpt where it is not installed', async () => {
+  const cwd = temporaryFolder();
+  const { code, stderr } = await runCommand(process.execPath, [join(ROOT, 'scripts/start.mjs'), '--steps', '1'], {
+    cwd,
+  });
+  expect([code, stderr.trimEnd().split('\n').at(-1)]).toEqual([0, 'in this clone, microgpt is: node bin/microgpt.js']);
+});
+
+test('train --help tells the default of every setting, for each recipe', async () => {
+  const { stdout } = await microgpt(['train', '--help'], { cwd: temporaryFolder() });
+  const table = stdout.slice(stdout.indexOf('  Defaults ')).split('\n\n')[0];
+  const row = (flag: string) =>
+    table
+      .split('\n')
+      .find((line) => line.startsWith(`  ${flag} `))
+      ?.trim()
+      .split(/ +/);
+  expect(row('Defaults')?.slice(1)).toEqual(Object.keys(RECIPES));
+  const recipes = Object.values(RECIPES);
+  expect(row('--schedule')?.slice(1)).toEqual(recipes.map(({ schedule }) => schedule));
+  expect(row('--lr')?.slice(1)).toEqual(['0.01', '0.01', '0.01', '*']);
+  for (const [flag] of table.matchAll(/(?<=^ {2})--[a-z-]+/gm)) expect(stdout).toMatch(new RegExp(`${flag} <`));
+});
+
+test('info says in words what a run was, and misses no step that it has just told', async () => {
+  const cwd = temporaryFolder();
+  writeFileSync(join(cwd, 'pets.txt'), PETS);
+  await microgpt(['train', '--data', 'pets.txt', '--steps', '4', '--seed', '7', '-n', '0', '--run', 'r'], { cwd });
+  const { stdout } = await microgpt(['info', 'r'], { cwd });
+  expect(stdout).toMatch(/step +\d\ntrained on +pets\.txt: 8 documents, sha256 37919e135afb\w+\n/);
+  expect(stdout).toMatch(
+    /run +recipe standard, 4 steps of \d+ examples, seed 7\nvalidation +loss \d\.\d{4} at step \d\n/,
+  );
+  expect(stdout).toMatch(/missing +the optimizer: it was saved without\n$/);
+});
+
+testWith(noTerminal(), 'on a narrow terminal the curve is as narrow', async () => {
+  const cwd = temporaryFolder();
+  writeFileSync(join(cwd, 'pets.txt'), PETS);
+  for (const columns of [40, 20]) {
+    const args = ['train', '--data', 'pets.txt', '--steps', '20', '-n', '0', '--run', `r${columns}`];
+    const { screen, code } = await atTerminal(args, { cwd, steps: [{ wait: 'saved ' }], columns });
+    expect(code, screen).toBe(0);
+    const widths = screen
+      .split('\n')
+      .filter((line) => line.includes('┤'))
+      .map((line) => [...line.trimEnd()].length);
+    expect(widths.length).toBe(columns === 40 ? 9 : 0);
+    expect(Math.max(0, ...widths)).toBe(columns === 40 ? 40 : 0);
+  }
+});
