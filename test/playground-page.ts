@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { type StaticFile, serveFiles } from '../src/node/playground.js';
 
 export interface Locator {
-  click(options?: { timeout?: number }): Promise<void>;
+  click(options?: { timeout?: number; position?: { x: number; y: number } }): Promise<void>;
   fill(text: string): Promise<void>;
   check(): Promise<void>;
   selectOption(value: string): Promise<unknown>;
@@ -24,6 +24,13 @@ export interface Locator {
   locator(selector: string): Locator;
   getByRole(role: string, options?: { name?: string | RegExp; exact?: boolean }): Locator;
   press(key: string): Promise<void>;
+  hover(options?: { position?: { x: number; y: number } }): Promise<void>;
+  boundingBox(): Promise<{
+    readonly x: number;
+    readonly y: number;
+    readonly width: number;
+    readonly height: number;
+  } | null>;
 }
 export interface FilePayload {
   readonly name: string;
@@ -60,6 +67,7 @@ export interface PageResponse {
 export interface Context {
   newPage(): Promise<Page>;
   setOffline(offline: boolean): Promise<void>;
+  newCDPSession(page: Page): Promise<{ send(method: string, asked: object): Promise<unknown> }>;
   close(): Promise<void>;
 }
 export interface Browser {
@@ -158,3 +166,17 @@ export const stepsDone = (page: Page): Promise<number> =>
     const { document } = globalThis as unknown as World;
     return Number(/Step ([\d,]+) of/.exec(document.querySelector('.status')?.textContent ?? '')?.[1].replace(/,/g, ''));
   });
+
+/** What a browser does when a file is dropped on the page; runs there. */
+export function dropFile({ name, bytes }: { readonly name: string; readonly bytes: readonly number[] }): void {
+  const { DataTransfer, DragEvent, document } = globalThis as unknown as {
+    DataTransfer: new () => { items: { add(file: File): void } };
+    DragEvent: new (type: string, options: object) => Event;
+    document: { body: EventTarget };
+  };
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([Uint8Array.from(bytes)], name));
+  for (const type of ['dragover', 'drop']) {
+    document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
+  }
+}

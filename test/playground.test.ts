@@ -2,6 +2,7 @@
 // With MICROGPT_SCREENSHOTS=1 it also renews the pictures in docs/playground/. One browser and one build serve all of it.
 import { NO_BROWSER } from './chromium.js';
 import { describeFullWith } from './needs.js';
+import { detailTests } from './playground/details.js';
 import { keepingTests } from './playground/keeping.js';
 import { setUpPlayground } from './playground/set-up.js';
 import { trainingTests } from './playground/training.js';
@@ -12,4 +13,5 @@ describeFullWith(NO_BROWSER, 'the playground', () => {
   trainingTests(playground);
   keepingTests(playground);
   viewTests(playground);
+  detailTests(playground);
 });

@@ -15,7 +15,7 @@ import { type FoundScenario, findScenarioText, loadScenario, loadScenarioFile } 
 import { nodeThreads } from '../node/threads.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
 import { type DataFormat, type DataSettings, type Overrides, type Settings, withOverrides } from '../train/settings.js';
-import { openProducts } from './accelerate.js';
+import { openProductsAmong } from './accelerate.js';
 import { count, note } from './output.js';
 import { firstRowNotes } from './table-flags.js';
 import { refuseCppFlags, trainAsCpp } from './train-cpp.js';
@@ -112,7 +112,7 @@ async function train(
       seed: flags.seed,
       backend,
       threads,
-      products: await openProducts(flags.accelerate, backend, threads.count),
+      products: await openProductsAmong(ranks, flags.accelerate, backend, threads.count),
       ranks,
       initFrom,
     };

@@ -177,13 +177,19 @@ export function trainingTests({ files, generated, isolated, plain, upload, withi
   test('20 runs take no more memory than the first few', async () => {
     await within(async (page) => {
       await openPlayground(page, isolated.address, 'text=names&dial=0&seed=42');
-      const bytes = () =>
+      const measured = () =>
         page.evaluate(async () => {
           const { performance } = globalThis as unknown as {
             performance: { measureUserAgentSpecificMemory(): Promise<{ bytes: number }> };
           };
           return (await performance.measureUserAgentSpecificMemory()).bytes;
         });
+      /** What is not yet collected comes and goes; what leaks is there each time. */
+      const bytes = async () => {
+        const sizes: number[] = [];
+        for (let i = 0; i < 4; i++) sizes.push(await measured());
+        return Math.min(...sizes);
+      };
       const sizes: number[] = [];
       for (let run = 0; run < 20; run++) {
         expect(await trainToTheEnd(page, run === 0 ? 'Start' : 'Train again')).toBe(CLASSIC);

@@ -15,7 +15,18 @@ import {
   type Source,
 } from './engine/protocol';
 import { placeOf } from './links';
-import { type Choice, type Corpus, current, DIAL, emptyRun, IDLE, update, updateRun } from './state';
+import {
+  type Choice,
+  type Corpus,
+  current,
+  DIAL,
+  emptyRun,
+  FIRST_CHOICE,
+  IDLE,
+  type Run,
+  update,
+  updateRun,
+} from './state';
 import { t } from './texts';
 import { count, size } from './texts/numbers';
 
@@ -74,8 +85,30 @@ export async function prepare(): Promise<void> {
   } catch (error) {
     if (mine !== preparing) return;
     updateRun({ preparing: false });
+    const models = current().models.filter(({ id }) => id !== LIVE); // its run has ended
+    update({ models, model: current().model === LIVE ? (models.at(-1)?.id ?? null) : current().model });
     fail(error);
   }
+}
+
+/** So large a model is not kept without being asked, in parameters. */
+const MOST_KEPT = 4_000_000;
+
+/** Keeps the model of the run that is about to end, where a good part of it is done: it is not lost to a wrong button or a wrong file. */
+async function keepBefore(): Promise<void> {
+  const { run, before, models } = current();
+  const { prepared, progress } = run;
+  const worth = prepared !== null && 10 * progress.step >= prepared.settings.steps;
+  if (!worth || prepared.parameters > MOST_KEPT || isKept(run)) return;
+  const kept = await keepLive();
+  if (before !== null && models.some(({ id }) => id === before)) await closeModel(before);
+  update({ before: kept.id });
+}
+
+/** Sets up another run; the model of the run before stays open. */
+export async function replace(): Promise<void> {
+  await keepBefore();
+  await prepare();
 }
 
 /** Changes what is to be trained; the run is set up anew, shortly after. */
@@ -84,7 +117,7 @@ export function choose(part: Partial<Choice>): void {
   preparing++;
   updateRun({ preparing: true, hash: null });
   clearTimeout(timer);
-  timer = setTimeout(() => attempt(prepare), 250);
+  timer = setTimeout(() => attempt(replace), 250);
 }
 
 let startedAt = 0;
@@ -102,8 +135,15 @@ export async function train(steps: number | null): Promise<void> {
 
 export const pause = (): Promise<unknown> => ask('pause', null);
 
-/** Back to the first step of the same run: the same seed gives the same weights again. */
+/** Back to the first step of the same run, to train it once more: the same seed gives the same weights again. */
+export async function again(): Promise<void> {
+  await ask('forget', null);
+  await prepare();
+}
+
+/** The same, by a button that may be a wrong one: the model stays open. */
 export async function reset(): Promise<void> {
+  await keepBefore();
   await ask('forget', null);
   await prepare();
 }
@@ -138,7 +178,7 @@ async function heard(event: EngineEvent): Promise<void> {
       return;
     }
     case 'warning':
-      updateRun({ warnings: [...run.warnings, `${event.message}: ${event.remedy}`] });
+      updateRun({ warnings: [...new Set([...run.warnings, event.code])] });
       return;
     case 'live':
       setModel(event.model);
@@ -148,7 +188,7 @@ async function heard(event: EngineEvent): Promise<void> {
       updateRun({ progress: { ...run.progress, state: 'done' }, took: null });
       return;
     case 'autosave':
-      if (current().autosaves !== event.works) update({ autosaves: event.works });
+      if (current().kept !== event.kept) update({ kept: event.kept });
       return;
     case 'sample':
       return;
@@ -192,13 +232,20 @@ export async function useText(file: NamedFile): Promise<void> {
     choice: { ...current().choice, corpus: 'own' },
   });
   go('train');
-  await prepare();
+  await replace();
 }
+
+let kept = ''; // run and step of the copy that was made last
+const momentOf = ({ number, progress }: Run) => `${number} ${progress.step}`;
+const isKept = (run: Run) => kept === momentOf(run);
 
 export async function keepLive(): Promise<ModelInfo> {
   const { run } = current();
-  const name = `${run.prepared?.source.replace(/\.[a-z]+$/i, '') ?? 'model'}, ${t.model.step(count(run.progress.step))}`;
+  const seed = run.prepared?.settings.seed ?? FIRST_CHOICE.seed;
+  const source = run.prepared?.source.replace(/\.[a-z]+$/i, '') ?? 'model';
+  const name = t.train.keptAs(source, seed === FIRST_CHOICE.seed ? null : seed, count(run.progress.step));
   const model = await ask('keep', { name });
+  kept = momentOf(run);
   setModel(model);
   return model;
 }
@@ -212,6 +259,7 @@ export async function closeModel(id: string): Promise<void> {
 /** Goes on with the run of an opened model. */
 export async function resumeModel(model: ModelInfo, source: Source): Promise<void> {
   preparing++;
+  await keepBefore();
   const prepared = await ask('resume', { model: model.id, source });
   showResumed(prepared.startStep, prepared);
   update({ model: LIVE, choice: choiceOf(prepared, source), own: corpusOf(source) === 'own' ? source : current().own });
@@ -277,7 +325,7 @@ export async function begin(): Promise<void> {
   }
   const recovered = choice === null ? await ask('recover', null) : null;
   if (recovered === null) return prepare();
-  const { prepared, job, step, savedAt, losses, evals } = recovered;
+  const { prepared, job, step, savedAt, losses, evals, samples } = recovered;
   const corpus = corpusOf(job.source);
   const dial = Math.max(
     0,
@@ -292,7 +340,7 @@ export async function begin(): Promise<void> {
   });
   showResumed(step, prepared);
   const all = Array.from(losses);
-  updateRun({ losses: all, seen: all.length, lossesFrom: step - all.length, evals });
+  updateRun({ losses: all, seen: all.length, lossesFrom: step - all.length, evals, samples });
   updateRun({ hash: await ask('hash', null) });
 }
 

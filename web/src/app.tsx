@@ -2,12 +2,12 @@
  * The frame of the page: name, views, what stands at the bottom, and what may come up anywhere: a problem, a word explained, a dropped file.
  */
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { attempt, openFiles, setTheme } from './actions';
+import { attempt, openFiles, pause, setTheme, train } from './actions';
 import { Problem } from './parts/problem';
 import { Explanation } from './parts/term';
 import { type App as State, update, useApp } from './state';
 import { t } from './texts';
-import { count } from './texts/numbers';
+import { count, percent } from './texts/numbers';
 import { Keep } from './views/keep';
 import { Learn } from './views/learn';
 import { See } from './views/see';
@@ -60,6 +60,7 @@ export function App() {
             </a>
           ))}
         </nav>
+        {view !== 'train' && <Runner />}
       </header>
       <Problem />
       <main id="main" ref={main} tabIndex={-1}>
@@ -74,6 +75,24 @@ export function App() {
     </>
   );
 }
+
+/** The run from everywhere but its own view: what one looks at changes while it learns. */
+function Runner() {
+  const run = useApp((app) => app.run);
+  const { state, step } = run.progress;
+  if (run.prepared === null || run.preparing || state === 'done') return null;
+  const [name, act] = state === 'running' ? [t.train.pause, pause] : [start(state), () => train(null)];
+  return (
+    <p class="runner">
+      <span>{t.train.share(percent(step / run.prepared.settings.steps))}</span>
+      <button type="button" class="primary" onClick={() => attempt(act)}>
+        {name}
+      </button>
+    </p>
+  );
+}
+
+const start = (state: 'ready' | 'paused') => (state === 'ready' ? t.train.start : t.train.resume);
 
 function Footer() {
   const theme = useApp((app) => app.theme);
@@ -137,5 +156,5 @@ function Dropping() {
       removeEventListener('keydown', onKey);
     };
   }, []);
-  return over ? <div class="dropping">{t.keep.open}</div> : null;
+  return over ? <div class="dropping">{t.keep.drop}</div> : null;
 }

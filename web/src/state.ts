@@ -2,9 +2,9 @@
  * What the page knows at the moment, in one place; components read parts of it and are drawn again when those change.
  * Refuses to know: the engine, and what is on the screen. Invariant: only `update` changes it.
  */
-import type { EvalEvent } from 'microgpt';
+import type { EvalEvent, WarningEvent } from 'microgpt';
 import { useEffect, useState } from 'preact/hooks';
-import type { ModelId, ModelInfo, Prepared, Problem, Progress, Source } from './engine/protocol';
+import type { Kept, ModelId, ModelInfo, Prepared, Problem, Progress, Samples, Source } from './engine/protocol';
 import type { Term } from './texts';
 
 export const CORPORA = ['names', 'stories', 'chat', 'own'] as const;
@@ -39,11 +39,6 @@ export type Choice = { readonly [K in NumberName]: number | null } & {
   readonly seed: string;
 };
 
-export interface Samples {
-  readonly step: number;
-  readonly texts: readonly string[];
-}
-
 export interface Run {
   readonly number: number;
   readonly prepared: Prepared | null;
@@ -58,7 +53,8 @@ export interface Run {
   readonly samples: readonly Samples[];
   readonly hash: string | null;
   readonly took: number | null;
-  readonly warnings: readonly string[];
+  /** Each at most once. */
+  readonly warnings: readonly WarningEvent['code'][];
 }
 
 export interface Recovered {
@@ -78,10 +74,12 @@ export interface App {
   readonly run: Run;
   readonly models: readonly ModelInfo[];
   readonly model: ModelId | null;
+  /** The model of the run before this one, while it is kept. */
+  readonly before: ModelId | null;
   readonly problem: Problem | null;
   readonly term: Term | null;
   readonly recovered: Recovered | null;
-  readonly autosaves: boolean | null;
+  readonly kept: Kept | null;
   readonly text: string;
   readonly said: string;
 }
@@ -129,10 +127,11 @@ let app: App = {
   run: emptyRun(0, true),
   models: [],
   model: null,
+  before: null,
   problem: null,
   term: null,
   recovered: null,
-  autosaves: null,
+  kept: null,
   text: 'maria',
   said: '',
 };

@@ -9,9 +9,12 @@ const TOP = 12;
 
 export function see(model: Checkpoint, text: string): Seen {
   const { tokens, next, look } = inspect(model, text, { top: TOP });
+  const { ids, unknown, folded } = readPrompt(model.tokenizer, text);
   return {
     tokens,
-    unknown: readPrompt(model.tokenizer, text).unknown,
+    unknown,
+    folded,
+    cut: ids.length + 1 > tokens.length, // one stands before the text
     next,
     heads: model.config.nHead,
     attention: look.attention.map((layer) => Float32Array.from(layer)),

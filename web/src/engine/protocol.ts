@@ -14,6 +14,7 @@ import type {
   StageName,
   TextScore,
   Turn,
+  WarningEvent,
 } from 'microgpt';
 
 /** A text to learn from. */
@@ -44,6 +45,15 @@ export interface Job {
 }
 
 export type TrainState = 'ready' | 'running' | 'paused' | 'done';
+
+/** Whether the browser keeps the run; 'elsewhere': it keeps that of another window. */
+export type Kept = 'kept' | 'nowhere' | 'elsewhere';
+
+/** What the model wrote after so many steps. */
+export interface Samples {
+  readonly step: number;
+  readonly texts: readonly string[];
+}
 
 /** A run that has been set up: nothing of this changes while it trains. */
 export interface Prepared {
@@ -118,6 +128,10 @@ export interface Next {
 export interface Seen {
   readonly tokens: readonly { readonly id: number; readonly text: string | null }[];
   readonly unknown: readonly string[];
+  /** Capitals that were read as small letters. */
+  readonly folded: readonly string[];
+  /** The text is longer than the context. */
+  readonly cut: boolean;
   readonly next: readonly (readonly Next[])[];
   readonly heads: number;
   readonly attention: readonly Float32Array[]; // each [H,T,T]
@@ -206,6 +220,7 @@ export interface Recovered {
   readonly savedAt: number;
   readonly losses: Float32Array;
   readonly evals: readonly EvalEvent[];
+  readonly samples: readonly Samples[];
 }
 
 export type EngineEvent =
@@ -217,11 +232,11 @@ export type EngineEvent =
       readonly losses: Float32Array;
       readonly evals: readonly EvalEvent[];
     }
-  | { readonly type: 'samples'; readonly run: number; readonly step: number; readonly texts: readonly string[] }
-  | { readonly type: 'warning'; readonly message: string; readonly remedy: string }
+  | (Samples & { readonly type: 'samples'; readonly run: number })
+  | { readonly type: 'warning'; readonly code: WarningEvent['code'] }
   | { readonly type: 'live'; readonly model: ModelInfo }
   | { readonly type: 'failed'; readonly problem: Problem }
-  | { readonly type: 'autosave'; readonly works: boolean }
+  | { readonly type: 'autosave'; readonly kept: Kept }
   | { readonly type: 'sample'; readonly stream: number; readonly event: SampleEvent };
 
 /** What is asked of a model that writes: samples, or a reply when there are turns. */

@@ -4,8 +4,6 @@
  */
 import {
   type Checkpoint,
-  type CorpusOptions,
-  corpusFromText,
   createTraining,
   decodeModel,
   type EvalEvent,
@@ -13,7 +11,6 @@ import {
   RECIPES,
   type Settings,
   sha256,
-  type TextCorpus,
   type Training,
 } from 'microgpt';
 import { type BrowserThreads, browserThreads } from 'microgpt/browser';
@@ -25,11 +22,12 @@ import type {
   Prepared,
   Progress,
   Recovered,
-  Source,
+  Samples,
   TrainState,
   WeightMap,
   WeightNames,
 } from './protocol';
+import { corpusOf } from './reading';
 
 /** How long the loop runs before questions get their turn, in ms. */
 const SLICE = 24;
@@ -50,8 +48,11 @@ interface Session {
   readonly prepared: Prepared;
   readonly losses: number[];
   readonly evals: EvalEvent[];
+  readonly samples: Samples[];
   readonly moments: { readonly step: number; readonly weights: Float32Array; readonly gradients: Float32Array }[];
   state: TrainState;
+  /** The reader has had it forgotten: it is not kept again. */
+  forgotten: boolean;
   controller: AbortController | null;
   running: Promise<void>;
   speed: number | null;
@@ -90,45 +91,6 @@ async function threadsFor(job: Job): Promise<BrowserThreads | undefined> {
   }
   return threads;
 }
-
-/** How a text becomes examples; the rest of these settings has no part in it. */
-type Reading = Pick<
-  Settings['data'],
-  'validation' | 'chunkSize' | 'chunkOverlap' | 'trailingBos' | 'lossOn' | 'encoding' | 'header'
->;
-
-function corpusOf(
-  source: Source,
-  reading: Reading,
-  bosPlace: 'first' | 'last',
-  tokenizer?: Checkpoint['tokenizer'],
-): TextCorpus {
-  const { name, bytes, format, column } = source;
-  const asked: CorpusOptions = {
-    format,
-    source: name,
-    bosPlace,
-    tokenizer: tokenizer ?? (format === 'bytes' ? 'byte' : 'char'),
-    encoding: reading.encoding,
-    heldOut: reading.validation,
-    chunkSize: reading.chunkSize,
-    chunkOverlap: reading.chunkOverlap,
-    trailingBos: reading.trailingBos,
-    loss: reading.lossOn,
-    ...(format === 'csv' || format === 'tsv' ? { column: columnOf(column), header: headerOf(reading) } : {}),
-  };
-  const corpus = corpusFromText(bytes, asked);
-  return { ...corpus, facts: { ...corpus.facts, sha256: sha256(bytes) } };
-}
-
-/** The first column, unless another is asked for. */
-function columnOf(column: string | null): string | number {
-  if (column === null || column === '') return 1;
-  return /^\d+$/.test(column) ? Number(column) : column;
-}
-
-/** A run from the command line may say whether the first row has names. */
-const headerOf = ({ header }: Reading): boolean | undefined => (header === undefined ? undefined : header === 'yes');
 
 const given = <T>(value: T | null): T | undefined => value ?? undefined;
 
@@ -193,7 +155,9 @@ function begin(job: Job, training: Training, say: Say): Prepared {
     prepared,
     losses: [],
     evals: [],
+    samples: [],
     moments: [],
+    forgotten: false,
     state: training.startStep >= training.steps ? 'done' : training.startStep > 0 ? 'paused' : 'ready',
     controller: null,
     running: Promise.resolve(),
@@ -210,12 +174,9 @@ const nameOf = (path: string) => path.replace(/\.[a-z]+$/i, '');
 function look(of: Session, say: Say): void {
   const { training, moments, prepared } = of;
   const step = training.step();
-  say({
-    type: 'samples',
-    run: prepared.run,
-    step,
-    texts: training.peek(training.config.blockSize > LONG ? 2 : SAMPLES),
-  });
+  const texts = training.peek(training.config.blockSize > LONG ? 2 : SAMPLES);
+  if (of.samples.at(-1)?.step !== step) of.samples.push({ step, texts });
+  say({ type: 'samples', run: prepared.run, step, texts });
   if (moments.at(-1)?.step === step || training.parameters * 2 * (LOOKS + 2) > MOST_KEPT) return;
   const { gradients } = training.gradients();
   const weights = Float32Array.from(training.engine.parameters());
@@ -279,7 +240,7 @@ async function loop(of: Session, controller: AbortController, most: number, say:
 
   async function follow(): Promise<void> {
     for await (const event of training.events({ signal: controller.signal })) {
-      if (event.type === 'warning') say({ type: 'warning', message: event.message, remedy: event.remedy });
+      if (event.type === 'warning') say({ type: 'warning', code: event.code });
       else if (event.type === 'eval') evals.push(event);
       else if (event.type === 'step') {
         fresh.push(event.loss);
@@ -318,16 +279,17 @@ function progressOf({ state, training, speed }: Session): Progress {
 }
 
 async function autosave(of: Session, say: Say): Promise<void> {
-  if (session !== of) return;
-  const works = await writeAutosave({
+  if (session !== of || of.forgotten) return;
+  const kept = await writeAutosave({
     version: 1,
     savedAt: Date.now(),
     job: of.job,
     checkpoint: encodeSafetensors(of.training.checkpoint({ optimizer: true })),
     losses: Float32Array.from(of.losses),
     evals: of.evals,
+    samples: of.samples,
   });
-  say({ type: 'autosave', works });
+  say({ type: 'autosave', kept });
 }
 
 export async function pause(): Promise<Progress> {
@@ -356,14 +318,19 @@ export async function recover(say: Say): Promise<Recovered | null> {
     session?.losses.push(...saved.losses);
     session?.evals.push(...saved.evals);
     const { job, savedAt, losses, evals } = saved;
-    return { prepared, job, step: checkpoint.optimizer?.step ?? 0, savedAt, losses, evals };
+    const step = checkpoint.optimizer?.step ?? 0;
+    session?.samples.unshift(...(saved.samples ?? []).filter((one) => one.step !== step));
+    return { prepared, job, step, savedAt, losses, evals, samples: session?.samples ?? [] };
   } catch {
     await clearAutosave(); // of an older version, or damaged: it cannot go on
     return null;
   }
 }
 
-export const forget = clearAutosave;
+export async function forget(): Promise<void> {
+  if (session !== null) session.forgotten = true;
+  await clearAutosave();
+}
 
 /** sha256 of the weights as f32, little-endian. */
 export function weightsHash(): string {

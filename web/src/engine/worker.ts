@@ -2,7 +2,7 @@
  * The engine's side of the page: takes calls, answers each once, and lets no error pass without saying so.
  * Refuses to know: what is on the screen. Invariant: an answer or a problem comes for every call.
  */
-import { createScorer, createService, guessFormat, MicrogptError, parameterTable } from 'microgpt';
+import { createScorer, createService, guessFormat, MicrogptError, parameterTable, type SampleEvent } from 'microgpt';
 import { whyNoThreads } from 'microgpt/browser';
 import { neuron, see, tensorsOf } from './looks';
 import { closeModel, keepModel, liveInfo, modelOf, openModel, saveModel } from './models';
@@ -47,18 +47,28 @@ async function streamed(
   const controller = new AbortController();
   streams.set(stream, controller);
   const { seed, ...rest } = options;
-  const all = { ...rest, seed: BigInt(seed ?? 42), signal: controller.signal };
+  // What was drawn may be none of the likeliest: all are asked for, and those that count are sent.
+  const top = rest.top === undefined ? {} : { top: modelOf(model).config.vocabSize };
+  const all = { ...rest, ...top, seed: BigInt(seed ?? 42), signal: controller.signal };
   const places = ask === 'generate' ? Math.max(1, Math.min(options.samples ?? 1, 32)) : 1;
   const service = createService(modelOf(model), { places });
   try {
     const { samples: _, prompt: __, chain: ___, ...reply } = all;
     const events = ask === 'generate' ? service.stream(all) : service.reply(ask.turns, reply);
-    for await (const event of events) say({ type: 'sample', stream, event });
+    for await (const event of events) say({ type: 'sample', stream, event: shortened(event, options.top) });
   } finally {
     service.close();
     streams.delete(stream);
   }
   return null;
+}
+
+/** As many of the likeliest tokens as are shown, and the one that was drawn. */
+function shortened(event: SampleEvent, most: number | undefined): SampleEvent {
+  if (event.top === undefined || most === undefined) return event;
+  const top = event.top.slice(0, most);
+  const drawn = event.top.find(({ token }) => token === event.token);
+  return { ...event, top: drawn === undefined || top.includes(drawn) ? top : [...top, drawn] };
 }
 
 const calls: { [N in CallName]: (argument: Asked<N>) => Answered<N> | Promise<Answered<N>> } = {

@@ -1,5 +1,6 @@
-/** Probabilities as bars, likeliest first. */
-import { percent } from '../texts/numbers';
+/** Probabilities as bars, likeliest first; a full bar is 100 %, so that two models can be compared by the eye. */
+import { t } from '../texts';
+import { count, percent } from '../texts/numbers';
 
 interface Bar {
   readonly key: string;
@@ -9,19 +10,23 @@ interface Bar {
   readonly faded?: boolean;
 }
 
-export function Bars({ bars, label }: { bars: readonly Bar[]; label: string }) {
-  const most = Math.max(...bars.map(({ share }) => share), 1e-9);
+/** `others` is how many tokens there are besides these: what is left for them together is said below. */
+export function Bars({ bars, label, others = 0 }: { bars: readonly Bar[]; label: string; others?: number }) {
+  const rest = Math.max(0, 1 - bars.reduce((sum, { share }) => sum + share, 0));
   return (
-    <ul class="bars" aria-label={label}>
-      {bars.map(({ key, name, share, strong, faded }) => (
-        <li key={key} class={`${strong ? 'strong' : ''} ${faded ? 'faded' : ''}`}>
-          <span class="bar-name">{name}</span>
-          <span class="bar">
-            <span style={{ width: `${(100 * share) / most}%` }} />
-          </span>
-          <span class="bar-share">{percent(share)}</span>
-        </li>
-      ))}
-    </ul>
+    <>
+      <ul class="bars" aria-label={label}>
+        {bars.map(({ key, name, share, strong, faded }) => (
+          <li key={key} class={`${strong ? 'strong' : ''} ${faded ? 'faded' : ''}`}>
+            <span class="bar-name">{name}</span>
+            <span class="bar">
+              <span style={{ width: `${100 * share}%` }} />
+            </span>
+            <span class="bar-share">{percent(share)}</span>
+          </li>
+        ))}
+      </ul>
+      {others > 0 && <p class="note others">{t.others(count(others), percent(rest))}</p>}
+    </>
   );
 }

@@ -10,7 +10,9 @@ import { t } from '../texts';
 import { count, fixed } from '../texts/numbers';
 
 const POINTS = 400;
-const HEIGHT = 280;
+const HEIGHT = 215;
+/** From the beginning on, the chart shows so much below the line of guessing, as a share of it: the curve moves, the axis does not. */
+const ROOM = 0.35;
 
 interface Curve {
   readonly losses: readonly number[];
@@ -60,14 +62,13 @@ function dataOf({ losses, seen, from, evals, steps, guessing }: Curve): UPlot.Al
 
 const colour = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-function optionsFor(width: number, curve: Curve): UPlot.Options {
+function optionsFor(width: number, curve: Curve, read: (said: string) => void): UPlot.Options {
   const axis = {
     stroke: colour('--muted'),
     grid: { stroke: colour('--line'), width: 1 },
     ticks: { show: false },
     font: '12px system-ui, sans-serif',
   };
-  const value = (_: UPlot, y: number | null) => (y === null ? '–' : fixed(y));
   return {
     width,
     height: HEIGHT,
@@ -75,7 +76,7 @@ function optionsFor(width: number, curve: Curve): UPlot.Options {
       x: { time: false, range: [0, curve.steps] },
       y: {
         range: (_, low, high) => [
-          Math.max(0, Math.min(low, curve.guessing) - 0.15),
+          Math.max(0, Math.min(low - 0.1, (1 - ROOM) * curve.guessing)),
           Math.max(high, curve.guessing) + 0.15,
         ],
       },
@@ -86,15 +87,14 @@ function optionsFor(width: number, curve: Curve): UPlot.Options {
     ],
     cursor: { points: { size: 6 }, drag: { x: false, y: false } },
     series: [
-      { label: t.train.chart.step, value: (_, step) => (step === null ? '–' : count(step)) },
-      { label: t.train.chart.raw, stroke: colour('--faint'), width: 1, points: { show: false }, spanGaps: true, value },
+      { label: t.train.chart.step },
+      { label: t.train.chart.raw, stroke: colour('--faint'), width: 1, points: { show: false }, spanGaps: true },
       {
         label: t.train.chart.smooth,
         stroke: colour('--accent'),
         width: 2.5,
         points: { show: false },
         spanGaps: true,
-        value,
       },
       {
         label: t.train.chart.validation,
@@ -102,7 +102,6 @@ function optionsFor(width: number, curve: Curve): UPlot.Options {
         width: 2,
         spanGaps: true,
         points: { show: true, size: 6, fill: colour('--second') },
-        value,
       },
       {
         label: t.train.chart.guessing(count(curve.tokens), fixed(curve.guessing, 2)),
@@ -110,14 +109,27 @@ function optionsFor(width: number, curve: Curve): UPlot.Options {
         width: 1.5,
         dash: [6, 5],
         points: { show: false },
-        value: () => '',
       },
     ],
-    legend: { live: false },
+    legend: { live: false, markers: { width: 2, dash: (_, i) => (i === 4 ? 'dashed' : 'solid') } },
+    hooks: { setCursor: [(plot) => read(saidAt(plot.data, plot.cursor.idx))] },
   };
 }
 
+/** What the curve says at a place of its data; '' where there is none. */
+function saidAt(data: UPlot.AlignedData, at: number | null | undefined): string {
+  if (at == null) return '';
+  const [step, raw, smooth, validation] = [data[0][at], data[1]?.[at], data[2]?.[at], data[3]?.[at]];
+  const parts = [
+    raw == null ? null : t.train.chart.at(t.train.chart.raw, fixed(raw)),
+    smooth == null ? null : t.train.chart.at(t.train.chart.smooth, fixed(smooth)),
+    validation == null ? null : t.train.chart.at(t.train.chart.validation, fixed(validation)),
+  ].filter((part) => part !== null);
+  return parts.length === 0 ? '' : `${t.train.chart.step} ${count(step)}: ${parts.join(', ')}`;
+}
+
 export function Chart(curve: Curve) {
+  const readout = useRef<HTMLParagraphElement>(null);
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<UPlot | null>(null);
   const latest = useRef(curve);
@@ -126,9 +138,12 @@ export function Chart(curve: Curve) {
 
   useEffect(() => {
     const box = place.current as HTMLDivElement;
+    const read = (said: string) => {
+      if (readout.current !== null) readout.current.textContent = said || t.train.chart.hint;
+    };
     const make = () => {
       plot.current?.destroy();
-      plot.current = new UPlot(optionsFor(box.clientWidth, latest.current), dataOf(latest.current), box);
+      plot.current = new UPlot(optionsFor(box.clientWidth, latest.current, read), dataOf(latest.current), box);
     };
     make();
     const resized = new ResizeObserver(() => plot.current?.setSize({ width: box.clientWidth, height: HEIGHT }));
@@ -156,5 +171,12 @@ export function Chart(curve: Curve) {
     last === undefined
       ? t.train.chart.empty
       : t.train.chart.said(fixed(last, 2), count(curve.from + curve.seen), fixed(guessing, 2));
-  return <div class="chart" ref={place} role="img" aria-label={said} />;
+  return (
+    <>
+      <p class="note readout" ref={readout} aria-hidden="true">
+        {t.train.chart.hint}
+      </p>
+      <div class="chart" ref={place} role="img" aria-label={said} />
+    </>
+  );
 }

@@ -6,8 +6,8 @@ import { update, useApp } from '../state';
 import { t } from '../texts';
 import { count } from '../texts/numbers';
 
-export function modelName({ id, name, step }: ModelInfo): string {
-  if (id === LIVE) return t.model.live(name);
+export function modelName({ id, name, step }: ModelInfo, trained = true): string {
+  if (id === LIVE) return t.model.live(name, trained);
   return step === null || name.includes(t.model.step('').trim()) ? name : `${name}, ${t.model.step(count(step))}`;
 }
 
@@ -28,6 +28,7 @@ export function ModelChoice({
 }) {
   const models = useApp((app) => app.models);
   const model = useModel();
+  const trained = useApp((app) => app.run.progress.step > 0);
   return (
     <label class="field model-choice">
       {label ?? t.model.label}
@@ -41,7 +42,7 @@ export function ModelChoice({
       >
         {models.map((one) => (
           <option key={one.id} value={one.id}>
-            {modelName(one)}
+            {modelName(one, trained)}
           </option>
         ))}
       </select>

@@ -1,10 +1,10 @@
 /** What went wrong, in the engine's own words, with the way out. */
 import { update, useApp } from '../state';
-import { t } from '../texts';
+import { remedies, t } from '../texts';
 
 export function Problem() {
   const problem = useApp((app) => app.problem);
-  const remedy = t.remedies[problem?.code ?? ''] ?? problem?.remedy ?? '';
+  const remedy = remedies[problem?.code ?? ''] ?? problem?.remedy ?? '';
   return (
     <div role="alert">
       {problem !== null && (

@@ -21,6 +21,21 @@ export function Term({ of, children }: { of: Name; children?: ComponentChildren 
   );
 }
 
+/** Words of a view that one may want explained, at the end of what introduces it. */
+export function Words({ of }: { of: readonly Name[] }) {
+  return (
+    <span class="explained">
+      {t.explained}{' '}
+      {of.map((name, i) => (
+        <span key={name}>
+          {i > 0 && ' · '}
+          <Term of={name} />
+        </span>
+      ))}
+    </span>
+  );
+}
+
 export function Explanation() {
   const term = useApp((app) => app.term);
   const button = useRef<HTMLButtonElement>(null);

@@ -1,4 +1,5 @@
 /** Tokens as one can see them, and a row of them to choose from. */
+import { useEffect, useRef } from 'preact/hooks';
 import { t } from '../texts';
 
 /** Special tokens and white space by their names. */
@@ -16,8 +17,17 @@ interface Row {
 }
 
 export function Tokens({ tokens, chosen, choose }: Row) {
+  const row = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    // A long text has more tokens than room: the chosen one is brought into view, the page stays where it is.
+    const box = row.current;
+    const one = box?.children[chosen];
+    if (box === null || !(one instanceof HTMLElement)) return;
+    const top = one.offsetTop - box.offsetTop;
+    if (top < box.scrollTop || top + one.offsetHeight > box.scrollTop + box.clientHeight) box.scrollTop = top;
+  }, [chosen, tokens.length]);
   return (
-    <div class="tokens">
+    <div class="tokens" ref={row}>
       {tokens.map(({ id, text }, i) => (
         <button type="button" key={String(i)} class="token" aria-pressed={i === chosen} onClick={() => choose(i)}>
           <span class={text === null || /^\s$/.test(text) ? 'named' : ''}>{tokenText(text, i === 0)}</span>

@@ -2,6 +2,8 @@
  * Every text of the page in English. A translation is a second file with the same names (see texts/index.ts).
  * Refuses to know: where a text stands. Numbers come in already written.
  */
+import { tensors } from './glossary';
+
 export const en = {
   name: 'microgpt',
   title: 'microgpt playground',
@@ -15,16 +17,10 @@ export const en = {
       'The page came without the headers for cross-origin isolation, so training uses one thread. The results are the same bits.',
   },
   close: 'Close',
+  /** Before words that open their explanation. */
+  explained: 'Explained:',
+  others: (n: string, share: string) => `${n} others together: ${share}`,
   error: { ours: 'Something went wrong, and it is our fault.', title: 'This did not work' },
-  /** The way out in this page, where the engine's own words are about the command line. */
-  remedies: {
-    MG_TRAIN_NONFINITE: 'choose a smaller learning rate under More, and train again',
-    MG_DATA_TOO_SMALL: 'give a longer text, or a larger context under More',
-    MG_ENGINE_MEMORY: 'choose a smaller width, context or number of examples under More',
-    MG_RESUME_CHANGED: 'choose the text that this run was begun with',
-    MG_RESUME_IMPOSSIBLE: 'open a file that was saved with its run, or train a new model',
-    MG_CKPT_UNKNOWN: 'choose a file that microgpt saved; where a model has two files, choose both at once',
-  } as Partial<Record<string, string>>,
   noModel: {
     title: 'There is no model yet',
     text: 'Train one first. It takes a few seconds. Or open a model that was saved before.',
@@ -33,7 +29,7 @@ export const en = {
   },
   model: {
     label: 'Model',
-    live: (name: string) => `${name}, trained here`,
+    live: (name: string, trained: boolean) => `${name}, ${trained ? 'trained here' : 'not trained yet'}`,
     step: (step: string) => `step ${step}`,
     none: 'none',
   },
@@ -126,6 +122,7 @@ export const en = {
     heldOut: (n: string) => `${n} held out`,
     noneHeldOut: 'The classic run holds no text out, so there is no validation loss.',
     progress: (step: string, steps: string) => `Step ${step} of ${steps}`,
+    share: (percent: string) => `${percent} trained`,
     left: (time: string) => `${time} left`,
     speed: (n: string) => `${n} steps a second`,
     done: (time: string) => `Done after ${time}`,
@@ -136,6 +133,8 @@ export const en = {
     chart: {
       title: 'Loss',
       empty: 'The curve begins with the first step.',
+      hint: 'Lower is better. Point at the curve to read it.',
+      at: (name: string, value: string) => `${name} ${value}`,
       step: 'Step',
       raw: 'each step',
       smooth: 'loss',
@@ -145,14 +144,24 @@ export const en = {
         `Loss ${loss} after step ${step}. Guessing blindly would give ${guess}.`,
     },
     samples: 'What it writes',
+    samplesEmpty: 'Its first samples come with a text to learn from.',
     samplesLead: 'The same dice each time: only the model changes.',
     beforeTraining: 'before training',
     atStep: (step: string) => `step ${step}`,
     copied: 'Copied',
+    chosen: (text: string, dial: string) => `Text: ${text}. How long: ${dial}.`,
+    change: 'Change',
+    keptBefore: (name: string) => `The model before is still open: ${name}, under Keep.`,
+    keptAs: (name: string, seed: string | null, step: string) =>
+      [name, seed === null ? null : `seed ${seed}`, `step ${step}`].filter((part) => part !== null).join(', '),
     recovered: (name: string, step: string, time: string) =>
       `Your run on ${name} from ${time} is back, at step ${step}.`,
     startNew: 'Start anew',
-    notKept: 'This browser keeps nothing of the run: save it under Keep before you close the page.',
+    notKept: {
+      nowhere: 'This browser keeps nothing of the run: save it under Keep before you close the page.',
+      elsewhere:
+        'This browser keeps the run of another window of this page. Save this one under Keep before you close it.',
+    },
   },
 
   see: {
@@ -165,13 +174,13 @@ export const en = {
       weights: 'Weights',
       scalar: 'One number at a time',
     },
-    tokens: 'The model reads these tokens',
-    tokensLead: 'Choose one to look at it.',
+    tokensLead: 'The model reads these tokens. Choose one to look at it.',
     boundary: 'begin',
     end: 'end',
     space: 'space',
     newline: 'new line',
     unknown: (list: string) => `The model does not know ${list}: left out.`,
+    folded: (list: string) => `The model knows only small letters: ${list} is read as such.`,
     cut: 'The text is longer than the context: only its end is read.',
     next: {
       heading: (token: string) => `After ${token}, the model expects`,
@@ -180,6 +189,10 @@ export const en = {
     attention: {
       heading: 'Who looks at whom',
       lead: 'Each row is a token, each column a token it may look at. The stronger the colour, the more attention. Choose a map to make it large.',
+      itself: 'itself',
+      point: 'Point at a square to read it; press it to choose its row.',
+      cell: (from: string, to: string, share: string) => `${from} gives ${to} ${share} of its attention.`,
+      masked: (from: string, to: string) => `${from} cannot see ${to}: it comes later.`,
       layer: (n: string) => `Layer ${n}`,
       head: (n: string) => `Head ${n}`,
       map: (layer: string, head: string) => `Attention of layer ${layer}, head ${head}`,
@@ -206,6 +219,7 @@ export const en = {
       layer: (n: string) => `Layer ${n}`,
       before: 'Before the layers',
       after: 'After the layers',
+      probabilities: 'Probabilities of the next token',
     },
     weights: {
       heading: 'Weights and gradients',
@@ -218,6 +232,14 @@ export const en = {
       gradients: 'Gradients',
       map: (tensor: string, rows: string, columns: string) => `${tensor}, ${rows} by ${columns}`,
       range: (low: string, high: string, spread: string) => `from ${low} to ${high}, standard deviation ${spread}`,
+      play: 'Play',
+      stop: 'Stop',
+      point: 'Point at a square to read its number.',
+      row: (n: string) => `row ${n}`,
+      column: (n: string) => `column ${n}`,
+      place: (n: string) => `place ${n}`,
+      /** What a tensor of this name is for. */
+      about: (tensor: string): string => tensors[tensor.replace(/^layer\d+\./, '')] ?? tensors['bias'] ?? '',
       none: 'Train a model in this page to see its weights change. Very large models are not recorded.',
     },
     scalar: {
@@ -233,6 +255,15 @@ export const en = {
       again: 'From the start',
       at: (now: string, all: string) => `Step ${now} of ${all}`,
       phases: { start: 'Nothing calculated yet', forward: 'Forwards', seed: 'The end', backward: 'Backwards' },
+      sentences: {
+        start: 'Only the numbers that go in are known. One step calculates the next box.',
+        forward: (left: string, result: string) => `${left} = ${result}`,
+        seed: 'The gradient of the end is 1: when it grows by a little, it grows by just that.',
+        backward: (name: string, parts: string) => `Back through ${name}: ${parts}.`,
+        box: (name: string, value: string) => `the ${name} of ${value}`,
+        share: (name: string, rate: string, gradient: string, product: string) =>
+          `${name} gets ${rate} × ${gradient} = ${product}`,
+      },
       code: 'The code that runs: autograd/value.ts',
       value: 'value',
       gradient: 'gradient',
@@ -256,10 +287,9 @@ export const en = {
     nothing: '(nothing)',
     choice: {
       heading: 'How each character was chosen',
-      lead: 'Choose a character above. The model gave these probabilities after the temperature; the filled one was drawn.',
+      lead: 'The model gave these probabilities after the temperature. The bold one was drawn.',
       filtered: 'Faded ones were ruled out by top k or top p.',
       none: 'Choose a character of a sample to see what else could have stood there.',
-      end: 'the end',
     },
     chat: {
       lead: 'Talk to the model. It is tiny: expect charm, not knowledge.',
@@ -278,7 +308,8 @@ export const en = {
       text: 'Lines to score',
       go: 'Score',
       bits: (n: string) => `${n} bits per character`,
-      character: (c: string, bits: string) => `${c}: ${bits} bits`,
+      character: (c: string, bits: string, share: string) =>
+        `“${c}” had ${bits} bits of surprise: the model gave it ${share}.`,
       end: 'end',
       empty: 'Nothing scored yet.',
       legend: ['expected', 'surprising'],
@@ -312,6 +343,7 @@ export const en = {
     open: 'Open',
     openLead: 'Any model that microgpt saved, in any of its formats. Drop the file anywhere on the page, or choose it.',
     choose: 'Choose files',
+    drop: 'Drop it here: a text to learn from, or a model',
     opened: 'Opened and kept models',
     none: 'No other models are open.',
     use: 'Look at it',
@@ -322,7 +354,7 @@ export const en = {
     autosaveLead:
       'The run in training is kept in this browser, every few seconds. Reload the page, and it is still here.',
     forget: 'Forget it',
-    forgotten: 'Forgotten.',
+    forgotten: 'Forgotten. This run is not kept any more.',
     share: 'Share',
     shareLead:
       'A link with your settings. It holds no text of your own and no weights: who opens it trains the same model again.',

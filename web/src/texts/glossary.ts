@@ -1,4 +1,4 @@
-/** What the words of the page mean, in two sentences each. */
+/** What the words of the page mean, in two sentences each, and what the tensors of a model are for. */
 export const glossary = {
   loss: {
     word: 'Loss',
@@ -111,3 +111,18 @@ export const glossary = {
 } as const;
 
 export type Term = keyof typeof glossary;
+
+/** What the weights of each tensor are for, by its name. */
+export const tensors: Readonly<Record<string, string>> = {
+  wte: 'The embedding of each token: one row of numbers for each. Tokens that are used alike come to have rows alike.',
+  wpe: 'The embedding of each place in the text: one row for the first token, one for the second, and so on.',
+  lm_head:
+    'One row for each token that could come next. Compared with what the layers made of the text, it gives the logit.',
+  attn_wq: 'Makes queries: what each token asks for. Each head has rows of its own.',
+  attn_wk: 'Makes keys: what each token is found by. Queries are compared with them.',
+  attn_wv: 'Makes values: what each token gives to those that look at it. Attention mixes them.',
+  attn_wo: 'Brings together what all heads found. The result is added to the stream.',
+  mlp_fc1: 'The first half of the MLP: one row for each hidden number. Each looks for a pattern of its own.',
+  mlp_fc2: 'The second half of the MLP: what each hidden number adds to the stream when it is above 0.',
+  bias: 'Numbers that are added after a product. They begin at 0.',
+};

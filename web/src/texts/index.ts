@@ -2,3 +2,4 @@
 export { en as t } from './en';
 export { glossary, type Term } from './glossary';
 export { type Lesson, lessons } from './lessons';
+export { remedies, warnings } from './problems';

@@ -31,7 +31,7 @@ export const lessons = {
     title: 'Why junk first?',
     text: [
       'Before training, all weights are random and small. So all logits are nearly equal, every token is about as likely as any other, and what comes out is noise.',
-      'First the model learns which tokens are frequent, then which follow which, then longer patterns. You can watch this in its samples from top to bottom.',
+      'First the model learns which tokens are frequent, then which follow which, then longer patterns. You can watch this in its samples under Train, from bottom to top.',
     ],
     task: 'Train a model to the end. Then let it judge its own first and last samples.',
     go: 'train',

@@ -6,7 +6,8 @@ export const fixed = (n: number, digits = 3): string =>
   Number.isFinite(n) ? n.toFixed(digits).replace(/^-(0(\.0+)?)$/, '$1') : '–';
 export const percent = (p: number): string => {
   const hundred = p * 100;
-  if (hundred > 0 && hundred < 0.1) return '< 0.1 %';
+  if (hundred === 0) return '0 %';
+  if (hundred < 0.1) return '< 0.1 %';
   return `${hundred.toFixed(hundred < 10 ? 1 : 0)} %`;
 };
 
@@ -19,6 +20,6 @@ export function duration(seconds: number): string {
 }
 
 export function size(bytes: number): string {
-  if (bytes < 1000) return `${bytes} bytes`;
+  if (bytes < 1000) return bytes === 1 ? '1 byte' : `${bytes} bytes`;
   return bytes < 1e6 ? `${Math.round(bytes / 1000)} KB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }

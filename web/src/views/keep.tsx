@@ -100,7 +100,11 @@ function download(name: string, bytes: Uint8Array): void {
 function Open() {
   const models = useApp((app) => app.models);
   const file = useRef<HTMLInputElement>(null);
-  const others = models.filter(({ id }) => id !== LIVE);
+  const before = useApp((app) => app.before);
+  // What was kept without being asked comes last.
+  const others = models
+    .filter(({ id }) => id !== LIVE)
+    .sort((a, b) => Number(a.id === before) - Number(b.id === before));
   return (
     <section class="panel">
       <h2>{K.open}</h2>
@@ -196,12 +200,12 @@ function Opened({ model }: { model: ModelInfo }) {
 }
 
 function Autosaved() {
-  const works = useApp((app) => app.autosaves);
+  const kept = useApp((app) => app.kept);
   const [forgotten, setForgotten] = useState(false);
   return (
     <section class="panel">
       <h2>{K.autosave}</h2>
-      <p class="note">{works === false ? t.train.notKept : K.autosaveLead}</p>
+      <p class="note">{kept === null || kept === 'kept' ? K.autosaveLead : t.train.notKept[kept]}</p>
       <div class="row">
         <button type="button" onClick={() => attempt(() => ask('forget', null).then(() => setForgotten(true)))}>
           {K.forget}

@@ -4,7 +4,7 @@ import { fail } from '../actions';
 import { ask } from '../engine/client';
 import type { Seen } from '../engine/protocol';
 import { ModelChoice, NoModel, Parts, useModel } from '../parts/model-choice';
-import { Term } from '../parts/term';
+import { Words } from '../parts/term';
 import { Tokens } from '../parts/tokens';
 import { update, useApp } from '../state';
 import { t } from '../texts';
@@ -15,6 +15,8 @@ import { Scalar } from './see/scalar';
 import { Weights } from './see/weights';
 
 const S = t.see;
+/** Between two looks into a model that is being trained, in ms. */
+const LIVE_LOOK = 250;
 type Part = keyof typeof S.parts;
 const partOf = (place: string): Part =>
   Object.hasOwn(S.parts, place.split('/')[1] ?? '') ? (place.split('/')[1] as Part) : 'next';
@@ -41,7 +43,7 @@ export function See() {
       );
     look();
     // A model in training changes while one looks at it.
-    const again = running ? setInterval(look, 500) : undefined;
+    const again = running ? setInterval(look, LIVE_LOOK) : undefined;
     return () => {
       current = false;
       clearInterval(again);
@@ -55,41 +57,41 @@ export function See() {
       </Frame>
     );
   const chosen = seen === null ? 0 : Math.min(at ?? seen.tokens.length - 1, seen.tokens.length - 1);
-  const cut =
-    seen !== null && seen.tokens.length >= model.config.blockSize && [...text].length >= model.config.blockSize;
-  return (
-    <Frame part={part}>
-      {part !== 'weights' && (
-        <div class="panel asked">
-          <label class="field grow">
-            {S.text}
-            <input
-              value={text}
-              spellcheck={false}
-              onInput={(event) => {
-                update({ text: event.currentTarget.value });
-                setAt(null);
-              }}
-            />
-          </label>
-          <ModelChoice />
-          {reads && seen !== null && (
-            <div class="wide">
-              <p class="note">
-                {S.tokens}: <Term of="token" />, <Term of="boundary" />. {S.tokensLead}
-              </p>
-              <Tokens tokens={seen.tokens} chosen={chosen} choose={setAt} />
-              {seen.unknown.length > 0 && <p class="note">{S.unknown(seen.unknown.join(' '))}</p>}
-              {cut && <p class="note">{S.cut}</p>}
-            </div>
-          )}
+  const asked = (
+    <div class={part === 'scalar' ? 'asked row' : 'panel asked'}>
+      <label class="field grow">
+        {S.text}
+        <input
+          value={text}
+          spellcheck={false}
+          onInput={(event) => {
+            update({ text: event.currentTarget.value });
+            setAt(null);
+          }}
+        />
+      </label>
+      <ModelChoice />
+      {reads && seen !== null && (
+        <div class="wide">
+          <p class="note">
+            {S.tokensLead} <Words of={['token', 'boundary']} />
+          </p>
+          <Tokens tokens={seen.tokens} chosen={chosen} choose={setAt} />
+          {seen.folded.length > 0 && <p class="note">{S.folded(seen.folded.join(' '))}</p>}
+          {seen.unknown.length > 0 && <p class="note">{S.unknown(seen.unknown.join(' '))}</p>}
+          {seen.cut && <p class="note">{S.cut}</p>}
         </div>
       )}
-      {part === 'next' && seen !== null && <NextToken seen={seen} at={chosen} />}
-      {part === 'attention' && seen !== null && <Attention seen={seen} at={chosen} />}
-      {part === 'path' && seen !== null && <Path seen={seen} at={chosen} />}
+    </div>
+  );
+  return (
+    <Frame part={part}>
+      {reads && asked}
+      {part === 'next' && seen !== null && <NextToken seen={seen} at={chosen} tokens={model.config.vocabSize} />}
+      {part === 'attention' && seen !== null && <Attention seen={seen} at={chosen} choose={setAt} />}
+      {part === 'path' && seen !== null && <Path seen={seen} at={chosen} tokens={model.config.vocabSize} />}
       {part === 'weights' && <Weights />}
-      {part === 'scalar' && <Scalar model={model.id} text={text} />}
+      {part === 'scalar' && <Scalar model={model.id} text={text} asked={asked} />}
     </Frame>
   );
 }

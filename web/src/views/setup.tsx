@@ -1,7 +1,7 @@
 /** What to train: the text, one dial, and behind "more" every number that the dial chooses. */
 import type { Format } from 'microgpt';
 import { useRef, useState } from 'preact/hooks';
-import { attempt, choose, openFiles, prepare, useText } from '../actions';
+import { attempt, choose, openFiles, replace, useText } from '../actions';
 import { Term } from '../parts/term';
 import { CORPORA, type Corpus, current, DIAL, NUMBERS, type NumberName, update, useApp } from '../state';
 import { glossary, type Term as TermName, t } from '../texts';
@@ -101,7 +101,7 @@ function Own() {
   const change = (part: Partial<NonNullable<typeof own>>) => {
     if (own === null) return;
     update({ own: { ...own, ...part }, ownBecause: null });
-    attempt(prepare);
+    attempt(replace);
   };
   return (
     <div class="own">
@@ -132,6 +132,7 @@ function Own() {
           accept=".txt,.csv,.tsv,.jsonl,text/*"
           onChange={(event) => {
             const files = [...(event.currentTarget.files ?? [])];
+            event.currentTarget.value = ''; // so that the same file can be chosen again
             attempt(() => openFiles(files));
           }}
         />

@@ -1,9 +1,9 @@
 /** The first view: what to learn from, for how long, and the run as it goes. */
-import { attempt, pause, reset, train } from '../actions';
+import { again, attempt, pause, reset, train } from '../actions';
 import { Chart } from '../parts/chart';
 import { Term } from '../parts/term';
 import { update, useApp } from '../state';
-import { t } from '../texts';
+import { t, warnings } from '../texts';
 import { count, duration, fixed } from '../texts/numbers';
 import { Setup } from './setup';
 
@@ -52,7 +52,8 @@ function Recovered() {
 
 function Controls() {
   const run = useApp((app) => app.run);
-  const autosaves = useApp((app) => app.autosaves);
+  const kept = useApp((app) => app.kept);
+  const before = useApp((app) => app.models.find(({ id }) => id === app.before)?.name);
   const { prepared, preparing, progress, took } = run;
   const ready = prepared !== null && !preparing;
   const { state, step, stepsPerSecond, secondsLeft } = progress;
@@ -70,7 +71,7 @@ function Controls() {
             type="button"
             class="primary"
             disabled={!ready}
-            onClick={() => attempt(() => (state === 'done' ? reset().then(() => train(null)) : train(null)))}
+            onClick={() => attempt(() => (state === 'done' ? again().then(() => train(null)) : train(null)))}
           >
             {state === 'paused' ? T.resume : state === 'done' ? T.again : T.start}
           </button>
@@ -89,7 +90,7 @@ function Controls() {
         >
           {T.reset}
         </button>
-        {state === 'done' && took !== null && (
+        {state === 'done' && step > 0 && step >= steps && (
           <span class="onwards">
             {(['see', 'use', 'keep'] as const).map((view) => (
               <a key={view} href={`#${view}`}>
@@ -107,6 +108,7 @@ function Controls() {
         {state === 'paused' && <span>{T.paused}</span>}
         {state === 'done' && took !== null && <span>{T.done(duration(took))}</span>}
       </p>
+      <Chosen />
       <dl class="figures">
         <div>
           <dt>
@@ -138,13 +140,27 @@ function Controls() {
         </div>
       </dl>
       {prepared !== null && prepared.settings.evalEvery === 0 && <p class="note">{T.noneHeldOut}</p>}
-      {autosaves === false && <p class="note">{T.notKept}</p>}
-      {run.warnings.map((warning) => (
-        <p class="note" key={warning}>
-          {warning}
+      {state === 'ready' && before !== undefined && <p class="note">{T.keptBefore(before)}</p>}
+      {kept !== null && kept !== 'kept' && <p class="note">{T.notKept[kept]}</p>}
+      {run.warnings.map((code) => (
+        <p class="note" key={code}>
+          {warnings[code]}
         </p>
       ))}
     </div>
+  );
+}
+
+/** On a small screen, where the settings are below: what they are, and the way there. */
+function Chosen() {
+  const { corpus, dial } = useApp((app) => app.choice);
+  return (
+    <p class="note chosen">
+      {T.chosen(T.corpora[corpus], T.dials[dial])}{' '}
+      <button type="button" class="term" onClick={() => document.querySelector<HTMLElement>('.setup input')?.focus()}>
+        {T.change}
+      </button>
+    </p>
   );
 }
 
@@ -182,7 +198,7 @@ function Samples() {
       <h2>{T.samples}</h2>
       <p class="note">{T.samplesLead}</p>
       {samples.length === 0 ? (
-        <p class="empty">{preparing ? T.preparing : T.chart.empty}</p>
+        <p class="empty">{preparing ? T.preparing : T.samplesEmpty}</p>
       ) : (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
         <ol reversed tabIndex={0} aria-label={T.samples}>
@@ -192,7 +208,7 @@ function Samples() {
               <span class="texts">
                 {texts.map((text, i) => (
                   // The place of a sample is what it is called.
-                  <q key={String(i)}>{text}</q>
+                  <q key={String(i)}>{text || <em>{t.use.nothing}</em>}</q>
                 ))}
               </span>
             </li>

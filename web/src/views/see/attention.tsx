@@ -2,16 +2,18 @@
 import { useState } from 'preact/hooks';
 import type { Seen } from '../../engine/protocol';
 import { Matrix } from '../../parts/matrix';
-import { Term } from '../../parts/term';
+import { Words } from '../../parts/term';
 import { tokenText } from '../../parts/tokens';
 import { t } from '../../texts';
 import { count, percent } from '../../texts/numbers';
 
 const A = t.see.attention;
 const LABELLED = 40; // tokens that have room for their names
+const ROOMY = 7; // as many columns have room for a word
 
-export function Attention({ seen, at }: { seen: Seen; at: number }) {
+export function Attention({ seen, at, choose }: { seen: Seen; at: number; choose: (at: number) => void }) {
   const [chosen, setChosen] = useState({ layer: 0, head: 0 });
+  const [cell, setCell] = useState<{ readonly row: number; readonly column: number } | null>(null);
   const T = seen.tokens.length;
   const layer = Math.min(chosen.layer, seen.attention.length - 1);
   const head = Math.min(chosen.head, seen.heads - 1);
@@ -20,11 +22,15 @@ export function Attention({ seen, at }: { seen: Seen; at: number }) {
   const names = seen.tokens.map(({ text }, i) => tokenText(text, i === 0));
   const row = Array.from(large.subarray(at * T, at * T + at + 1), (share, i) => ({ i, share }));
   const looks = row.sort((a, b) => b.share - a.share).slice(0, 4);
+  const said = (row: number, column: number) => {
+    const [from, to] = [`“${names[row]}”`, column === row ? A.itself : `“${names[column]}”`];
+    return column > row ? A.masked(from, to) : A.cell(from, to, percent(large[row * T + column]));
+  };
   return (
     <section class="panel">
       <h2>{A.heading}</h2>
       <p class="note">
-        <Term of="attention" />, <Term of="head" />, <Term of="mask" />. {A.lead}
+        {A.lead} <Words of={['attention', 'head', 'mask']} />
       </p>
       <div class="attention">
         <div>
@@ -55,7 +61,7 @@ export function Attention({ seen, at }: { seen: Seen; at: number }) {
             {T <= LABELLED && (
               <div class="columns" aria-hidden="true">
                 {names.map((name, i) => (
-                  <span key={String(i)}>{name.length > 1 ? '·' : name}</span>
+                  <span key={String(i)}>{name.length > 1 && T > ROOMY ? '·' : name}</span>
                 ))}
               </div>
             )}
@@ -68,22 +74,31 @@ export function Attention({ seen, at }: { seen: Seen; at: number }) {
                 ))}
               </div>
             )}
-            <Matrix
-              class="square"
-              values={large}
-              rows={T}
-              columns={T}
-              most={1}
-              label={A.map(count(layer + 1), count(head + 1))}
-            />
+            <div class="square">
+              <Matrix
+                values={large}
+                rows={T}
+                columns={T}
+                most={1}
+                label={A.map(count(layer + 1), count(head + 1))}
+                point={(row, column) => setCell({ row, column })}
+                leave={() => setCell(null)}
+                press={choose}
+              />
+              <i style={{ top: `${(100 * at) / T}%`, height: `${100 / T}%` }} />
+            </div>
           </div>
           <p class="looks" aria-live="polite">
             {A.looks(`“${names[at]}”`)}{' '}
             {looks.map(({ i, share }, k) => (
               <span key={String(i)}>
-                {k > 0 && ', '}“{names[i]}” <b>{percent(share)}</b>
+                {k > 0 && ', '}
+                {i === at ? A.itself : `“${names[i]}”`} <b>{percent(share)}</b>
               </span>
             ))}
+          </p>
+          <p class="note pointed" aria-hidden="true">
+            {cell === null || cell.row >= T || cell.column >= T ? A.point : said(cell.row, cell.column)}
           </p>
         </div>
       </div>

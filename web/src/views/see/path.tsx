@@ -1,6 +1,7 @@
 /** One token on its way through the model: every stage as a strip of its real numbers. */
 import type { StageName } from 'microgpt';
 import type { Seen, SeenStage } from '../../engine/protocol';
+import { Bars } from '../../parts/bars';
 import { Matrix } from '../../parts/matrix';
 import { Term } from '../../parts/term';
 import { tokenText } from '../../parts/tokens';
@@ -21,7 +22,9 @@ const TERMS: Record<StageName, TermName> = {
   logits: 'logits',
 };
 
-export function Path({ seen, at }: { seen: Seen; at: number }) {
+const LIKELIEST = 5;
+
+export function Path({ seen, at, tokens }: { seen: Seen; at: number; tokens: number }) {
   const groups = new Map<string, { readonly stage: SeenStage; readonly i: number }[]>();
   for (const [i, stage] of seen.stages.entries()) {
     const title = stage.layer === null ? (i < 2 ? P.before : P.after) : P.layer(count(stage.layer + 1));
@@ -39,6 +42,20 @@ export function Path({ seen, at }: { seen: Seen; at: number }) {
           ))}
         </div>
       ))}
+      <div class="stages">
+        <h3>
+          <Term of="probability">{P.probabilities}</Term>
+        </h3>
+        <Bars
+          label={P.probabilities}
+          others={tokens - LIKELIEST}
+          bars={seen.next[at].slice(0, LIKELIEST).map(({ id, text, probability }) => ({
+            key: String(id),
+            name: tokenText(text),
+            share: probability,
+          }))}
+        />
+      </div>
     </section>
   );
 }

@@ -1,8 +1,9 @@
 /** The scalar autograd, step by step: a graph of single numbers, forwards and backwards, beside the code that runs. */
-import { useEffect, useState } from 'preact/hooks';
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { fail } from '../../actions';
 import { ask } from '../../engine/client';
-import { Term } from '../../parts/term';
+import { Words } from '../../parts/term';
 import { t } from '../../texts';
 import { count, fixed } from '../../texts/numbers';
 import { type Calculation, expression, type GraphNode, type Moment, momentOf, neuronOf } from './calculation';
@@ -12,7 +13,8 @@ const S = t.see.scalar;
 type Kind = keyof typeof S.expressions;
 const SHOWN = 3;
 
-export function Scalar({ model, text }: { model: string; text: string }) {
+/** `asked` is the text and the model that a neuron is taken from. */
+export function Scalar({ model, text, asked }: { model: string; text: string; asked: ComponentChildren }) {
   const [kind, setKind] = useState<Kind>('product');
   const [calculation, setCalculation] = useState<Calculation>(() => expression('product'));
   const [lead, setLead] = useState('');
@@ -34,7 +36,7 @@ export function Scalar({ model, text }: { model: string; text: string }) {
     <section class="panel">
       <h2>{S.heading}</h2>
       <p class="note">
-        <Term of="gradient" />. {S.lead}
+        {S.lead} <Words of={['gradient']} />
       </p>
       <div class="row">
         <label class="field">
@@ -63,7 +65,11 @@ export function Scalar({ model, text }: { model: string; text: string }) {
           <span>{S.at(count(step), count(calculation.steps))}</span>
         </p>
       </div>
+      {kind === 'neuron' && asked}
       {lead !== '' && <p class="note">{lead}</p>}
+      <p class="sentence" aria-live="polite">
+        {sentenceOf(calculation, moment)}
+      </p>
       <div class="scalar">
         <Graph calculation={calculation} moment={moment} />
         <Code
@@ -74,6 +80,28 @@ export function Scalar({ model, text }: { model: string; text: string }) {
       </div>
     </section>
   );
+}
+
+/** Several boxes may have the same operation: they are told apart by their values. */
+const called = ({ name, operation, value }: GraphNode) =>
+  operation === null ? name : S.sentences.box(name, fixed(value.data, 4));
+
+/** What the step of the moment does, with its numbers. */
+function sentenceOf({ nodes }: Calculation, { phase, active }: Moment): string {
+  if (active === null) return S.sentences.start;
+  const { name, value, operation, inputs } = nodes[active];
+  const number = (x: number) => (x < 0 ? `(${fixed(x, 4)})` : fixed(x, 4));
+  if (phase === 'seed') return S.sentences.seed;
+  if (phase === 'forward') {
+    const given = inputs.map((id) => number(nodes[id].value.data));
+    const left = inputs.length === 2 ? given.join(operation === 'add' ? ' + ' : ' × ') : `${name} of ${given[0]}`;
+    return S.sentences.forward(left, fixed(value.data, 4));
+  }
+  const rates = [value.da, value.db];
+  const parts = inputs.map((id, k) =>
+    S.sentences.share(called(nodes[id]), number(rates[k]), number(value.grad), fixed(rates[k] * value.grad, 4)),
+  );
+  return S.sentences.backward(name, parts.join('; '));
 }
 
 const WIDE = 112;
@@ -102,9 +130,16 @@ function placesOf({ nodes }: Calculation) {
 function Graph({ calculation, moment }: { calculation: Calculation; moment: Moment }) {
   const { place, width, height } = placesOf(calculation);
   const at = (id: number) => place.get(id) ?? { x: 0, y: 0 };
+  const section = useRef<HTMLElement>(null);
+  const { x: middle } = at(moment.active ?? 0);
+  useEffect(() => {
+    // On a small screen the step of the moment is brought into view.
+    const seen = section.current;
+    if (seen !== null) seen.scrollLeft = middle + WIDE / 2 - seen.clientWidth / 2;
+  }, [middle]);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
-    <section class="graph" tabIndex={0} aria-label={S.graph}>
+    <section ref={section} class="graph" tabIndex={0} aria-label={S.graph}>
       <svg
         viewBox={`0 0 ${width} ${height}`}
         width={width}

@@ -1,16 +1,18 @@
 /** Weights and gradients of the model in training as colour maps, at the moments that were kept on the way. */
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { fail } from '../../actions';
 import { ask } from '../../engine/client';
-import type { WeightMap, WeightNames } from '../../engine/protocol';
+import { LIVE, type WeightMap, type WeightNames } from '../../engine/protocol';
 import { usualMost } from '../../parts/colours';
 import { Matrix } from '../../parts/matrix';
-import { Term } from '../../parts/term';
+import { Words } from '../../parts/term';
+import { tokenText } from '../../parts/tokens';
 import { useApp } from '../../state';
 import { t } from '../../texts';
 import { count, fixed } from '../../texts/numbers';
 
 const W = t.see.weights;
+const FRAME = 350; // ms for each moment
 
 export function Weights() {
   const kept = useApp((app) => app.run.samples.length);
@@ -20,12 +22,26 @@ export function Weights() {
   const [chosen, setChosen] = useState<number | null>(null);
   const [gradient, setGradient] = useState(false);
   const [map, setMap] = useState<WeightMap | null>(null);
+  const [playing, setPlaying] = useState(false);
+  const [cell, setCell] = useState<readonly [row: number, column: number] | null>(null);
+  const [pieces, setPieces] = useState<readonly (string | null)[]>([]);
+  const shown = useRef(0);
   const moments = names?.moments ?? [];
   const moment = Math.min(chosen ?? moments.length - 1, moments.length - 1);
 
   useEffect(() => {
     ask('weightNames', null).then(setNames, fail);
+    ask('pieces', { model: LIVE }).then(setPieces, () => setPieces([])); // before the first run there is none
   }, [kept, run]);
+  shown.current = moment;
+  useEffect(() => {
+    if (!playing) return;
+    const timer = setInterval(() => {
+      if (shown.current >= moments.length - 1) setPlaying(false);
+      else setChosen(shown.current + 1);
+    }, FRAME);
+    return () => clearInterval(timer);
+  }, [playing, moments.length]);
   useEffect(() => {
     if (names === null || moment < 0) return;
     const known = names.tensors.some(({ name }) => name === tensor) ? tensor : names.tensors[0].name;
@@ -45,7 +61,7 @@ export function Weights() {
     <section class="panel">
       <h2>{W.heading}</h2>
       <p class="note">
-        <Term of="parameter" />, <Term of="gradient" />. {W.lead}
+        {W.lead} <Words of={['parameter', 'gradient']} />
       </p>
       <div class="row">
         <label class="field">
@@ -69,6 +85,16 @@ export function Weights() {
             <option value="gradients">{W.gradients}</option>
           </select>
         </label>
+        <button
+          type="button"
+          disabled={moments.length < 2}
+          onClick={() => {
+            if (!playing && moment === moments.length - 1) setChosen(0);
+            setPlaying(!playing);
+          }}
+        >
+          {playing ? W.stop : W.play}
+        </button>
         <label class="field grow">
           {W.moment}: {W.at(count(moments[moment]))}
           <input
@@ -77,10 +103,14 @@ export function Weights() {
             max={moments.length - 1}
             value={moment}
             aria-valuetext={W.at(count(moments[moment]))}
-            onInput={(event) => setChosen(Number(event.currentTarget.value))}
+            onInput={(event) => {
+              setPlaying(false);
+              setChosen(Number(event.currentTarget.value));
+            }}
           />
         </label>
       </div>
+      <p class="note">{W.about(tensor)}</p>
       {map !== null && map.rows > 0 && (
         <figure class="weights" style={{ '--columns': map.columns }}>
           <Matrix
@@ -89,12 +119,35 @@ export function Weights() {
             columns={map.columns}
             most={most}
             label={W.map(tensor, count(map.rows), count(map.columns))}
+            point={(row, column) => setCell([row, column])}
+            leave={() => setCell(null)}
           />
-          <figcaption class="note">{described(map.values)}</figcaption>
+          <figcaption class="note">
+            {described(map.values)}
+            <br />
+            <span aria-hidden="true">{cell === null ? W.point : pointed(map, tensor, cell, pieces)}</span>
+          </figcaption>
         </figure>
       )}
     </section>
   );
+}
+
+/** The number of a square, by the token or the place that its row stands for, where it does. */
+function pointed(
+  { values, rows, columns }: WeightMap,
+  tensor: string,
+  [row, column]: readonly [row: number, column: number],
+  pieces: readonly (string | null)[],
+): string {
+  if (row >= rows || column >= columns) return W.point;
+  const number = fixed(values[row * columns + column], 4);
+  const place = rows === 1 ? '' : tensor === 'wpe' ? W.place(count(row + 1)) : W.row(count(row + 1));
+  const piece = pieces[row];
+  const named =
+    (tensor === 'wte' || tensor === 'lm_head') && row < pieces.length ? `“${tokenText(piece ?? null)}”` : place;
+  const where = [named, W.column(count(column + 1))].filter((part) => part !== '').join(', ');
+  return `${where}: ${number}`;
 }
 
 function described(values: Float32Array): string {

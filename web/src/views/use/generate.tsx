@@ -4,7 +4,7 @@ import { fail } from '../../actions';
 import { ask } from '../../engine/client';
 import type { ModelInfo } from '../../engine/protocol';
 import { Bars } from '../../parts/bars';
-import { Term } from '../../parts/term';
+import { Words } from '../../parts/term';
 import { tokenText } from '../../parts/tokens';
 import { t } from '../../texts';
 import { type Drawn, draw, type Place } from './drawn';
@@ -83,7 +83,7 @@ export function Generate({ model }: { model: ModelInfo }) {
           {place === null || place.top.length === 0 ? (
             <p class="empty">{U.choice.none}</p>
           ) : (
-            <Choices place={place} drawing={drawnBy} pieces={pieces} />
+            <Choices place={place} drawing={drawnBy} pieces={pieces} tokens={model.config.vocabSize} />
           )}
         </section>
       </div>
@@ -103,7 +103,7 @@ function Characters({ sample, at, choose }: { sample: Drawn; at: number | null; 
           class={place.token === null ? 'given' : ''}
           onClick={() => choose(k)}
         >
-          {place.text === '' ? <small>{U.choice.end}</small> : place.text}
+          {place.text === '' ? '·' : place.text}
         </button>
       ))}
       {sample.ended && sample.places.length === 0 && <em>{U.nothing}</em>}
@@ -128,20 +128,22 @@ function Choices({
   place,
   drawing,
   pieces,
+  tokens,
 }: {
   place: Place;
   drawing: Drawing;
   pieces: ReadonlyMap<number, string | null>;
+  tokens: number;
 }) {
   const left = drawing.temperature === 0 ? 1 : allowed(place.top, drawing);
   return (
     <>
       <p class="note">
-        <Term of="probability" />, <Term of="temperature" />. {U.choice.lead}{' '}
-        {left < place.top.length && U.choice.filtered}
+        {U.choice.lead} {left < place.top.length && U.choice.filtered} <Words of={['probability', 'temperature']} />
       </p>
       <Bars
         label={U.choice.heading}
+        others={tokens - place.top.length}
         bars={place.top.map(({ token, probability }, i) => ({
           key: String(token),
           name: tokenText(pieces.get(token) ?? null),

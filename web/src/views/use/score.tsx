@@ -4,9 +4,10 @@ import { useEffect, useState } from 'preact/hooks';
 import { attempt } from '../../actions';
 import { ask } from '../../engine/client';
 import type { ModelInfo } from '../../engine/protocol';
-import { Term } from '../../parts/term';
+import { Words } from '../../parts/term';
+import { tokenText } from '../../parts/tokens';
 import { t } from '../../texts';
-import { fixed } from '../../texts/numbers';
+import { fixed, percent } from '../../texts/numbers';
 
 const S = t.use.score;
 const MOST = 8; // bits: as strong as colour gets
@@ -33,7 +34,7 @@ export function Score({ model }: { model: ModelInfo }) {
         }}
       >
         <p class="note">
-          <Term of="surprise" />. {S.lead}
+          {S.lead} <Words of={['surprise']} />
         </p>
         <div class="row">
           <label class="field grow">
@@ -64,31 +65,47 @@ export function Score({ model }: { model: ModelInfo }) {
             <ol class="scores">
               {scores.map((score, i) => (
                 <li key={String(i)}>
-                  <span class="scored">
-                    {score.characters?.map(({ text: c, bits }, k) => (
-                      <span
-                        key={String(k)}
-                        title={S.character(c, fixed(bits, 1))}
-                        style={{ '--bits': Math.min(1, bits / MOST) }}
-                      >
-                        {c}
-                      </span>
-                    ))}
-                    <span
-                      class="end"
-                      title={S.character(S.end, fixed(score.endBits, 1))}
-                      style={{ '--bits': Math.min(1, score.endBits / MOST) }}
-                    >
-                      {S.end}
-                    </span>
-                  </span>
-                  <span class="bits">{S.bits(fixed(score.bitsPerCharacter, 2))}</span>
+                  <Scored score={score} />
                 </li>
               ))}
             </ol>
           </>
         )}
       </section>
+    </>
+  );
+}
+
+/** What a character's surprise means: its bits, and the probability that they stand for. */
+const saidOf = (text: string, bits: number) => S.character(text, fixed(bits, 1), percent(2 ** -bits));
+
+function Scored({ score }: { score: TextScore }) {
+  const characters = (score.characters ?? []).map(({ text, bits }) => ({ text, bits, end: false }));
+  const all = [...characters, { text: S.end, bits: score.endBits, end: true }];
+  return (
+    <>
+      <span class="scored">
+        {all.map(({ text, bits, end }, k) => (
+          <span
+            key={String(k)}
+            class={end ? 'end' : ''}
+            title={saidOf(text, bits)}
+            style={{ '--bits': Math.min(1, bits / MOST) }}
+          >
+            {text}
+          </span>
+        ))}
+      </span>
+      <details>
+        <summary class="bits">{S.bits(fixed(score.bitsPerCharacter, 2))}</summary>
+        <p class="numbers">
+          {all.map(({ text, bits }, k) => (
+            <span key={String(k)}>
+              <b class="mono">{tokenText(text)}</b> {fixed(bits, 1)}
+            </span>
+          ))}
+        </p>
+      </details>
     </>
   );
 }
