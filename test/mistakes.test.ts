@@ -23,6 +23,8 @@ test('a mistake is answered with what to type instead', async () => {
     [['train', 'nosuch.txt'], 2, 'microgpt train --data FILE'],
     [['generate', '--model', 'nmaes'], 3, 'or name one that comes with microgpt: names or chat'],
     [['generate', '--model', 'empty'], 3, 'the folder empty holds no model'],
+    [['novelty', '--model', 'chat'], 2, 'microgpt novelty --samples-from REPLIES --data FILE'],
+    [['convert', 'names', 'x.onnx'], 2, 'microgpt export --onnx PATH'],
     [['help', 'trian'], 2, "unknown command 'trian' (Did you mean train?)"],
     [['data', 'inspect'], 2, 'see microgpt data inspect --help'],
     [['data', 'ftech'], 2, 'see microgpt data --help'],

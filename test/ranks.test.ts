@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, readdirSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { openBlas } from '../src/node/blas/index.js';
 import { microgpt, ROOT, temporaryFolder } from './cli.js';
 import { FULL } from './golden.js';
 import { COMMON, mpiMissing, mpirun, onRanks, ranksOf } from './mpi.js';
@@ -161,6 +162,25 @@ describeWith(missing, 'under mpirun', () => {
       },
     );
     expect(nowhere.stderr.match(/error MG_FILE_MISSING/g)).toHaveLength(1);
+  });
+
+  test('a library that one rank lacks is said once, and --accelerate is decided by rank 0', async () => {
+    const cwd = temporaryFolder();
+    const job = [...JOB.map((word) => (word === '24' ? '4' : word)), '--accelerate', 'blas', '--run'];
+    const rank = (run: string, ...env: string[]) => ['-n', '1', 'env', ...env, ...ranksOf(1, [...job, run]).slice(2)];
+    const without = 'MICROGPT_BLAS=/no/such/library';
+    if (FULL) {
+      const first = await mpirun([...rank('first', without), ':', ...rank('first')], { cwd });
+      good(first);
+      expect(first.stderr.match(/^note: --accelerate blas: .*The Wasm kernels compute instead/gm)).toHaveLength(1);
+      good(await onRanks(2, [...JOB.map((word) => (word === '24' ? '4' : word)), '--run', 'plain'], { cwd }));
+      expect(results(cwd, 'first')).toEqual(results(cwd, 'plain')); // none of them has it
+    }
+    const blas = await openBlas({ threads: 1 });
+    if ('missing' in blas) return;
+    const second = await mpirun([...rank('second'), ':', ...rank('second', without)], { cwd });
+    good(second);
+    expect(second.stderr).toContain(`note: process 1 cannot have ${blas.found.about}: the bits`);
   });
 
   /** Whom to kill, when, and how many ranks go on. */

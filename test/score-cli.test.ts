@@ -256,6 +256,22 @@ test('novelty says what is copied, of samples that are given and of its own', as
   expect([empty.code, empty.stderr]).toEqual([3, expect.stringContaining('MG_DATA_EMPTY')]);
 });
 
+test('novelty compares with what the run read of a table, not with its lines', async () => {
+  const cwd = folder();
+  const rows = NAMES.slice(0, 30).map((name, i) => `${i},${name}`);
+  writeFileSync(join(cwd, 'table.csv'), ['number,name', ...rows].join('\n'));
+  writeFileSync(join(cwd, 'samples.txt'), NAMES.slice(0, 10).join('\n'));
+  const args = ['--data', 'table.csv', '--column', 'name', '--steps', '2', '-n', '0', '--run', 'r'];
+  expect((await microgpt(['train', ...args], { cwd })).code).toBe(0);
+  const { stdout } = await microgpt(['novelty', '--model', 'r', '--samples-from', 'samples.txt'], { cwd });
+  expect(stdout).toMatch(/word for word {2}10 of 10/);
+  // Hardly any line was held out: that is said where percentiles come from them.
+  const { stderr } = await microgpt(['score', '--model', 'r', 'samples.txt'], { cwd });
+  expect(stderr).toMatch(
+    /percentiles are among \d lines? of \S+ that training held out: too few for more than a rough/,
+  );
+});
+
 test('inspect fits into 80 columns, and says everything as JSON', async () => {
   const cwd = folder();
   for (const prompt of ['', 'a', 'anna', 'abcdefghijklmnopqrstuvwxyz', 'an7na']) {

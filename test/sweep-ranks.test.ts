@@ -88,14 +88,14 @@ describeWith(missing, 'a sweep under mpirun', () => {
     if (each > 1) expect(made['0.01']).not.toBe(await alone(cwd, 0.01, 1)); // the check sees other parts
 
     const again = await onRanks(n, words, { cwd });
-    expect(again.stderr).toContain('4 trials, 4 of them done');
+    expect(again.stderr).toContain('4 trials, 4 done');
     expect(attempts(join(cwd, 'sweeps/mine'))).toHaveLength(4);
     // And without mpirun the same folder is read.
     const plain = await microgpt(['sweep', 'mine.json'], { cwd });
     expect(plain.stdout.trimEnd().split('\n').sort()).toEqual(rows.sort());
   });
 
-  const stopped = (n: number, each: number) => async () => {
+  const ended = (n: number, each: number, signal: 'SIGTERM' | 'SIGKILL') => async () => {
     const fixed = { ...SWEEP.fixed, steps: 6000, 'eval-every': 3000, 'save-every': 50 };
     const cwd = sweepFile({ ...SWEEP, fixed, vary: { lr: [0.001, 0.002, 0.01] } });
     const words = ['sweep', 'mine.json', '--ranks-per-trial', String(each)];
@@ -108,29 +108,37 @@ describeWith(missing, 'a sweep under mpirun', () => {
     const timer = setInterval(() => {
       if (!existsSync(runs) || readdirSync(runs).filter((id) => saves(id).length > 0).length < 2) return;
       clearInterval(timer);
-      for (let rank = 0; rank < n; rank++)
-        process.kill(Number(readFileSync(join(cwd, `rank${rank}`), 'utf8')), 'SIGTERM');
+      for (const rank of signal === 'SIGKILL' ? [n - 1] : Array.from({ length: n }, (_, i) => i))
+        process.kill(Number(readFileSync(join(cwd, `rank${rank}`), 'utf8')), signal);
     }, 20);
     onTestFinished(() => clearInterval(timer));
     const script = `echo $$ > rank$OMPI_COMM_WORLD_RANK; exec ${ranksOf(1, words).slice(2).join(' ')}`;
     const patient = ['--mca', 'odls_base_sigkill_timeout', '5'];
     const outcome = await mpirun([...patient, '-n', String(n), 'sh', '-c', script], { cwd });
     expect(outcome.code).not.toBe(0);
-    expect(outcome.stderr).toMatch(/of 3 trials are left; go on: mpirun -n \d microgpt sweep mine.json/);
-    expect(readdirSync(runs).filter((id) => existsSync(join(runs, id, 'model.safetensors')))).toEqual([]);
+    expect(outcome.stderr).toMatch(
+      signal === 'SIGTERM'
+        ? /of 3 trials left; go on: mpirun -n \d microgpt sweep mine.json/
+        : /error MG_MPI_LOST: process \d is gone, .*\n +→ what is finished stays; go on: mpirun -n \d microgpt sweep mine.json/,
+    );
+    // After a kill the other group may finish while mpirun takes its time.
+    const finished = readdirSync(runs).filter((id) => existsSync(join(runs, id, 'model.safetensors'))).length;
+    expect(finished).toBeLessThanOrEqual(signal === 'SIGTERM' ? 0 : 2);
     const again = await onRanks(n, words, { cwd });
     expect(again.code, again.stderr).toBe(0);
     const logs = join(cwd, 'sweeps/mine/logs');
     const texts = readdirSync(logs).map((name) => readFileSync(join(logs, name), 'utf8'));
-    expect(texts.filter((text) => text.includes('going on with'))).toHaveLength(2);
+    expect(texts.filter((text) => text.includes('going on with'))).not.toHaveLength(0);
     const made = models(join(cwd, 'sweeps/mine'));
     for (const lr of [0.001, 0.002, 0.01]) expect(made[String(lr)]).toBe(await alone(cwd, lr, each, fixed));
   };
-  for (const [n, each] of [
-    [2, 1],
-    [4, 2],
+  for (const [n, each, signal] of [
+    [2, 1, 'SIGTERM'],
+    [4, 2, 'SIGTERM'],
+    [2, 1, 'SIGKILL'],
+    [4, 2, 'SIGKILL'],
   ] as const)
-    testFull(`stopped by a signal, a sweep of ${n} ranks goes on to the same bits`, stopped(n, each));
+    testFull(`${signal}: a sweep of ${n} ranks goes on to the same bits`, ended(n, each, signal));
 
   test('what cannot be is refused once, before anything is trained', async () => {
     const cwd = sweepFile();

@@ -32,7 +32,7 @@ test('trials, failures, the table and the page; nothing is computed twice', asyn
   // More to try: only what is new runs.
   writeFileSync(join(cwd, 'mine.json'), JSON.stringify({ ...SWEEP, vary: { lr: [0.001, 0.01, 0.1], 'n-head': [1] } }));
   const more = await microgpt(['sweep', 'mine.json'], { cwd });
-  expect(more.stderr).toContain('3 trials, 2 of them done');
+  expect(more.stderr).toContain('3 trials, 2 done');
   expect(readFileSync(join(cwd, 'sweeps/mine/trials.jsonl'), 'utf8').trimEnd().split('\n')).toHaveLength(5);
 });
 
@@ -61,7 +61,7 @@ test('stopped and called again, trials go on to the bits of a run that was never
     },
   });
   expect(stopped.code).toBe(130);
-  expect(stopped.stderr).toContain('1 of 1 trials are left; go on: microgpt sweep mine.json');
+  expect(stopped.stderr).toContain('1 of 1 trial left; go on: microgpt sweep mine.json');
   const again = await microgpt(['sweep', 'mine.json'], { cwd });
   expect(again.code, again.stderr).toBe(0);
   const [id] = readdirSync(runs);
@@ -120,5 +120,5 @@ test('a description that makes no sense, and one in which nothing works, are err
   writeFileSync(join(cwd, 'none.json'), '{"scenario": "names", "vary": {"no-such-flag": [1]}}');
   const none = await microgpt(['sweep', 'none.json'], { cwd });
   expect(none.code).toBe(2);
-  expect(none.stderr).toMatch(/all 1 trials failed, the first: error MG_CLI_USAGE/);
+  expect(none.stderr).toMatch(/its only trial failed: error MG_CLI_USAGE/);
 });

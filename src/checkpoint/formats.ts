@@ -110,10 +110,13 @@ export function formatForPath(path: string, isFolder: boolean): FormatName {
   if (path.endsWith('.json')) return 'nested model.json';
   const foreign = FOREIGN.exec(path);
   if (foreign === null) return 'prefix .json + .bin';
+  const isExport = /\.(onnx|html?)$/i.test(path);
   throw new MicrogptError(
     'MG_CKPT_FORMAT',
     `${path} ends in ${foreign[0]}, which is none of the formats that are written`,
-    'end it in .safetensors or .json, name a folder with / at its end, or a prefix without an ending',
+    isExport
+      ? `such files are exported, not converted to: microgpt export --${/onnx/i.test(path) ? 'onnx' : 'html'} PATH`
+      : 'end it in .safetensors or .json, name a folder with / at its end, or a prefix without an ending',
   );
 }
 

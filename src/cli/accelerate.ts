@@ -2,10 +2,14 @@
  * --accelerate: matrix products by the system's BLAS, for whoever prefers speed to the same bits everywhere.
  * Invariant: nothing is loaded unless it is asked for; what cannot be used is one note, and the run goes on without.
  */
+
+import { sha256 } from '../base/sha256.js';
 import type { BackendName, NamedProducts } from '../engine/engine.js';
 import { gainOf } from '../engine/gain.js';
 import { openBlas } from '../node/blas/index.js';
+import { gather, type Ranks, share } from '../train/ranks.js';
 import { note } from './output.js';
+import { isFollower } from './train-ranks.js';
 
 export const ACCELERATE = ['off', 'auto', 'blas'] as const;
 export type Accelerate = (typeof ACCELERATE)[number];
@@ -14,6 +18,35 @@ export const ACCELERATE_HELP = 'matrix products by the system’s BLAS: off, aut
 
 /** Less than this is not worth other bits. */
 const LEAST_GAIN = 1.2;
+
+/**
+ * The same among ranks: rank 0 decides whether it pays, since they measure differently, and the others take what they have. What each part
+ * of a batch is computed by decides its bits, so a difference is said.
+ */
+export async function openProductsAmong(
+  ranks: Ranks | undefined,
+  how: Accelerate | undefined,
+  backend: BackendName | 'auto',
+  threads: number,
+): Promise<NamedProducts | undefined> {
+  if (ranks === undefined || how === undefined || how === 'off') return openProducts(how, backend, threads);
+  const { transport } = ranks;
+  const isFirst = !isFollower(ranks);
+  const own = isFirst ? await openProducts(how, backend, threads) : undefined;
+  const isOn = share(transport, Uint8Array.of(own === undefined ? 0 : 1))[0] === 1;
+  const products = isFirst || !isOn ? own : await openProducts('blas', backend, threads);
+  const name = products?.about ?? 'the Wasm kernels';
+  const hash = Number.parseInt(sha256(new TextEncoder().encode(name)).slice(0, 12), 16);
+  const all = gather(transport, Float64Array.of(hash));
+  const others = [...all.keys()].filter((rank) => all[rank] !== all[0]);
+  if (others.length > 0) {
+    const who = others.length === 1 ? 'process' : 'processes';
+    note(
+      `${who} ${others.join(', ')} cannot have ${name}: the bits of this run depend on which process is on which machine`,
+    );
+  }
+  return products;
+}
 
 /** `auto` takes what is there and pays; `blas` what is there. */
 export async function openProducts(

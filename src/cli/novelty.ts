@@ -11,7 +11,7 @@ import { lineBatches } from '../node/lines.js';
 import { MOST_SAMPLE_UNITS } from '../score/copied-runs.js';
 import { type NoveltyReport, novelty } from '../score/novelty.js';
 import { addModelFlags, type ModelFlags, openModel } from './generate.js';
-import { trainingText } from './held-out.js';
+import { trainingLines, trainingText } from './held-out.js';
 import { count, printable, result, say } from './output.js';
 import { decimal, oneOf, path, seed, whole } from './values.js';
 
@@ -59,7 +59,7 @@ Examples:
 }
 
 async function printNovelty(flags: NoveltyFlags): Promise<void> {
-  const { samples, data, format } = await gather(flags);
+  const { samples, data, format, cells } = await gather(flags);
   const units = samples.reduce((sum, sample) => sum + sample.length, 0);
   if (samples.length === 0) throw new MicrogptError('MG_DATA_EMPTY', 'there are no samples', 'give at least one line');
   if (units > MOST_SAMPLE_UNITS) {
@@ -70,7 +70,7 @@ async function printNovelty(flags: NoveltyFlags): Promise<void> {
     );
   }
   const whole = format === 'text';
-  const lines = await readDocuments(data);
+  const lines = cells ?? (await readDocuments(data));
   const report = novelty(samples, whole ? [collapsed(lines.join(' '))] : lines, { whole });
   if (flags.json) {
     result(JSON.stringify({ data, ...report }));
@@ -102,6 +102,8 @@ interface Gathered {
   readonly samples: string[];
   readonly data: string;
   readonly format: Format;
+  /** What the run read of a table; a line of one is more than that. */
+  readonly cells?: readonly string[] | undefined;
 }
 
 async function gather(flags: NoveltyFlags): Promise<Gathered> {
@@ -110,16 +112,30 @@ async function gather(flags: NoveltyFlags): Promise<Gathered> {
     return { samples: await readSamples(flags.samplesFrom, format), data: flags.data, format };
   }
   const { checkpoint, path: modelPath } = await openModel(flags);
+  if (checkpoint.tokenizer.roles !== null && flags.samplesFrom === undefined) throw notOfConversations();
   const found = await trainingText(checkpoint, modelPath);
   const data = flags.data ?? dataOf(found);
+  const isTable = flags.data === undefined && 'run' in found && /^[ct]sv$/.test(found.run.settings.data.format);
+  const known = isTable ? await trainingLines(checkpoint, modelPath) : null;
+  const cells = known !== null && 'lines' in known ? known.lines : undefined;
   const prose = 'run' in found && (found.run.settings.data.format === 'chunked' || checkpoint.tokenizer.bos === null);
   const format = flags.format ?? (prose ? 'text' : 'lines');
-  if (flags.samplesFrom !== undefined) return { samples: await readSamples(flags.samplesFrom, format), data, format };
+  if (flags.samplesFrom !== undefined)
+    return { samples: await readSamples(flags.samplesFrom, format), data, format, cells };
   await stat(data).catch(() => readDocuments(data)); // says now, not after the work, that it is not there
   say(`making ${count(flags.samples)} samples …`);
   const { samples, temperature, seed } = flags;
   const made = generate(checkpoint, { samples, temperature, seed });
-  return { samples: made.map(format === 'text' ? collapsed : strip), data, format };
+  return { samples: made.map(format === 'text' ? collapsed : strip), data, format, cells };
+}
+
+/** What such a model writes by itself is no line of its file, whose lines are JSON: they would never meet. */
+function notOfConversations(): MicrogptError {
+  return new MicrogptError(
+    'MG_CLI_USAGE',
+    'this model was trained on conversations, and novelty compares lines of text',
+    'give replies and texts, one per line each: microgpt novelty --samples-from REPLIES --data FILE',
+  );
 }
 
 function dataOf(found: Awaited<ReturnType<typeof trainingText>>): string {

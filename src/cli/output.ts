@@ -47,6 +47,11 @@ export function say(line: string): void {
   screen.write(`${line}\n`);
 }
 
+/** A line about all works of this process, while what one of them prints goes elsewhere. */
+export function sayAside(line: string): void {
+  if (!silent) process.stderr.write(`${line}\n`);
+}
+
 /** Something the user did not say and should know. */
 export function note(sentence: string): void {
   say(`note: ${sentence}`);

@@ -99,6 +99,9 @@ async function scoreLines(file: string, flags: ScoreFlags): Promise<number> {
   }
 }
 
+/** With fewer lines to compare with, a percentile is a step of more than one percent. */
+const FEW = 100;
+
 async function calibrate(
   scorer: Scorer,
   { checkpoint, path }: Decoded & { readonly path: string },
@@ -107,7 +110,11 @@ async function calibrate(
   if (flags.calibrate !== undefined) return scorer.calibrate(await readDocuments(flags.calibrate), flags);
   const found = await heldOutLines(checkpoint, path);
   if ('lines' in found) {
-    note(`percentiles are among ${count(found.lines.length)} lines of ${found.path} that training held out`);
+    const known = found.lines.length;
+    const rough = known < FEW ? ': too few for more than a rough idea, --calibrate FILE takes others' : '';
+    note(
+      `percentiles are among ${count(known)} line${known === 1 ? '' : 's'} of ${found.path} that training held out${rough}`,
+    );
     return scorer.calibrate(found.lines, flags);
   }
   if (flags.threshold !== undefined && 'percentile' in flags.threshold) {

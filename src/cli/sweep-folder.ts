@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { EXIT } from '../base/errors.js';
 import { readFileBounded } from '../node/files.js';
 import type { RunLog } from '../report/record.js';
-import type { Outcome } from '../report/sweep.js';
-import type { Sweep, Trial } from '../train/sweep.js';
-import { printable } from './output.js';
+import { lossName, type Outcome } from '../report/sweep.js';
+import type { Trial } from '../train/sweep.js';
+import { count, printable } from './output.js';
 import { readRun } from './report.js';
 
 const MOST_LOG_BYTES = 100_000_000;
@@ -33,9 +33,11 @@ export interface SweepFolder {
   logOf(trial: Trial): string;
   /** Notes how an attempt ended. `group` has a file of its own. */
   note(trial: Trial, attempt: Attempts, group?: number): Promise<void>;
-  /** Of those that are over. */
-  outcomes(sweep: Sweep): Promise<Outcome[]>;
+  /** Null for a trial that is not over. */
+  outcome(trial: Trial): Promise<Outcome | null>;
 }
+
+export const trialsOf = (n: number): string => `${count(n)} trial${n === 1 ? '' : 's'}`;
 
 export const isFinal = (code: number): boolean => FINAL.includes(code);
 
@@ -46,8 +48,10 @@ export async function openSweepFolder(path: string): Promise<SweepFolder> {
   const runOf = ({ id }: Trial): string => join(path, 'runs', id);
   const logOf = ({ id }: Trial): string => join(path, 'logs', `${id}.log`);
 
-  async function outcomeOf(trial: Trial): Promise<Outcome> {
-    const { code, seconds } = known.get(trial.id) as Attempts;
+  async function outcome(trial: Trial): Promise<Outcome | null> {
+    const attempts = known.get(trial.id);
+    if (attempts === undefined || !isFinal(attempts.code)) return null;
+    const { code, seconds } = attempts;
     const folder = runOf(trial);
     const base = { number: trial.number, folder, values: trial.values, seconds };
     if (code !== EXIT.ok)
@@ -72,8 +76,18 @@ export async function openSweepFolder(path: string): Promise<SweepFolder> {
       await appendFile(join(path, file), `${JSON.stringify({ id, code, seconds })}\n`);
       add(known, id, { code, seconds });
     },
-    outcomes: ({ trials }) => Promise.all(trials.filter(isOver).map(outcomeOf)),
+    outcome,
   };
+}
+
+/** How an attempt ended, in a line. */
+export function ending({ values }: Trial, { code, seconds }: Attempts, outcome: Outcome | null): string {
+  const chosen = Object.entries(values).map(([key, value]) => `${key} ${value}`);
+  const took = `${seconds.toFixed(1)} s`;
+  if (code >= EXIT.sighup) return `${chosen.join(', ')}: stopped after ${took}`;
+  if (outcome === null) return `${chosen.join(', ')}: ended with code ${code} after ${took}, to be tried again`;
+  if (outcome.loss === null) return `${chosen.join(', ')}: ${outcome.failed}`;
+  return `${chosen.join(', ')}: ${lossName(outcome.heldOut)} ${outcome.loss.toFixed(4)}, ${took}`;
 }
 
 /** Lines that are not whole, after a power failure, count nothing: the trial is looked at again. */

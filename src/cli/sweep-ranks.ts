@@ -13,9 +13,9 @@ import { type Launched, threadsEach } from '../node/mpi/launcher.js';
 import type { Watch } from '../node/mpi/watch.js';
 import { createRanks, gather, share } from '../train/ranks.js';
 import type { Sweep, Trial } from '../train/sweep.js';
-import { count, divert, note, say, silence } from './output.js';
+import { count, divert, say, sayAside, silence } from './output.js';
 import { listenForSignals } from './signals.js';
-import { openSweepFolder, type SweepFolder } from './sweep-folder.js';
+import { ending, openSweepFolder, type SweepFolder, trialsOf } from './sweep-folder.js';
 import { trainByWords } from './train-words.js';
 
 export interface OpenSweep {
@@ -60,7 +60,7 @@ export async function sweepAmongRanks(
   if (isFirst) {
     const done = plan.trials - plan.waiting.length;
     const who = each === 1 ? `${groups} processes` : `${groups} groups of ${each} processes`;
-    say(`${count(plan.trials)} trials, ${count(done)} of them done, by ${who}, in ${plan.folder}`);
+    say(`${trialsOf(plan.trials)}, ${count(done)} done, by ${who}, in ${plan.folder}`);
   }
   if (group.rank > 0) silence();
 
@@ -69,7 +69,8 @@ export async function sweepAmongRanks(
   watch.tell({ again: `what is finished stays; go on: ${command}` });
   const signals = listenForSignals(() => {
     watch.end(); // from now on ranks leave one after the other
-    if (isFirst) note('stopping the trials that run …');
+    // Now, because mpirun leaves no time for it afterwards.
+    if (isFirst) sayAside(`note: stopping the trials that run … go on: ${command}`);
   });
   const threads = threadsEach(availableParallelism(), launched, cpus().length);
   await runTrials(plan, group, { number: Math.floor(world.rank / each), threads, signal: signals.signal });
@@ -141,7 +142,7 @@ async function runTrials(
     if (group.rank === 0) {
       await folder.note(trial, { code, seconds }, number);
       say(
-        `${String(trial.number).padStart(String(plan.trials).length)}/${plan.trials}  ${ending(trial, code, seconds)}`,
+        `${String(trial.number).padStart(String(plan.trials).length)}/${plan.trials}  ${ending(trial, { code, seconds }, await folder.outcome(trial))}`,
       );
     }
     const together = await group.meet(code === EXIT.ok ? undefined : AbortSignal.timeout(GRACE_MS));
@@ -191,10 +192,4 @@ function failedAlone(trial: Trial, group: Group, said: string): MicrogptError {
     `trial ${trial.number} failed on process ${group.rank} of its group only: ${error}`,
     'mend it and call the sweep again: what is finished stays',
   );
-}
-
-/** How a trial ended, in a line. */
-export function ending({ values }: Trial, code: number, seconds: number): string {
-  const chosen = Object.entries(values).map(([key, value]) => `${key} ${value}`);
-  return `${chosen.join(', ')}: ${code === EXIT.ok ? `${seconds.toFixed(1)} s` : `ended with code ${code}`}`;
 }

@@ -16,8 +16,8 @@ import { rank, sweepLines, sweepPage } from '../report/sweep.js';
 import { readSweep, type Trial } from '../train/sweep.js';
 import { count, note, result, say } from './output.js';
 import { listenForSignals } from './signals.js';
-import { isFinal, openSweepFolder, type SweepFolder } from './sweep-folder.js';
-import { ending, type OpenSweep, sweepAmongRanks } from './sweep-ranks.js';
+import { ending, isFinal, openSweepFolder, type SweepFolder, trialsOf } from './sweep-folder.js';
+import { type OpenSweep, sweepAmongRanks } from './sweep-ranks.js';
 import { joinWatched } from './train-ranks.js';
 import { path, whole } from './values.js';
 
@@ -95,17 +95,20 @@ async function openSweep(file: string, flags: SweepFlags): Promise<OpenSweep> {
 
 /** The table and the page. @throws MG_SWEEP_INVALID when all trials failed */
 async function conclude({ name, page, sweep: described, folder }: OpenSweep, command: string): Promise<void> {
-  const ranked = rank(await folder.outcomes(described));
+  const outcomes = await Promise.all(described.trials.map(folder.outcome));
+  const ranked = rank(outcomes.filter((outcome) => outcome !== null));
   await writeFileDurably(page, new TextEncoder().encode(sweepPage(name, ranked)));
   for (const line of sweepLines(ranked)) result(line);
   say(`the page: ${page}`);
   const left = described.trials.length - ranked.length;
-  if (left > 0) say(`${count(left)} of ${count(described.trials.length)} trials are left; go on: ${command}`);
+  if (left > 0) say(`${count(left)} of ${trialsOf(described.trials.length)} left; go on: ${command}`);
   const [first] = ranked;
   if (left === 0 && first !== undefined && first.loss === null) {
     throw new MicrogptError(
       'MG_SWEEP_INVALID',
-      `all ${ranked.length} trials failed, the first: ${first.failed}`,
+      ranked.length === 1
+        ? `its only trial failed: ${first.failed}`
+        : `all ${ranked.length} trials failed, the first: ${first.failed}`,
       `see ${join(folder.path, 'logs')}`,
     );
   }
@@ -119,7 +122,7 @@ async function runTrials(
 ): Promise<void> {
   const waiting = folder.waiting(trials);
   let finished = trials.length - waiting.length;
-  say(`${count(trials.length)} trials, ${count(finished)} of them done, ${processes} at a time, in ${folder.path}`);
+  say(`${trialsOf(trials.length)}, ${count(finished)} done, ${processes} at a time, in ${folder.path}`);
   const threads = Math.max(1, Math.floor(availableParallelism() / processes));
   await runJobs(
     processes,
@@ -132,9 +135,8 @@ async function runTrials(
     async (trial, { code, seconds }) => {
       await folder.note(trial, { code, seconds });
       if (isFinal(code)) finished++;
-      say(
-        `${String(finished).padStart(String(trials.length).length)}/${trials.length}  ${ending(trial, code, seconds)}`,
-      );
+      const how = ending(trial, { code, seconds }, await folder.outcome(trial));
+      say(`${String(finished).padStart(String(trials.length).length)}/${trials.length}  ${how}`);
     },
     signal,
   );

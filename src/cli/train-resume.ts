@@ -14,7 +14,7 @@ import { nodeThreads } from '../node/threads.js';
 import { type RunRecord, recordOf } from '../report/record.js';
 import type { RecipeName } from '../train/recipes.js';
 import { differences, withOverrides } from '../train/settings.js';
-import { openProducts } from './accelerate.js';
+import { openProductsAmong } from './accelerate.js';
 import { count, note } from './output.js';
 import { backendCalled, corpusOptions, settingsOf, type TrainFlags } from './train-flags.js';
 import { giveStart, isFollower, type Start, takeStart, type WatchedRanks } from './train-ranks.js';
@@ -71,7 +71,7 @@ async function goOn(
     const training = createTraining({
       corpus,
       threads,
-      products: await openProducts(flags.accelerate, settings.backend as BackendName, threads.count),
+      products: await openProductsAmong(ranks, flags.accelerate, settings.backend as BackendName, threads.count),
       ranks,
       ...(checkpoint === null ? fromTheBeginning(record, corpus.facts.sha256, start) : { resume: checkpoint }),
       allowChanged: flags.allowChanged,

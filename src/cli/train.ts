@@ -15,7 +15,7 @@ import { type FoundScenario, findScenarioText, loadScenario, loadScenarioFile } 
 import { nodeThreads } from '../node/threads.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
 import { type DataFormat, type DataSettings, type Overrides, type Settings, withOverrides } from '../train/settings.js';
-import { openProducts } from './accelerate.js';
+import { openProductsAmong } from './accelerate.js';
 import { count, note } from './output.js';
 import { firstRowNotes } from './table-flags.js';
 import { refuseCppFlags, trainAsCpp } from './train-cpp.js';
@@ -93,9 +93,9 @@ async function train(
       : { format: stated, notes: [] as string[] };
   if (initFrom !== undefined) requireReadable(format, initFrom.tokenizer, flags.initFrom as string);
   const data: DataSettings = { ...withOverrides(base.data, asked.data), format };
-  // How the text was read may be what is wrong.
+  // How the text was read may be what is wrong, unless it was read as most texts are.
   const explained = (error: unknown): never => {
-    for (const sentence of notes) note(sentence);
+    if (format !== 'lines') for (const sentence of notes) note(sentence);
     throw error;
   };
   const reading = corpusOptions(data, base.bosPlace, initFrom, flags.unknown);
@@ -112,7 +112,7 @@ async function train(
       seed: flags.seed,
       backend,
       threads,
-      products: await openProducts(flags.accelerate, backend, threads.count),
+      products: await openProductsAmong(ranks, flags.accelerate, backend, threads.count),
       ranks,
       initFrom,
     };

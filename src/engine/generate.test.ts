@@ -4,6 +4,7 @@ import { FULL, goldenText, shuffledNames } from '../../test/golden.js';
 import { createPythonRandom } from '../base/python-random.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { decodeModel } from '../checkpoint/decode.js';
+import { createStopStrings } from '../generate/stop-strings.js';
 import { modelConfig } from '../model/config.js';
 import { initialParameters, parameterTable } from '../model/parameters.js';
 import { createByteTokenizer } from '../tokenizer/byte.js';
@@ -180,6 +181,14 @@ describe('stop strings', () => {
       }),
       { seed, numRuns: 150 },
     );
+  });
+  test('of two that end together the longer one counts, in whatever order they are given', () => {
+    const plain = generate(names, { seed, minLength: 4 })[0];
+    for (const stop of [
+      [plain.slice(2, 4), plain.slice(1, 4)],
+      [plain.slice(1, 4), plain.slice(2, 4)],
+    ])
+      expect(createStopStrings(stop).push(plain)).toBe(plain.slice(0, 1));
   });
   test('the prompt is not searched', () => {
     expect(generate(names, { prompt: 'mar', stop: 'mar' })[0]).toMatch(/^mar/);

@@ -173,6 +173,9 @@ test('evaluation counts every token once', () => {
 
   const bytes = randomModel(createByteTokenizer());
   const scorer = createScorer(bytes, { backend: 'reference' });
+  const text = new TextEncoder().encode('aé€😀b');
+  // The first byte has nothing before it and does not count.
+  expect(scorer.evaluateStream(text)).toMatchObject({ tokens: text.length - 1, characters: 4 });
   const stream = Uint8Array.from({ length: 333 }, (_, i) => (i * 7 + (i >> 3)) & 255);
   const nats = slowly(bytes, [...stream]);
   const found = scorer.evaluateStream(stream);

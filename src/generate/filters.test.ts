@@ -56,6 +56,7 @@ const CASES: [string, Sampling, number[]?, (Uint8Array | null)?][] = [
   ['top-p 0.5, in the middle of equal ones', { temperature: 1, topP: 0.5 }],
   ['top-p 0', { temperature: 1, topP: 0 }],
   ['min-p 0.3', { temperature: 1, minP: 0.3 }],
+  ['min-p between two that are near each other', { temperature: 1, minP: 0.63 }], // 2.5 has e^-0.5 = 0.61 of what 3 has
   ['min-p 1', { temperature: 1, minP: 1 }],
   ['penalty', { temperature: 0.7, repetitionPenalty: 1.3 }, [1, 1, 2, 3]],
   ['penalty with a window', { temperature: 0.7, repetitionPenalty: 1.3, repetitionWindow: 2 }, [1, 1, 2, 3]],

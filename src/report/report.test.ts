@@ -69,6 +69,13 @@ test('two runs: the first step that differs, and the settings that do', () => {
     ['adam.beta1', 0.9, 0.8],
     ['seed', '42', '7'],
   ]);
+  // A look at the held-out text stands in one row: that of the steps before it.
+  const looked = {
+    record,
+    metrics: log(Array(24).fill(2)).metrics.concat({ type: 'eval', step: 4, loss: 1, bitsPerCharacter: 1 }),
+  };
+  const rows = compareRuns(looked, looked).rows.filter(({ validation }) => validation[0] !== null);
+  expect(rows.map(({ step: at }) => at)).toEqual([4]);
   const tuned = { record: { ...record, initFrom: '/models/a' }, metrics: log([3, 2]).metrics };
   expect(compareRuns(log([3, 2]), tuned).settings).toEqual([{ name: 'initFrom', before: null, now: '/models/a' }]);
 });

@@ -9,6 +9,8 @@ export interface Mark {
   readonly x: number;
   readonly y: number;
   readonly strong: boolean;
+  /** Beside the point: where to find it in a list. */
+  readonly label: string;
   readonly title: string;
 }
 
@@ -40,7 +42,8 @@ export function scatter(title: string, marks: readonly Mark[]): string {
     ...shown.map(
       (mark) =>
         `<circle cx="${x(mark.x).toFixed(1)}" cy="${y(mark.y).toFixed(1)}" r="5" stroke="${COLOUR}" fill="${mark.strong ? COLOUR : 'none'}">` +
-        `<title>${escapeHtml(`${mark.title}: ${mark.y.toFixed(4)}`)}</title></circle>`,
+        `<title>${escapeHtml(`${mark.title}: ${mark.y.toFixed(4)}`)}</title></circle>` +
+        `<text x="${(x(mark.x) + 9).toFixed(1)}" y="${(y(mark.y) - 6).toFixed(1)}">${escapeHtml(mark.label)}</text>`,
     ),
   ];
   return `<figure><figcaption>${escapeHtml(title)}</figcaption><svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escapeHtml(title)}">${parts.join('')}</svg></figure>`;

@@ -43,6 +43,8 @@ export function rank(outcomes: readonly Outcome[]): Ranked[] {
     }));
 }
 
+export const lossName = (heldOut: boolean): string => (heldOut ? 'validation loss' : 'training loss');
+
 const counted = (n: number | null): string => (n === null ? '' : count(n));
 
 function cells(trials: readonly Ranked[]): {
@@ -52,15 +54,7 @@ function cells(trials: readonly Ranked[]): {
   const settings = [...new Set(trials.flatMap((trial) => Object.keys(trial.values)))];
   const heldOut = trials.some((trial) => trial.heldOut);
   return {
-    names: [
-      '',
-      ...settings,
-      heldOut ? 'validation loss' : 'training loss',
-      'seconds',
-      'parameters',
-      'best for its',
-      'folder',
-    ],
+    names: ['', ...settings, lossName(heldOut), 'seconds', 'parameters', 'best for its', 'folder'],
     rows: trials.map((trial, i) => [
       String(i + 1),
       ...settings.map((name) => String(trial.values[name] ?? '')),
@@ -92,13 +86,19 @@ export function sweepPage(name: string, trials: readonly Ranked[]): string {
       .map(([key, value]) => `${key} ${value}`)
       .join(', ');
   const points = (cost: (trial: Ranked) => number, best: (trial: Ranked) => boolean) =>
-    done.map((trial) => ({ x: cost(trial), y: trial.loss as number, strong: best(trial), title: title(trial) }));
+    done.map((trial, i) => ({
+      x: cost(trial),
+      y: trial.loss as number,
+      strong: best(trial),
+      label: String(i + 1), // as in the table
+      title: title(trial),
+    }));
   const row = (tag: string, texts: readonly string[]) =>
     `<tr>${texts.map((text) => `<${tag}>${escapeHtml(text)}</${tag}>`).join('')}</tr>`;
   return [
     `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(name)}</title>`,
-    `<style>${STYLE}\nbody { max-width: 1000px; }</style>`,
-    `<h1>${escapeHtml(name)}</h1><p class="about">${done.length} of ${trials.length} trials, the lowest loss first. Filled: no trial that took as little has a lower loss.</p>`,
+    `<style>${STYLE}\nbody { max-width: 1000px; } .wide { overflow-x: auto; } table { font-variant-numeric: tabular-nums; }</style>`,
+    `<h1>${escapeHtml(name)}</h1><p class="about">${done.length} of ${trials.length} trials, the lowest loss first; the numbers in the charts are those of the table. Filled: no trial that took as little has a lower loss.</p>`,
     scatter(
       'Loss and seconds of training',
       points(
@@ -113,6 +113,6 @@ export function sweepPage(name: string, trials: readonly Ranked[]): string {
         (trial) => trial.bestForSize,
       ),
     ),
-    `<table>${row('th', names)}${rows.map((texts) => row('td', texts)).join('')}</table></html>`,
+    `<div class="wide"><table>${row('th', names)}${rows.map((texts) => row('td', texts)).join('')}</table></div></html>`,
   ].join('\n');
 }

@@ -63,8 +63,8 @@ test('equal trials are one, and a trial keeps its name when others come', () => 
 });
 
 test.each([
-  [{}, '"vary" is not an object'],
-  [[], 'it is not an object'],
+  [{}, '"vary" is missing'],
+  [[], 'what it holds is no object'],
   [{ vary: {} }, '"vary" has no setting'],
   [{ vary: { lr: [] } }, '"lr" has no list of values'],
   [{ vary: { lr: 1 } }, '"lr" has no list of values'],

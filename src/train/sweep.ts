@@ -59,7 +59,12 @@ export function readSweep(json: Json, source: string): Sweep {
     throw new MicrogptError('MG_SWEEP_INVALID', `${source}: ${what}`, remedy);
   };
   const object = (value: Json | undefined, what: string): JsonObject =>
-    value instanceof Map ? value : invalid(`${what} is not an object`);
+    value instanceof Map
+      ? value
+      : invalid(
+          `${what} is ${value === undefined ? 'missing' : 'no object'}`,
+          'write it as in {"scenario": "names", "vary": {"lr": [0.001, 0.003]}}; see docs/sweep.md',
+        );
   const whole = (value: Json | undefined, what: string, least: number, most: number): number =>
     typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most
       ? value
@@ -77,7 +82,7 @@ export function readSweep(json: Json, source: string): Sweep {
           `"${name}" is ${of instanceof Map ? 'an object' : String(of)}, expected a number, a text, true or false`,
         );
 
-  const sweep = object(json, 'it');
+  const sweep = object(json, 'what it holds');
   const known = ['scenario', 'fixed', 'vary', 'random', 'processes'];
   for (const name of sweep.keys())
     if (!known.includes(name)) invalid(`"${name}" is not known`, `use ${known.join(', ')}`);
