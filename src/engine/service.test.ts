@@ -167,6 +167,26 @@ test('readers who read nothing keep nobody waiting, although all places are thei
   expect([service.running(), service.waiting()]).toEqual([0, 0]);
 });
 
+test('samples of one stream keep together, whenever places become free: none is far ahead of one that waits', async () => {
+  const service = serviceFor(talkingModel(3000), { places: 4 });
+  const options = { samples: 4, maxTokens: 300, stopAtBos: false };
+  const alone = await textsOf(service.stream(options));
+  // Their places become free one after the other.
+  const others = [100, 300, 500, 700].map((maxTokens) => textsOf(service.stream({ maxTokens, stopAtBos: false })));
+  const counts = [0, 0, 0, 0];
+  const texts = ['', '', '', ''];
+  let apart = 0;
+  for await (const { sample, text, token } of service.stream(options)) {
+    texts[sample] += text;
+    if (token !== null) counts[sample]++;
+    apart = Math.max(apart, Math.max(...counts) - Math.min(...counts));
+  }
+  expect(texts).toEqual(alone);
+  expect(apart).toBeGreaterThan(1); // they did not all begin together
+  expect(apart).toBeLessThanOrEqual(16);
+  await Promise.all(others);
+});
+
 test('log-probabilities: of what is drawn and of a text that is read, the same, and those of its score', async () => {
   const service = serviceFor(names);
   const drawn: number[] = [];

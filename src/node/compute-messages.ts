@@ -47,4 +47,4 @@ export interface SentError {
 }
 
 /** So many events of one question may be on their way unread; more are not computed until some have been read. */
-export const CREDIT = 64;
+export const CREDIT = 32;

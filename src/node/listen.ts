@@ -33,7 +33,7 @@ export interface NodeListener {
 interface Peer {
   readonly rawHeaders: readonly string[];
   readonly target: string;
-  /** Breaks the connection off. */
+  /** Breaks the connection off, once what was written has left. */
   cut(): void;
 }
 
@@ -87,7 +87,11 @@ export async function listen(
       const { incoming, outgoing } = env as { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse };
       const { rawHeaders, url = '', socket } = incoming;
       answering.set(socket, outgoing);
-      const response = await answer(request, { rawHeaders, target: url, cut: () => socket.destroy() });
+      const response = await answer(request, {
+        rawHeaders,
+        target: url,
+        cut: () => setImmediate(() => socket.destroy()),
+      });
       return isStream(response) ? response : await sendWhole(response, outgoing);
     },
   }) as HttpServer;

@@ -40,6 +40,17 @@ export function findModel({ models }: Pick<Compute, 'models'>, name: string | nu
   });
 }
 
+/** The model of that name; without a name the first that knows conversations. @throws Refusal 400, 404 */
+export function findChatModel(compute: Pick<Compute, 'models'>, name: string | null | undefined): FoundModel {
+  const able = [...compute.models].filter(([, { tokenizer }]) => tokenizer.roles !== null);
+  if (name == null && able.length > 0) return { name: able[0][0], model: able[0][1] };
+  const found = findModel(compute, name);
+  if (found.model.tokenizer.roles !== null) return found;
+  const others = able.length === 0 ? 'none of those here was' : `${able.map(([one]) => one).join(', ')} was`;
+  const message = `the model ${shown(found.name)} was not trained on conversations; ${others}`;
+  throw new Refusal(400, 'chat_not_supported', message, { param: 'model' });
+}
+
 /** Says which field the engine would not take. @throws Refusal 400 */
 export function samplingOf(fields: SamplingFields, { tokenizer, config }: Model) {
   for (const name of ['presence_penalty', 'frequency_penalty'] as const) {

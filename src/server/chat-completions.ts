@@ -5,9 +5,9 @@
  * Refuses to know: HTTP. Invariant: the chunks of a stream, put together, are the answer without streaming.
  */
 import type { Compute, Job } from '../engine/compute.js';
-import { chatPrompt, requireRoles, type Turn } from '../engine/conversation.js';
+import { chatPrompt, type Turn } from '../engine/conversation.js';
 import type { Model } from '../engine/plan.js';
-import { demandsOf, findModel, idOf, maxTokensOf, notesOf, type Planned, samplingOf, tooLong } from './asking.js';
+import { demandsOf, findChatModel, idOf, maxTokensOf, notesOf, type Planned, samplingOf, tooLong } from './asking.js';
 import type { Body } from './body.js';
 import { type ChatFields, chatFields, checkFields } from './fields.js';
 import { REQUEST_LIMITS } from './limits.js';
@@ -17,9 +17,8 @@ import { type Counter, inTurns, type Piece, pieces, type ScoredToken, usageOf } 
 /** @throws Refusal 400, 404 */
 export function planChat({ value, text: bodyText }: Body, compute: Compute): Planned {
   const fields = checkFields(chatFields, value);
-  const { name, model } = findModel(compute, fields.model);
+  const { name, model } = findChatModel(compute, fields.model);
   refuseUnsupported(fields);
-  requireRoles(model.tokenizer);
   const turns = turnsOf(fields);
   const sampling = samplingOf(fields, model);
   const maxTokens =

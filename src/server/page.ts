@@ -32,8 +32,9 @@ const html = `<!doctype html>
 <label>Text to go on from <textarea id="prompt" rows="3"></textarea></label>
 <label>Temperature <input id="temperature" type="number" min="0" max="2" step="0.1" value="0.8"></label>
 <label>Seed <input id="seed" type="number" min="0" value="42"></label>
+<label>Tokens, at most <input id="most" type="number" min="1" placeholder="16"></label>
 <label>Key, if the server has one <input id="key" type="password" autocomplete="off"></label>
-<button>Generate</button> <button id="stop" type="button" disabled>Stop</button>
+<div><button>Generate</button> <button id="stop" type="button" disabled>Stop</button></div>
 </form>
 <pre id="out" aria-live="polite"></pre>
 <p><a href="/openapi.json">OpenAPI</a> · <a href="/metrics">Metrics</a></p>
@@ -47,7 +48,6 @@ main { max-width: 42rem; margin: 2rem auto; padding: 0 1rem; }
 form { display: grid; gap: .75rem; }
 label { display: grid; gap: .25rem; }
 textarea, input, select, button { font: inherit; padding: .3rem .5rem; }
-button { justify-self: start; }
 dl { display: flex; gap: 2rem; }
 dd { margin: 0; font-size: 1.5rem; font-variant-numeric: tabular-nums; }
 pre { min-height: 4rem; padding: .75rem; border: 1px solid; border-radius: .3rem; white-space: pre-wrap; overflow-wrap: anywhere; }
@@ -58,12 +58,17 @@ const headers = () => {
   const key = get('key').value;
   return key ? { authorization: 'Bearer ' + key } : {};
 };
+let refusedKey = null;
 async function refresh() {
   try {
     const ready = await fetch('/ready');
-    get('state').textContent = ready.ok ? 'Ready' : 'Not ready';
-    const metrics = await fetch('/metrics', { headers: headers() });
-    if (!metrics.ok) return;
+    const key = get('key').value;
+    // What was refused is not asked again with the same key.
+    const metrics = refusedKey === key ? null : await fetch('/metrics', { headers: headers() });
+    if (metrics !== null) refusedKey = metrics.status === 401 ? key : null;
+    const needs = refusedKey === null ? '' : key === '' ? '; it needs a key' : '; this is not its key';
+    get('state').textContent = (ready.ok ? 'Ready' : 'Not ready') + needs;
+    if (!metrics?.ok) return;
     const values = new Map((await metrics.text()).split('\\n').map((line) => line.split(' ')).filter((l) => l.length === 2));
     const sum = (name) => [...values].filter(([key]) => key.startsWith(name)).reduce((all, [, x]) => all + Number(x), 0);
     const load = { answering: sum('microgpt_active'), waiting: sum('microgpt_waiting'),
@@ -95,7 +100,7 @@ get('ask').addEventListener('submit', async (event) => {
   out.textContent = get('prompt').value;
   try {
     const body = { model: get('model').value, prompt: get('prompt').value, temperature: Number(get('temperature').value),
-      seed: Number(get('seed').value), max_tokens: null, stream: true };
+      seed: Number(get('seed').value), max_tokens: Number(get('most').value) || null, stream: true };
     const response = await fetch('/v1/completions', { method: 'POST', signal: own.signal,
       headers: { 'content-type': 'application/json', ...headers() }, body: JSON.stringify(body) });
     if (!response.ok) throw new Error((await response.json()).error.message);

@@ -274,7 +274,17 @@ describe('chat', () => {
   test('a model that cannot chat, and a conversation that is too long, are 400s that say so', async () => {
     const server = serverFor();
     const other = await post(server, '/v1/chat/completions', { model: 'names', messages });
-    expect([other.status, ((await other.json()) as Answer).error.code]).toEqual([400, 'chat_not_supported']);
+    expect([other.status, ((await other.json()) as Answer).error]).toMatchObject([
+      400,
+      {
+        code: 'chat_not_supported',
+        param: 'model',
+        message: 'the model "names" was not trained on conversations; chat was',
+      },
+    ]);
+    // Who names none gets the first that can.
+    const unnamed = await post(server, '/v1/chat/completions', { messages });
+    expect(((await unnamed.json()) as Answer).model).toBe('chat');
     const long = await post(server, '/v1/chat/completions', {
       model: 'chat',
       messages: [{ role: 'user', content: 'hi'.repeat(40) }],

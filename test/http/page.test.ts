@@ -30,14 +30,23 @@ describeFullWith(NO_BROWSER, 'the status page', () => {
         await page.click('button');
       };
       await page.goto(url);
-      await shows('#state', /^Ready$/);
+      await shows('#state', /^Ready; it needs a key$/);
       complaints.length = 0; // without a key, the numbers are refused
+      await page.fill('#key', 'wrong');
+      await page.dispatchEvent('#key', 'change');
+      await shows('#state', /^Ready; this is not its key$/);
+      complaints.length = 0;
       await page.fill('#key', 'right');
       await page.dispatchEvent('#key', 'change');
       await shows('#model option', /^names chat$/);
+      await shows('#state', /^Ready$/);
       await shows('#load', /answering\d+waiting\d+requests\d+tokens\d+/);
       await generate('ma');
       await shows('#out', /^ma[a-z]+$/);
+      await page.fill('#most', '2');
+      await generate('j');
+      await shows('#out', /^j[a-z]{2}$/);
+      await page.fill('#most', '');
       await generate('zz');
       await shows('#out', /^zz<img/);
       expect(await page.locator('img').count()).toBe(0);
