@@ -96,14 +96,14 @@ export function createSampleRun(
   let out = 0; // samples given out
   let failure: unknown = null;
   const active = new Set<{ cancel(): void }>();
-  const drawn = new Map<number, number>(); // tokens of the samples in the making
+  const making = new Set<{ drawn: number }>(); // tokens of each sample in the making
   let least = 0; // of these, or fewer
 
-  function isAhead(sample: number): boolean {
-    const own = drawn.get(sample) ?? 0;
-    if (own - least < MOST_AHEAD) return false;
-    least = Math.min(...drawn.values());
-    return own - least >= MOST_AHEAD;
+  function isAhead(own: { readonly drawn: number }): boolean {
+    if (own.drawn - least < MOST_AHEAD) return false;
+    least = own.drawn;
+    for (const { drawn } of making) least = Math.min(least, drawn);
+    return own.drawn - least >= MOST_AHEAD;
   }
 
   function texts(): Exclusions {
@@ -135,7 +135,8 @@ export function createSampleRun(
     let seen: Pick<SampleEvent, 'top' | 'logprob' | 'likely'> | undefined; // of the token drawn last
     const choose = plan.choose(attempt);
     if (!whole && prompt !== '') emit({ sample, text: prompt, token: null, end: null });
-    drawn.set(sample, 0);
+    const own = { drawn: 0 };
+    making.add(own);
     least = 0;
     const handle = scheduler.add({
       start: plan.start,
@@ -151,13 +152,13 @@ export function createSampleRun(
               };
               return token;
             },
-      ready: whole || mayGoOn === undefined ? mayGoOn : () => mayGoOn() && !isAhead(sample),
+      ready: whole || mayGoOn === undefined ? mayGoOn : () => mayGoOn() && !isAhead(own),
       ends: plan.ends,
       maxTokens: plan.room,
       window: plan.window,
       mask: walk === null ? undefined : () => walk.mask(),
       onToken(token) {
-        drawn.set(sample, drawn.get(sample)! + 1);
+        own.drawn++;
         const arrived = stream.push(token);
         const more = watch === null ? arrived : watch.push(arrived);
         if (whole) text += more;
@@ -172,7 +173,7 @@ export function createSampleRun(
       },
       onEnd({ reason, error }) {
         active.delete(handle);
-        drawn.delete(sample);
+        making.delete(own);
         if (reason === 'failed') {
           failure ??= error;
           return;
