@@ -127,8 +127,7 @@ test('numbers that reach weights or text use our own functions', () => {
 
 test('counts are written in one place', () => {
   const writers = sources.filter((file) => /toLocaleString\('en'\)/.test(code(file)));
-  // The other one writes numbers that may have fractions.
-  expect(writers.map((file) => file.split('/src/')[1])).toEqual(['base/count.ts', 'report/scatter.ts']);
+  expect(writers.map((file) => file.split('/src/')[1])).toEqual(['base/count.ts']);
 });
 
 test('every file begins by saying what it is, and none is past 400 lines', () => {

@@ -45,6 +45,14 @@ test('a mistake is answered with what to type instead', async () => {
   }
 });
 
+test('the name of a file cannot command the terminal, in what is wrong and in the way out', async () => {
+  const cwd = temporaryFolder();
+  writeFileSync(join(cwd, 'a\u001b[31m.txt'), PETS);
+  const { stderr } = await microgpt(['train', 'a\u001b[31m.txt'], { cwd });
+  expect(stderr).toContain('\\u001b[31m.txt');
+  expect(stderr).not.toContain('\u001b');
+});
+
 test('a damaged text that is to be read as text is no stream of bytes', async () => {
   const cwd = temporaryFolder();
   writeFileSync(join(cwd, 'pets.txt'), Buffer.concat([Buffer.from(PETS), Buffer.of(0xff, 0xfe, 10)]));

@@ -36,6 +36,7 @@ describeFull('as a user gets it', () => {
       'dist/index.js',
       'datasets/names.txt',
       'scenarios/names.json',
+      'docs/training.md', // the README leads there
       'LICENSE',
     ]) {
       expect(existsSync(join(cwd, 'node_modules/microgpt', wanted)), wanted).toBe(true);

@@ -51,6 +51,7 @@ export interface Page extends Pick<Locator, 'locator' | 'getByRole'> {
   waitForEvent(name: 'download'): Promise<Download>;
   evaluate<R>(run: () => R | Promise<R>): Promise<R>;
   evaluate<A, R>(run: (argument: A) => R | Promise<R>, argument: A): Promise<R>;
+  workers(): { evaluate(run: () => void): Promise<void> }[];
   addScriptTag(options: { path: string }): Promise<unknown>;
   screenshot(options?: { path?: string; fullPage?: boolean }): Promise<Buffer>;
   setViewportSize(size: { width: number; height: number }): Promise<void>;

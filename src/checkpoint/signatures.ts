@@ -28,6 +28,12 @@ const SIGNATURES: readonly Signature[] = [
   { begins: [0x89, ...ascii('PNG')], name: 'a PNG picture', remedy: AGAIN },
   { begins: [0x1f, 0x8b], name: 'a gzip archive', remedy: UNPACK },
   { begins: [0x28, 0xb5, 0x2f, 0xfd], name: 'a zstd archive', remedy: UNPACK },
+  // Field 1, the version of the format, and then field 2, the name of the program.
+  ...Array.from({ length: 15 }, (_, version) => ({
+    begins: [0x08, version + 1, 0x12],
+    name: 'an ONNX graph, which is written for other runtimes and never read back',
+    remedy: 'give the model that it was exported from',
+  })),
   { begins: ascii('7z'), name: 'a 7z archive', remedy: UNPACK },
   { begins: [0xff, 0xfe], name: 'UTF-16 text', remedy: 'save it as UTF-8' },
   { begins: [0xfe, 0xff], name: 'UTF-16 text', remedy: 'save it as UTF-8' },
@@ -35,7 +41,8 @@ const SIGNATURES: readonly Signature[] = [
   {
     begins: ascii('<'),
     name: 'a web page, or other markup',
-    remedy: 'download the file itself, not the page that shows it',
+    remedy:
+      'download the file itself, not the page that shows it; of a page that microgpt exported, give the model it was made from',
   },
   {
     begins: ascii('version https://git-lfs'),

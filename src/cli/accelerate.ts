@@ -7,9 +7,8 @@ import { sha256 } from '../base/sha256.js';
 import type { BackendName, NamedProducts } from '../engine/engine.js';
 import { gainOf } from '../engine/gain.js';
 import { openBlas } from '../node/blas/index.js';
-import { gather, type Ranks, share } from '../train/ranks.js';
+import { gather, isFollower, type Ranks, share } from '../train/ranks.js';
 import { note } from './output.js';
-import { isFollower } from './train-ranks.js';
 
 export const ACCELERATE = ['off', 'auto', 'blas'] as const;
 export type Accelerate = (typeof ACCELERATE)[number];

@@ -5,7 +5,7 @@
  */
 import { createInterface, type Interface } from 'node:readline';
 import { Writable } from 'node:stream';
-import type { Conversation } from './chat.js';
+import type { Conversation } from './chat-conversation.js';
 import { complain, harmless, say } from './output.js';
 
 const PROMPT = 'you> ';

@@ -76,7 +76,7 @@ export function harmless(text: string): string {
 /** Prints an error in its form and returns the exit code. Only our own bugs show a stack. */
 export function complain(error: unknown): number {
   if (error instanceof MicrogptError) {
-    say(`error ${error.code}: ${printable(error.message)}\n  → ${error.remedy}`);
+    say(`error ${error.code}: ${printable(error.message)}\n  → ${harmless(error.remedy)}`);
     return error.exitCode;
   }
   say(`error: this is a bug in microgpt, please report it\n${error instanceof Error ? error.stack : String(error)}`);

@@ -4,6 +4,7 @@
  */
 import { EXIT, MicrogptError } from '../base/errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import type { ModelConfig } from '../model/config.js';
 import { parameterTable } from '../model/parameters.js';
 import { readFileBounded } from '../node/files.js';
 import { playgroundFolder } from '../node/playground.js';
@@ -11,8 +12,24 @@ import { createWorkerCompute } from '../node/worker-compute.js';
 import type { Rule, Server } from '../server/index.js';
 import { isLoopback, requireLoopback } from '../server/open-address.js';
 import { count, note, result, say } from './output.js';
-import type { ServeFlags } from './serve.js';
 import { servedModels } from './served-models.js';
+
+export interface ServeFlags {
+  readonly model?: readonly string[];
+  readonly activation?: ModelConfig['activation'];
+  readonly port?: number;
+  readonly host: string;
+  readonly apiKeyFile?: string;
+  readonly insecureNoKey?: true;
+  readonly allowHost?: readonly string[];
+  readonly allowOrigin?: readonly string[];
+  readonly maxActive?: number;
+  readonly maxQueued?: number;
+  readonly drain: number;
+  readonly faults?: true;
+  readonly script?: string;
+  readonly quiet?: true;
+}
 
 /** Bytes of a file of keys, of a script. */
 const MOST_BYTES = 1_000_000;

@@ -2,25 +2,9 @@
  * microgpt serve: the flags. What they start is in serve-run.ts, which is loaded only when the command runs.
  */
 import type { Command } from 'commander';
-import { ACTIVATIONS, type ModelConfig } from '../model/config.js';
+import { ACTIVATIONS } from '../model/config.js';
+import type { ServeFlags } from './serve-run.js';
 import { alias, oneOf, path, whole } from './values.js';
-
-export interface ServeFlags {
-  readonly model?: readonly string[];
-  readonly activation?: ModelConfig['activation'];
-  readonly port?: number;
-  readonly host: string;
-  readonly apiKeyFile?: string;
-  readonly insecureNoKey?: true;
-  readonly allowHost?: readonly string[];
-  readonly allowOrigin?: readonly string[];
-  readonly maxActive?: number;
-  readonly maxQueued?: number;
-  readonly drain: number;
-  readonly faults?: true;
-  readonly script?: string;
-  readonly quiet?: true;
-}
 
 export function addServe(program: Command, exit: (code: number) => void): void {
   const several = (value: string, before: readonly string[] = []) => [...before, value];

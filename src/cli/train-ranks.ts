@@ -12,7 +12,7 @@ import { joinRanks } from '../node/mpi/index.js';
 import { launchedBy, threadsEach } from '../node/mpi/launcher.js';
 import { startWatch, type Watch } from '../node/mpi/watch.js';
 import { type RunRecord, recordOf } from '../report/record.js';
-import { createRanks, gather, type Ranks, share } from '../train/ranks.js';
+import { createRanks, gather, isFollower, type Ranks, share } from '../train/ranks.js';
 import { note, silence } from './output.js';
 import { listenForSignals } from './signals.js';
 import type { TrainFlags } from './train-flags.js';
@@ -20,8 +20,6 @@ import type { TrainFlags } from './train-flags.js';
 /** So long a rank keeps an error to itself: when rank 0 has the same one, mpirun ends us meanwhile, and it is printed once. */
 const GRACE_MS = 5000;
 const YIELD_MS = 50; // how often signals get a chance
-
-export const isFollower = (ranks: Ranks | undefined): ranks is Ranks => ranks !== undefined && ranks.transport.rank > 0;
 
 /** Ranks with somebody who says what happened when one of them is gone. */
 export interface WatchedRanks extends Ranks {

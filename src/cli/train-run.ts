@@ -12,13 +12,14 @@ import { saveModelAs } from '../node/models.js';
 import { openRun, type Replace, type Run } from '../node/runs.js';
 import type { RunRecord } from '../report/record.js';
 import { tinyCorpus } from '../train/guards.js';
+import { isFollower } from '../train/ranks.js';
 import { count, note, result, say, screen, size, workOnUnread } from './output.js';
 import { preflightLines } from './preflight.js';
 import { createProgress, type Progress, spent } from './progress.js';
 import { saysOfReading } from './prompt-notes.js';
 import { listenForSignals, type Signals } from './signals.js';
 import { sampleOptions, type TrainFlags } from './train-flags.js';
-import { followTraining, isFollower, stopOf, type WatchedRanks } from './train-ranks.js';
+import { followTraining, stopOf, type WatchedRanks } from './train-ranks.js';
 import { type Best, createRecorder, type Recorder } from './train-recorder.js';
 
 export interface RunPlan {

@@ -6,7 +6,7 @@ import { MicrogptError } from '../base/errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import type { Demands } from '../generate/constraints/acceptor.js';
 import type { BackendName, Threads } from './engine.js';
-import { requireNumber, requireSeed, requireText, requireWhole } from './options.js';
+import { requireModel, requireNumber, requireSeed, requireText, requireWhole } from './options.js';
 
 /** How the next token is drawn. The order is that of the fields; see generate/filters.ts. */
 export interface SamplingOptions {
@@ -134,7 +134,9 @@ export function requireSampling(options: SamplingOptions, vocabSize: number): vo
 }
 
 /** @throws MG_OPTION_VALUE */
-export function requireGenerate(options: GenerateOptions, { config }: Pick<Checkpoint, 'config'>): void {
+export function requireGenerate(options: GenerateOptions, model: Pick<Checkpoint, 'config'>): void {
+  requireModel(model);
+  const { config } = model;
   requireSampling(options, config.vocabSize);
   requireText('prompt', options.prompt ?? '');
   requireWhole('samples', options.samples ?? 1, 0);

@@ -13,6 +13,7 @@ export function refuse(name: string, value: unknown, expected: string): never {
 
 /** A misspelled option would otherwise leave its default in place without a word. @throws MG_OPTION_VALUE */
 export function requireNames(call: string, options: object, names: Readonly<Record<string, true>>): void {
+  if (typeof options !== 'object' || options === null) refuse(`what ${call} is given`, options, 'an object of options');
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(names, name)) continue;
     throw new MicrogptError(
@@ -21,6 +22,12 @@ export function requireNames(call: string, options: object, names: Readonly<Reco
       `choose from ${Object.keys(names).join(', ')}`,
     );
   }
+}
+
+/** The path of a model is none yet. @throws MG_OPTION_VALUE */
+export function requireModel(value: object): void {
+  if (typeof value === 'object' && value !== null && 'config' in value) return;
+  refuse('the model', value, 'what trainModel gives, or the checkpoint of loadModel and decodeModel');
 }
 
 /** @throws MG_OPTION_VALUE */

@@ -109,6 +109,6 @@ export function evaluate(
 
 function requireTexts(value: readonly string[]): void {
   if (!Array.isArray(value) || !value.every((text) => typeof text === 'string')) {
-    refuse('texts', typeof value, 'a text or a list of texts');
+    refuse('texts', value, 'a text or a list of texts');
   }
 }

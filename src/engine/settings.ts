@@ -3,23 +3,35 @@
  * Refuses to know: texts and files. Invariant: what comes out is complete; the same input gives the same settings on any machine.
  */
 import { MicrogptError } from '../base/errors.js';
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import type { CorpusFacts } from '../data/corpus.js';
 import type { ModelConfig } from '../model/config.js';
 import type { Recipe } from '../train/recipes.js';
 import { type Overrides, type RunSettings, type Settings, withOverrides } from '../train/settings.js';
 import { sizesFor } from '../train/sizes.js';
-import { DEFAULT_BACKEND } from './engine.js';
+import { type BackendName, DEFAULT_BACKEND } from './engine.js';
 import { requireNames, requireNumber, requireSeed, requireWhole } from './options.js';
-import type { TrainingOptions } from './training.js';
 
 /** What the sizes depend on. */
 type TextFacts = Pick<CorpusFacts, 'format' | 'documents' | 'heldOut' | 'tokens' | 'longest'>;
 
 /** What a caller may want otherwise than the recipe. */
-type SettingsOptions = Pick<
-  TrainingOptions,
-  'settings' | 'model' | 'steps' | 'batchSize' | 'learningRate' | 'seconds' | 'seed' | 'backend' | 'initFrom'
->;
+export interface SettingsOptions {
+  /** Settings that differ from the recipe's. */
+  readonly settings?: Overrides<Settings> | undefined;
+  /** The most used of them, for short. */
+  readonly model?: { readonly [K in keyof Omit<ModelConfig, 'vocabSize'>]?: ModelConfig[K] | undefined } | undefined;
+  readonly steps?: number | undefined;
+  readonly batchSize?: number | undefined;
+  readonly learningRate?: number | undefined;
+  /** For `standard`, seconds that training may take: decides the sizes. */
+  readonly seconds?: number | undefined;
+  /** Same seed, same data, same settings → the same weights; 42 if left out. */
+  readonly seed?: number | bigint | undefined;
+  readonly backend?: BackendName | 'auto' | undefined;
+  /** Starts from the weights of a model, with its configuration; the corpus must use its tokenizer. */
+  readonly initFrom?: Checkpoint | undefined;
+}
 
 /** So many documents can be shuffled in memory as Python does; more are put in order by a keyed permutation. */
 export const MOST_SHUFFLED = 4_000_000;

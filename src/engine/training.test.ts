@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
 import { MicrogptError } from '../base/errors.js';
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { decodeModel } from '../checkpoint/decode.js';
 import { modelConfig } from '../model/config.js';
 import { choices } from './choices.js';
+import { stream } from './stream.js';
 import { generate } from './text.js';
 import { createTraining, type TrainingOptions, trainModel } from './training.js';
 
@@ -49,6 +51,12 @@ test('generate refuses what makes no sense', async () => {
   const untyped = (options: object) => codeOf(() => generate(model, options));
   expect(await untyped({ temperatur: 1 })).toBe('MG_OPTION_VALUE');
   expect(await untyped({ prompt: 5 })).toBe('MG_OPTION_VALUE');
+  expect(await codeOf(() => trainModel(undefined as unknown as TrainingOptions))).toBe('MG_OPTION_VALUE');
+  const path = 'pets.json' as unknown as Checkpoint;
+  expect(await codeOf(() => generate(path))).toBe('MG_OPTION_VALUE');
+  expect(await codeOf(() => stream(path).next())).toBe('MG_OPTION_VALUE');
+  const typo: object = { sed: 1 };
+  expect(await codeOf(() => stream(model, typo).next())).toBe('MG_OPTION_VALUE');
   const misplaced = ['rex'] as unknown;
   expect(await codeOf(() => choices(model, misplaced as string, []))).toBe('MG_OPTION_VALUE');
   expect(await codeOf(() => choices(model, '', 'rex' as unknown as string[]))).toBe('MG_OPTION_VALUE');

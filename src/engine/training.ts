@@ -16,14 +16,14 @@ import { initialParameters, parameterTable } from '../model/parameters.js';
 import type { TrainEvent } from '../train/events.js';
 import type { Ranks } from '../train/ranks.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
-import type { DataFacts, Overrides, RunSettings, Settings } from '../train/settings.js';
+import type { DataFacts, RunSettings, Settings } from '../train/settings.js';
 import { type LoopState, newLoopState, trainLoop } from '../train/trainer.js';
 import { type BackendName, createEngine, type Engine, type NamedProducts, type Threads } from './engine.js';
 import { extrasOf, requireMemory, usefulThreads } from './memory.js';
 import { requireDocuments, requireNames } from './options.js';
 import { factsOf, partsForAll, requireSame, shareWeights } from './ranks.js';
 import { resumedFrom, runOf } from './run-state.js';
-import { requireSettings, resolveSettings } from './settings.js';
+import { requireSettings, resolveSettings, type SettingsOptions } from './settings.js';
 import { type LeftOut, trainingBatches } from './training-data.js';
 import { type SampleOptions, trainingSamples } from './training-samples.js';
 
@@ -31,7 +31,7 @@ import { type SampleOptions, trainingSamples } from './training-samples.js';
 const VALIDATION_BATCH = 16;
 const VALIDATION_TOKENS = 20_000;
 
-export interface TrainingOptions {
+export interface TrainingOptions extends SettingsOptions {
   /** The texts to learn from, one example each. */
   readonly documents?: readonly string[] | undefined;
   /** Instead of documents: a corpus, from `corpusFromText` or from `openCorpus` in 'microgpt/node'. */
@@ -40,18 +40,6 @@ export interface TrainingOptions {
   readonly source?: string | undefined;
   /** Settings to start from; `canonical` if left out. */
   readonly recipe?: RecipeName | undefined;
-  /** Settings that differ from the recipe's. */
-  readonly settings?: Overrides<Settings> | undefined;
-  /** The most used of them, for short. */
-  readonly model?: { readonly [K in keyof Omit<ModelConfig, 'vocabSize'>]?: ModelConfig[K] | undefined } | undefined;
-  readonly steps?: number | undefined;
-  readonly batchSize?: number | undefined;
-  readonly learningRate?: number | undefined;
-  /** For `standard`, seconds that training may take: decides the sizes. */
-  readonly seconds?: number | undefined;
-  /** Same seed, same data, same settings → the same weights; 42 if left out. */
-  readonly seed?: number | bigint | undefined;
-  readonly backend?: BackendName | 'auto' | undefined;
   /** Threads that the wasm backend may share large work among, from the host: `nodeThreads()` in 'microgpt/node'. One thread if left out. */
   readonly threads?: Threads | undefined;
   /** Has the wasm backend's large matrix products computed by the host's BLAS, whose bits are its own. Not if left out. */
@@ -62,8 +50,6 @@ export interface TrainingOptions {
   readonly resume?: Checkpoint | undefined;
   /** Goes on although the text is another one. */
   readonly allowChanged?: 'data' | undefined;
-  /** Starts from the weights of a model, with its configuration; the corpus must use its tokenizer. */
-  readonly initFrom?: Checkpoint | undefined;
 }
 
 /** Every option, kept whole by its type. */

@@ -138,6 +138,9 @@ export interface Ranks {
   agree(anyone: boolean): void;
 }
 
+/** Whether another rank writes and prints. */
+export const isFollower = (ranks: Ranks | undefined): ranks is Ranks => ranks !== undefined && ranks.transport.rank > 0;
+
 export function createRanks(transport: Transport): Ranks {
   const controller = new AbortController();
   let asked = false;

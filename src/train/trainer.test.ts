@@ -128,6 +128,10 @@ test('patience: so many validations without a better one end the run early, and 
   expect(again.events).toEqual([{ type: 'stopped', reason: 'early', step: 3, steps: 9 }]);
   const patient = await run({ losses: [3], evals }, { steps: 4, validation: validation(1), patience: 3 });
   expect(patient.events.at(-1)).toMatchObject({ reason: 'done' });
+  // As good as the best is no better.
+  const flat = await run({ losses: [3], evals: [2, 2, 2, 2] }, { steps: 9, validation: validation(1), patience: 2 });
+  expect(flat.events.filter((e) => e.type === 'eval').map(({ best }) => best)).toEqual([true, false, false]);
+  expect(flat.events.at(-1)).toEqual({ type: 'stopped', reason: 'early', step: 3, steps: 9 });
 });
 
 test('a run that goes on gives the same events, wherever it was saved', async () => {

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { FormatName } from '../../src/checkpoint/checkpoint.js';
 import { decodeModel } from '../../src/checkpoint/decode.js';
+import { encodeOnnx } from '../../src/export/onnx.js';
 import { codeOf } from './inputs.js';
 import { MODELS } from './models.js';
 
@@ -193,6 +194,7 @@ test.each<[string, number[] | string, RegExp]>([
   ['pickle', [0x80, 2, 0x7d], /pickle; microgpt never opens/],
   ['pickle of protocol 4', [0x80, 4, 0x95], /pickle/],
   ['GGUF', 'GGUF\u0003\0\0\0', /GGUF/],
+  ['ONNX', [...encodeOnnx(MODELS.safetensors.model).subarray(0, 40)], /is an ONNX graph/],
   ['a web page', '<!doctype html>', /web page/],
   ['gzip', [0x1f, 0x8b, 8], /gzip/],
   ['PNG', [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a], /PNG/],

@@ -63,7 +63,10 @@ export function setUpPlayground() {
     files = await playgroundFiles(join(ROOT, 'dist/playground'));
     isolated = await serveIsolated(files);
     plain = await servePlain(files, '/some/where/');
-    browser = await launchChromium<Browser>(['--enable-blink-features=ForceEagerMeasureMemory']);
+    browser = await launchChromium<Browser>([
+      '--enable-blink-features=ForceEagerMeasureMemory',
+      '--js-flags=--expose-gc',
+    ]);
   }, 180_000);
   afterAll(async () => {
     await browser?.close();

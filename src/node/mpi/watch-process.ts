@@ -11,6 +11,8 @@ import type { ToWatch } from './watch.js';
 
 /** mpirun kills a second after it has asked to end. Who saves in that time needs no message. */
 const PATIENCE_MS = 500;
+/** Rank 0 may be in the middle of a save, which it finishes before it waits for the one that is gone. */
+const SETTLE_MS = 300;
 
 let facts: ToWatch = {};
 let isSaid = false;
@@ -37,16 +39,17 @@ const isThere = (pid: number): boolean => {
   }
 };
 
-async function look(): Promise<void> {
+async function look(settle = 0): Promise<void> {
   const gone = facts.peers?.filter(({ pid }) => !isThere(pid)).map(({ rank }) => rank) ?? [];
   if (gone.length > 0) {
     const [who, are] = gone.length === 1 ? ['process', 'is'] : ['processes', 'are'];
+    await new Promise((done) => setTimeout(done, settle));
     await say(`${who} ${gone.join(', ')} ${are} gone, and the others cannot go on without`);
   }
 }
 
 // mpirun wakes the processes that it is about to end, then asks them to end, then kills them.
-process.on('SIGCONT', () => void look());
+process.on('SIGCONT', () => void look(SETTLE_MS));
 process.on('SIGTERM', () => {
   void look();
   setTimeout(() => void say('the processes are being ended, by a signal or because one of them is gone'), PATIENCE_MS);
