@@ -8,7 +8,7 @@ import { encodeFlatJson } from './flat-json.js';
 import { configFields, type Habit, MODEL_JSON } from './json-fields.js';
 import { encodeNestedJson } from './nested-json.js';
 import { encodePrefix } from './prefix.js';
-import { count } from './refusal.js';
+import { count, counted } from './refusal.js';
 import { encodeSafetensors } from './safetensors.js';
 import type { Precision } from './safetensors-weights.js';
 import { encodeWeightsMeta, RUST } from './weights-meta.js';
@@ -126,7 +126,7 @@ export function formatCalled(word: string): FormatName | undefined {
 
 function lostTraining(checkpoint: Checkpoint): string[] {
   const { optimizer } = checkpoint;
-  const state = optimizer ? [`the optimizer after ${count(optimizer.step)} steps`] : [];
+  const state = optimizer ? [`the optimizer after ${counted(optimizer.step, 'step')}`] : [];
   return [...state, ...lostRun(checkpoint)];
 }
 

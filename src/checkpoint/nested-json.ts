@@ -3,7 +3,7 @@
  * A model that those scripts could have trained is written byte for byte as they would; what differs goes into extra fields of
  * `config` (activation, norm, …), which they ignore.
  */
-import { count } from '../base/count.js';
+import { count, counted } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import type { JsonObject } from '../base/json.js';
 import { pythonDumps } from '../base/json.js';
@@ -42,7 +42,7 @@ export function requireJsonSize(parameters: number): void {
   const most = Math.floor(LIMITS.modelJsonBytes / BYTES_PER_WEIGHT);
   throw new MicrogptError(
     'MG_CKPT_FORMAT',
-    `a model.json can hold ${count(most)} parameters, this model has ${count(parameters)}`,
+    `a model.json can hold ${counted(most, 'parameter')}, this model has ${count(parameters)}`,
     'choose a smaller width or fewer layers',
   );
 }

@@ -1,7 +1,7 @@
 /**
  * How a file is refused: where, what was found, what to do. What came from outside is never long in a message.
  */
-export { count } from '../base/count.js';
+export { count, counted } from '../base/count.js';
 
 import { type ErrorCode, MicrogptError } from '../base/errors.js';
 import type { Json } from '../base/json.js';

@@ -14,7 +14,7 @@ import { tokenizerFromJson, tokenizerToJson } from '../tokenizer/tokenizer-json.
 import type { Checkpoint, Decoded, JsonValue, OptimizerState, RunState } from './checkpoint.js';
 import { configFields, readConfig } from './json-fields.js';
 import { firstNonFinite, jsonText, plain } from './plain-json.js';
-import { bad, count, describe } from './refusal.js';
+import { bad, count, counted, describe } from './refusal.js';
 import { type Container, readContainer, verifySums, writeContainer } from './safetensors-container.js';
 import {
   MOMENTS,
@@ -136,7 +136,7 @@ function readTokenizer(metadata: Container['metadata'], config: ModelConfig, sou
     throw bad('MG_CKPT_TOKENIZER', source, error.message);
   }
   if (tokenizer.size === config.vocabSize) return tokenizer;
-  const what = `${count(tokenizer.size)} tokens but wte has ${count(config.vocabSize)} rows`;
+  const what = `${counted(tokenizer.size, 'token')} but wte has ${count(config.vocabSize)} rows`;
   throw bad('MG_CKPT_TOKENIZER', source, `${what}: this tokenizer belongs to another model`);
 }
 

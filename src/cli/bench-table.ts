@@ -4,7 +4,7 @@
 import type { BenchRow } from '../engine/bench.js';
 import type { BenchJob } from '../engine/bench-job.js';
 import type { StepsRow } from '../engine/bench-steps.js';
-import { count } from './output.js';
+import { count, counted } from './output.js';
 
 const rounded = (x: number): string => count(Number(x.toPrecision(3)));
 
@@ -39,19 +39,19 @@ export function benchTable(job: BenchJob, rows: readonly BenchRow[]): string[] {
     lines.push('* steps of this size are too small to share, or slower shared at this moment; one thread takes them');
   }
   const best = rows.reduce((a, b) => (b.fullRunSeconds < a.fullRunSeconds ? b : a));
-  const how = best.backend === 'wasm' ? `wasm, ${best.threads} thread${best.threads === 1 ? '' : 's'}` : best.backend;
-  lines.push(`Full run (${count(job.steps)} steps) would take ~${roughly(best.fullRunSeconds)} (${how})`);
+  const how = best.backend === 'wasm' ? `wasm, ${counted(best.threads, 'thread')}` : best.backend;
+  lines.push(`Full run (${counted(job.steps, 'step')}) would take ~${roughly(best.fullRunSeconds)} (${how})`);
   return lines;
 }
 
 /** The first steps of a run: what they took, and what the rest would take. */
 export function stepsLines(job: BenchJob, row: StepsRow): string[] {
   const { backend, threads, steps, seconds, stepsPerSecond, medianStep, remaining, remainingSeconds } = row;
-  const how = backend === 'wasm' ? `wasm, ${threads} thread${threads === 1 ? '' : 's'}` : backend;
+  const how = backend === 'wasm' ? `wasm, ${counted(threads, 'thread')}` : backend;
   const each = medianStep < 1 ? `${Number((1000 * medianStep).toPrecision(2))} ms` : roughly(medianStep);
   return [
-    `Benchmark: ${count(steps)} step${steps === 1 ? '' : 's'} in ${seconds < 0.1 ? `${Number((1000 * seconds).toPrecision(2))} ms` : `${seconds.toFixed(2)} s`} (${rounded(stepsPerSecond)} steps/s; ${how})`,
-    `Full run (${count(job.steps)} steps): ${
+    `Benchmark: ${counted(steps, 'step')} in ${seconds < 0.1 ? `${Number((1000 * seconds).toPrecision(2))} ms` : `${seconds.toFixed(2)} s`} (${rounded(stepsPerSecond)} steps/s; ${how})`,
+    `Full run (${counted(job.steps, 'step')}): ${
       remainingSeconds === null
         ? 'no steps remain'
         : `the remaining ${count(remaining)} would take ~${roughly(remainingSeconds)}, at ${each} a step`

@@ -17,7 +17,7 @@ import { RECIPES } from '../train/recipes.js';
 import { type Settings, withOverrides } from '../train/settings.js';
 import { ACCELERATE, ACCELERATE_HELP, type Accelerate, openProducts } from './accelerate.js';
 import { benchTable, roughly, stepsLines } from './bench-table.js';
-import { count, result, say } from './output.js';
+import { counted, result, say } from './output.js';
 import { backendCalled, corpusOptions } from './train-flags.js';
 import { openText } from './train-text.js';
 import { list, oneOf, path, whole } from './values.js';
@@ -129,7 +129,7 @@ async function runBench(scenarioName: string | undefined, flags: BenchFlags): Pr
   if (flags.steps !== undefined) return timeSteps(job, expected, scenario?.name, flags, flags.steps);
   const rows: BenchRow[] = [];
   for (const [backend, threads] of combinations(flags)) {
-    say(`measuring ${backend}${backend === 'wasm' ? `, ${threads} thread${threads === 1 ? '' : 's'}` : ''} …`);
+    say(`measuring ${backend}${backend === 'wasm' ? `, ${counted(threads, 'thread')}` : ''} …`);
     const row = bench(job, expected, backend, {
       now: () => performance.now(),
       runs: flags.runs,
@@ -179,8 +179,8 @@ function combinations(flags: BenchFlags): [BackendName, number][] {
 function describe({ config, batchSize, steps }: BenchJob, scenario: string | undefined): string {
   const { total } = parameterTable(config);
   return (
-    `${scenario ?? 'made-up tokens'}: ${count(total)} parameters (${config.nLayer} × ${config.nEmbd} wide, ${config.nHead} heads, ` +
-    `context ${config.blockSize}, ${config.vocabSize} tokens), ${batchSize} a step, ${count(steps)} steps\n` +
+    `${scenario ?? 'made-up tokens'}: ${counted(total, 'parameter')} (${config.nLayer} × ${config.nEmbd} wide, ${config.nHead} heads, ` +
+    `context ${config.blockSize}, ${config.vocabSize} tokens), ${batchSize} a step, ${counted(steps, 'step')}\n` +
     `Node ${process.version}, ${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores`
   );
 }

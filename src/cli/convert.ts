@@ -11,7 +11,7 @@ import { ACTIVATIONS, type ModelConfig } from '../model/config.js';
 import { findModel } from '../node/bundled-models.js';
 import { readDocuments } from '../node/corpora.js';
 import { loadModel, saveModelAs } from '../node/models.js';
-import { count, note, say, size } from './output.js';
+import { counted, note, say, size } from './output.js';
 import { oneOf, path } from './values.js';
 
 interface ConvertFlags {
@@ -91,6 +91,6 @@ async function sayCost(exact: Checkpoint, written: string, documents: readonly s
   const change = after - before;
   const where = documents === undefined ? 'of the model’s own samples' : 'of the data';
   say(
-    `loss ${before.toFixed(4)} → ${after.toFixed(4)} (${change < 0 ? '' : '+'}${change.toFixed(4)}) on ${count(tokens)} tokens ${where}`,
+    `loss ${before.toFixed(4)} → ${after.toFixed(4)} (${change < 0 ? '' : '+'}${change.toFixed(4)}) on ${counted(tokens, 'token')} ${where}`,
   );
 }

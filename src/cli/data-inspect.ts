@@ -10,7 +10,7 @@ import { modelConfig } from '../model/config.js';
 import { parameterTable } from '../model/parameters.js';
 import { guessFileFormat, type OpenCorpus, openCorpus } from '../node/corpus.js';
 import { sizesFor } from '../train/sizes.js';
-import { count, note, printable, result, size } from './output.js';
+import { count, counted, note, printable, result, size } from './output.js';
 import { addTableFlags, firstRowNotes, headerOf, type TableFlags, tableOptions } from './table-flags.js';
 import { oneOf, whole } from './values.js';
 
@@ -96,10 +96,10 @@ function print(file: string, guess: Guess | null, seen: Seen): void {
   row('format', seen.format);
   row('sha256', seen.sha256 ?? '');
   row('documents', count(seen.documents));
-  row('tokens', `${count(seen.tokens)} (${count(seen.characters)} characters)`);
+  row('tokens', `${count(seen.tokens)} (${counted(seen.characters, 'character')})`);
   row(
     'vocabulary',
-    `${count(seen.vocabulary)} tokens${seen.alphabet > 0 ? `, ${count(seen.alphabet)} characters` : ''}`,
+    `${counted(seen.vocabulary, 'token')}${seen.alphabet > 0 ? `, ${counted(seen.alphabet, 'character')}` : ''}`,
   );
   if (rare.length > 0) {
     const shown = rare.slice(0, 12).map(({ character, times }) => `${printable(JSON.stringify(character))} ×${times}`);
@@ -108,7 +108,7 @@ function print(file: string, guess: Guess | null, seen: Seen): void {
   if (lengths !== null) {
     row(
       'lengths',
-      `${lengths.min} to ${count(lengths.max)} tokens, median ${count(lengths.median)}, 90 % up to ${count(lengths.p90)}`,
+      `${lengths.min} to ${counted(lengths.max, 'token')}, median ${count(lengths.median)}, 90 % up to ${count(lengths.p90)}`,
     );
   }
   if (twice !== null) row('duplicates', `${twice.exact ? '' : 'about '}${count(twice.count)}`);
@@ -117,7 +117,7 @@ function print(file: string, guess: Guess | null, seen: Seen): void {
     const share = ((100 * documents) / seen.documents).toFixed(1);
     row(
       `context ${context.blockSize}`,
-      `cuts ${count(documents)} documents (${share} %), ${count(tokens)} tokens in all`,
+      `cuts ${counted(documents, 'document')} (${share} %), ${counted(tokens, 'token')} in all`,
     );
   }
   if (context.withoutAssistant !== null) {
@@ -126,7 +126,7 @@ function print(file: string, guess: Guess | null, seen: Seen): void {
   }
   row(
     'train takes',
-    `${s.nLayer} layers, ${s.nEmbd} wide, ${s.nHead} heads, context ${s.blockSize}: ${count(s.parameters)} parameters`,
+    `${s.nLayer} layers, ${s.nEmbd} wide, ${s.nHead} heads, context ${s.blockSize}: ${counted(s.parameters, 'parameter')}`,
   );
-  row('', `${count(s.steps)} steps of ${count(s.batchSize)} examples, unless --time or flags say otherwise`);
+  row('', `${counted(s.steps, 'step')} of ${counted(s.batchSize, 'example')}, unless --time or flags say otherwise`);
 }

@@ -11,7 +11,7 @@ import { readFileBounded } from '../node/files.js';
 import type { Evaluation } from '../score/evaluate.js';
 import { sanityNextAtOffset, sanityNextFromData } from '../score/sanity.js';
 import { addModelFlags, type ModelFlags, openModel } from './generate.js';
-import { count, note, result } from './output.js';
+import { counted, note, result } from './output.js';
 import { oneOf, path, seed, whole } from './values.js';
 
 const FORMATS = ['lines', 'text', 'bytes'] as const;
@@ -119,9 +119,7 @@ function printEvaluation(
     throw new MicrogptError('MG_DATA_EMPTY', `${file} has nothing to predict`, 'give a text of at least two bytes');
   }
   if (found.unknown > 0) {
-    note(
-      `${count(found.unknown)} characters are unknown to the model: they count in bits per character, not in the rest`,
-    );
+    note(`${counted(found.unknown, 'character')} unknown to the model: counted in bits per character, not in the rest`);
   }
   if (json) {
     result(JSON.stringify({ file, format, ...found }));
@@ -133,7 +131,7 @@ function printEvaluation(
     ['perplexity', found.perplexity.toPrecision(6)],
     ['bits', `${found.bitsPerCharacter.toFixed(6)} per character`],
     ['next token', `${percent(found.top1)} is the first guess, ${percent(found.top5)} among the first five`],
-    ['counted', `${count(found.tokens)} tokens, ${count(found.characters)} characters`],
+    ['counted', `${counted(found.tokens, 'token')}, ${counted(found.characters, 'character')}`],
   ];
   for (const [name, value] of rows) result(`${name.padEnd(14)}${value}`);
 }

@@ -7,7 +7,7 @@ import { computedBy } from '../engine/run-state.js';
 import { parameterTable } from '../model/parameters.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { addModelFlags, type ModelFlags, openModel } from './generate.js';
-import { count, printable, result } from './output.js';
+import { count, counted, printable, result } from './output.js';
 
 export function addInfo(program: Command): void {
   const command = program
@@ -84,14 +84,14 @@ function runRows(run: RunState): Row[] {
   const [settings, data, validation] = ['settings', 'data', 'validation'].map((name) => fieldsOf(run[name]));
   const rows: Row[] = [];
   if (typeof data['name'] === 'string') {
-    const documents = typeof data['documents'] === 'number' ? `: ${count(data['documents'])} documents` : '';
+    const documents = typeof data['documents'] === 'number' ? `: ${counted(data['documents'], 'document')}` : '';
     rows.push(['trained on', `${data['name']}${documents}, sha256 ${String(data['sha256'] ?? 'unknown')}`]);
   }
   if (typeof settings['recipe'] === 'string') {
     const { recipe, steps, batchSize, seed } = settings;
     const pace =
       typeof steps === 'number'
-        ? `, ${count(steps)} steps of ${batchSize === 1 ? '1 example' : `${String(batchSize)} examples`}`
+        ? `, ${counted(steps, 'step')} of ${batchSize === 1 ? '1 example' : `${String(batchSize)} examples`}`
         : '';
     rows.push(['run', `recipe ${recipe}${pace}, seed ${String(seed ?? 'unknown')}`]);
   }

@@ -6,7 +6,7 @@ import { type Inspection, inspect } from '../engine/inspect.js';
 import { readPrompt } from '../tokenizer/small-letters.js';
 import { addModelFlags, type ModelFlags, openModel } from './generate.js';
 import { type HeatMap, heatMaps } from './heat-map.js';
-import { count, note, result } from './output.js';
+import { count, counted, note, result } from './output.js';
 import { saysOfReading } from './prompt-notes.js';
 import { whole } from './values.js';
 
@@ -47,7 +47,7 @@ async function printInspection({ prompt, top, json, ...flags }: InspectFlags): P
   const found = inspect(checkpoint, prompt, { top });
   if (found.tokens.length < ids.length + 1) {
     note(
-      `the prompt has ${count(ids.length)} tokens and the context ${count(config.blockSize)}: the model reads its last part`,
+      `the prompt has ${counted(ids.length, 'token')} and the context ${count(config.blockSize)}: the model reads its last part`,
     );
   }
   if (json) result(JSON.stringify(asJson(found, config.nHead, config.vocabSize)));

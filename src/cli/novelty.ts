@@ -12,7 +12,7 @@ import { MOST_SAMPLE_UNITS } from '../score/copied-runs.js';
 import { type NoveltyReport, novelty } from '../score/novelty.js';
 import { addModelFlags, type ModelFlags, openModel } from './generate.js';
 import { trainingLines, trainingText } from './held-out.js';
-import { count, printable, result, say } from './output.js';
+import { count, counted, printable, result, say } from './output.js';
 import { decimal, oneOf, path, seed, whole } from './values.js';
 
 interface NoveltyFlags extends ModelFlags {
@@ -65,7 +65,7 @@ async function printNovelty(flags: NoveltyFlags): Promise<void> {
   if (units > MOST_SAMPLE_UNITS) {
     throw new MicrogptError(
       'MG_FILE_SIZE',
-      `the samples have ${count(units)} characters in all, at most ${count(MOST_SAMPLE_UNITS)} are compared`,
+      `the samples have ${counted(units, 'character')} in all, at most ${count(MOST_SAMPLE_UNITS)} are compared`,
       'compare fewer samples at a time',
     );
   }
@@ -81,7 +81,7 @@ async function printNovelty(flags: NoveltyFlags): Promise<void> {
     ['training text', whole ? data : `${count(report.trainingLines)} different lines in ${data}`],
     ['word for word', share(report.exact, report.samples)],
     ...(whole ? [] : near(report)),
-    ['longest copy', `${count(report.longestRun.length)} characters: ${cut(report.longestRun.text)}`],
+    ['longest copy', `${counted(report.longestRun.length, 'character')}: ${cut(report.longestRun.text)}`],
     ['', `half of the samples are at least ${(100 * report.medianCopiedShare).toFixed(1)}% one copied run`],
     ['new', report.newExamples.map(cut).join(', ') || 'none'],
   ];
@@ -123,7 +123,7 @@ async function gather(flags: NoveltyFlags): Promise<Gathered> {
   if (flags.samplesFrom !== undefined)
     return { samples: await readSamples(flags.samplesFrom, format), data, format, cells };
   await stat(data).catch(() => readDocuments(data)); // says now, not after the work, that it is not there
-  say(`making ${count(flags.samples)} samples …`);
+  say(`making ${counted(flags.samples, 'sample')} …`);
   const { samples, temperature, seed } = flags;
   const made = generate(checkpoint, { samples, temperature, seed });
   return { samples: made.map(format === 'text' ? collapsed : strip), data, format, cells };

@@ -1,7 +1,7 @@
 /**
  * What the command line prints: results to stdout, everything about them to stderr.
  */
-export { count } from '../base/count.js';
+export { count, counted } from '../base/count.js';
 
 import { MicrogptError } from '../base/errors.js';
 

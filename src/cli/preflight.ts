@@ -4,7 +4,7 @@
 import { relative } from 'node:path';
 import { extrasOf, trainingMemory } from '../engine/memory.js';
 import type { Training } from '../engine/training.js';
-import { count, size } from './output.js';
+import { count, counted, size } from './output.js';
 
 export interface Preflight {
   readonly about: string;
@@ -25,15 +25,15 @@ export function preflightLines({ about, training, threadsAsked, folder, output, 
   const rows: [string, string][] = [
     [
       'data',
-      `${fromHere(data.path)}, ${size(data.bytes)}: ${examples(training)}, ${count(data.tokens)} tokens, ${count(config.vocabSize)} different`,
+      `${fromHere(data.path)}, ${size(data.bytes)}: ${examples(training)}, ${counted(data.tokens, 'token')}, ${count(config.vocabSize)} different`,
     ],
     [
       'model',
-      `${count(parameters)} parameters: ${config.nLayer} layer${config.nLayer === 1 ? '' : 's'}, ${config.nEmbd} wide, ${config.nHead} head${config.nHead === 1 ? '' : 's'}, context ${config.blockSize}`,
+      `${counted(parameters, 'parameter')}: ${counted(config.nLayer, 'layer')}, ${config.nEmbd} wide, ${counted(config.nHead, 'head')}, context ${config.blockSize}`,
     ],
     [
       'training',
-      `${from > 0 ? `step ${count(from + 1)} to ${count(settings.steps)}` : `${count(settings.steps)} steps`} of ${count(settings.batchSize)} example${settings.batchSize === 1 ? '' : 's'}, ` +
+      `${from > 0 ? `step ${count(from + 1)} to ${count(settings.steps)}` : counted(settings.steps, 'step')} of ${counted(settings.batchSize, 'example')}, ` +
         `recipe ${settings.recipe}, learning rate ${settings.adam.learningRate} (${settings.schedule}), seed ${settings.seed}`,
     ],
     ['with', habits(training)],
@@ -70,7 +70,7 @@ function examples({ settings, data }: Training): string {
     case 'chat':
       return `${count(data.documents)} conversations${held}`;
     default:
-      return `${count(data.documents)} documents${held}`;
+      return `${counted(data.documents, 'document')}${held}`;
   }
 }
 
@@ -79,14 +79,14 @@ function habits({ settings, heldOut }: Training): string {
   const { adam, warmup, floor, clip, dropout, accumulate, evalEvery, patience } = settings;
   return [
     adam.weightDecay > 0 ? `AdamW, weight decay ${adam.weightDecay}` : 'Adam',
-    warmup > 0 ? `warm-up ${count(warmup)} steps` : 'no warm-up',
+    warmup > 0 ? `warm-up ${counted(warmup, 'step')}` : 'no warm-up',
     ...(floor > 0 ? [`down to ${Number((100 * floor).toPrecision(3))} % of the rate`] : []),
     clip > 0 ? `gradients clipped at ${clip}` : 'no clipping',
     dropout > 0 ? `dropout ${dropout}` : 'no dropout',
     ...(accumulate > 1 ? [`batches in ${accumulate} parts`] : []),
     heldOut === null
       ? 'nothing held out'
-      : `validated every ${evalEvery === 1 ? 'step' : `${count(evalEvery)} steps`}${patience > 0 ? `, until ${patience} in a row are no better` : ''}`,
+      : `validated every ${evalEvery === 1 ? 'step' : counted(evalEvery, 'step')}${patience > 0 ? `, until ${patience} in a row are no better` : ''}`,
   ].join(', ');
 }
 

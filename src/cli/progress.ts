@@ -4,7 +4,7 @@
  * Refuses to know: how training works. Invariant: steps are counted from the events, time from the clock it is given.
  */
 import type { TrainEvent } from '../train/events.js';
-import { count, duration } from './output.js';
+import { counted, duration } from './output.js';
 
 export interface ProgressScreen {
   readonly isTTY?: boolean;
@@ -118,5 +118,5 @@ function short(n: number): string {
 export function spent(steps: number, seconds: number): string {
   const time =
     seconds < 1 ? `${Math.ceil(seconds * 1000)} ms` : seconds < 60 ? `${seconds.toFixed(1)} s` : duration(seconds);
-  return `${count(steps)} steps, ${time}`;
+  return `${counted(steps, 'step')}, ${time}`;
 }

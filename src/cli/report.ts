@@ -8,7 +8,7 @@ import { readFileBounded, writeFileDurably } from '../node/files.js';
 import { type Comparison, compareRuns } from '../report/compare.js';
 import { reportPage, summary } from '../report/page.js';
 import { type RunLog, readMetrics, readRecord } from '../report/record.js';
-import { count, result, say, size } from './output.js';
+import { count, counted, result, say, size } from './output.js';
 import { path } from './values.js';
 
 const RECORD_BYTES = 1_000_000;
@@ -65,7 +65,7 @@ export async function readRun(folder: string): Promise<RunLog> {
 function comparisonLines({ settings, firstDifference, common, rows }: Comparison, a: string, b: string): string[] {
   const lines: string[] = [];
   if (common === 0) lines.push('the runs have no step in common');
-  else if (firstDifference === null) lines.push(`the same numbers in all ${count(common)} steps that both have`);
+  else if (firstDifference === null) lines.push(`the same numbers in all ${counted(common, 'step')} that both have`);
   else {
     const { step, before, now } = firstDifference;
     lines.push(

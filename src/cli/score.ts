@@ -17,7 +17,7 @@ import { readPrompt } from '../tokenizer/small-letters.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { addModelFlags, type ModelFlags, openModel } from './generate.js';
 import { heldOutLines } from './held-out.js';
-import { count, note, printable, say } from './output.js';
+import { counted, note, printable, say } from './output.js';
 import { path } from './values.js';
 
 interface ScoreFlags extends ModelFlags {
@@ -112,9 +112,7 @@ async function calibrate(
   if ('lines' in found) {
     const known = found.lines.length;
     const rough = known < FEW ? ': too few for more than a rough idea, --calibrate FILE takes others' : '';
-    note(
-      `percentiles are among ${count(known)} line${known === 1 ? '' : 's'} of ${found.path} that training held out${rough}`,
-    );
+    note(`percentiles are among ${counted(known, 'line')} of ${found.path} that training held out${rough}`);
     return scorer.calibrate(found.lines, flags);
   }
   if (flags.threshold !== undefined && 'percentile' in flags.threshold) {
@@ -210,7 +208,7 @@ async function write(lines: readonly string[]): Promise<void> {
 function tooMuch(): MicrogptError {
   return new MicrogptError(
     'MG_FILE_SIZE',
-    `there are more than the ${count(LIMITS.textBytes)} characters that --sort keeps in memory`,
+    `there are more than the ${counted(LIMITS.textBytes, 'character')} that --sort keeps in memory`,
     'leave --sort out and sort afterwards: microgpt score … | sort -rn',
   );
 }

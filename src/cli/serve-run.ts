@@ -11,7 +11,7 @@ import { playgroundFolder } from '../node/playground.js';
 import { createWorkerCompute } from '../node/worker-compute.js';
 import type { Rule, Server } from '../server/index.js';
 import { isLoopback, requireLoopback } from '../server/open-address.js';
-import { count, note, result, say } from './output.js';
+import { counted, note, result, say } from './output.js';
 import { servedModels } from './served-models.js';
 
 export interface ServeFlags {
@@ -84,7 +84,7 @@ export async function runServe(flags: ServeFlags): Promise<number> {
 
 function describe(name: string, { config, tokenizer }: Checkpoint): string {
   const kind = tokenizer.roles === null ? 'completions' : 'completions and chat';
-  return `serving ${name}: ${count(parameterTable(config).total)} parameters, context ${config.blockSize}, ${kind}`;
+  return `serving ${name}: ${counted(parameterTable(config).total, 'parameter')}, context ${config.blockSize}, ${kind}`;
 }
 
 async function drain(server: Server, name: string, seconds: number): Promise<void> {

@@ -10,7 +10,7 @@ import { readFileBounded } from '../node/files.js';
 import type { RunLog } from '../report/record.js';
 import { lossName, type Outcome } from '../report/sweep.js';
 import type { Trial } from '../train/sweep.js';
-import { count, printable } from './output.js';
+import { counted, printable } from './output.js';
 import { readRun } from './report.js';
 
 const MOST_LOG_BYTES = 100_000_000;
@@ -37,7 +37,7 @@ export interface SweepFolder {
   outcome(trial: Trial): Promise<Outcome | null>;
 }
 
-export const trialsOf = (n: number): string => `${count(n)} trial${n === 1 ? '' : 's'}`;
+export const trialsOf = (n: number): string => counted(n, 'trial');
 
 export const isFinal = (code: number): boolean => FINAL.includes(code);
 

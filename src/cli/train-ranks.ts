@@ -13,7 +13,7 @@ import { launchedBy, threadsEach } from '../node/mpi/launcher.js';
 import { startWatch, type Watch } from '../node/mpi/watch.js';
 import { type RunRecord, recordOf } from '../report/record.js';
 import { createRanks, gather, isFollower, type Ranks, share } from '../train/ranks.js';
-import { note, silence } from './output.js';
+import { counted, note, silence } from './output.js';
 import { listenForSignals } from './signals.js';
 import type { TrainFlags } from './train-flags.js';
 
@@ -54,7 +54,7 @@ export async function amongRanks(
   try {
     refuseAlone(flags);
     const threads = flags.threads ?? threadsEach(availableParallelism(), launched, cpus().length);
-    note(`${size} processes train this model together, ${threads} thread${threads === 1 ? '' : 's'} each`);
+    note(`${size} processes train this model together, ${counted(threads, 'thread')} each`);
     const start = performance.now();
     const ranks = { ...createRanks(transport), watch };
     const code = await train({ ...flags, threads }, ranks);

@@ -13,7 +13,7 @@ import { openRun, type Replace, type Run } from '../node/runs.js';
 import type { RunRecord } from '../report/record.js';
 import { tinyCorpus } from '../train/guards.js';
 import { isFollower } from '../train/ranks.js';
-import { count, note, result, say, screen, size, workOnUnread } from './output.js';
+import { count, counted, note, result, say, screen, size, workOnUnread } from './output.js';
 import { preflightLines } from './preflight.js';
 import { createProgress, type Progress, spent } from './progress.js';
 import { saysOfReading } from './prompt-notes.js';
@@ -115,7 +115,7 @@ function notesOf(training: Training): string[] {
   if (leftOut.count > 0) {
     notes.push(
       `${count(leftOut.count)} of ${count(leftOut.of)} conversations have no word of the assistant within the context of ` +
-        `${count(training.config.blockSize)} tokens and are left out (the first: ${leftOut.first.map(count).join(', ')}); ` +
+        `${counted(training.config.blockSize, 'token')} and are left out (the first: ${leftOut.first.map(count).join(', ')}); ` +
         'a larger --block-size keeps more',
     );
   }
@@ -124,7 +124,7 @@ function notesOf(training: Training): string[] {
       `matrix products: ${training.computedBy.join(', then ')}; another --accelerate than before has other bits in the end`,
     );
   }
-  if (corpus.facts.leftOut > 0) notes.push(`${count(corpus.facts.leftOut)} examples hold nothing and were left out`);
+  if (corpus.facts.leftOut > 0) notes.push(`${counted(corpus.facts.leftOut, 'example')} with nothing in: left out`);
   const tokens = settings.steps * settings.batchSize * Math.min(training.config.blockSize, corpus.facts.longest);
   const warning =
     training.startStep > 0 || settings.patience > 0

@@ -17,7 +17,7 @@ import { isFollower } from '../train/ranks.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
 import { type DataFormat, type DataSettings, type Overrides, type Settings, withOverrides } from '../train/settings.js';
 import { openProductsAmong } from './accelerate.js';
-import { count, note } from './output.js';
+import { count, counted, note } from './output.js';
 import { firstRowNotes } from './table-flags.js';
 import { refuseCppFlags, trainAsCpp } from './train-cpp.js';
 import { defaultsTable } from './train-defaults.js';
@@ -163,7 +163,7 @@ async function startTraining(options: TrainingOptions, flags: TrainFlags): Promi
 }
 
 const repeatNote = (time: number, steps: number): string =>
-  `${count(steps)} steps fit into ${time} s on this machine; --steps ${steps} beside --time gives the same run again, to the bit`;
+  `${counted(steps, 'step')} fit into ${time} s on this machine; --steps ${steps} beside --time gives the same run again, to the bit`;
 
 /** Flags that change nothing, since something else decides. @throws MG_CLI_USAGE for looks at held-out text where none is held out */
 function unusedNotes({ settings, config }: Training, flags: TrainFlags, initFrom: Checkpoint | undefined): string[] {
@@ -187,7 +187,7 @@ function unusedNotes({ settings, config }: Training, flags: TrainFlags, initFrom
       notes.push(`${flag} is not used: the text is read as ${settings.data.format}`);
   }
   if (settings.warmup > settings.steps)
-    notes.push(`the warm-up takes ${count(settings.warmup)} steps, and the run has only ${count(settings.steps)}`);
+    notes.push(`the warm-up takes ${counted(settings.warmup, 'step')}, and the run has only ${count(settings.steps)}`);
   if (settings.accumulate > settings.batchSize)
     notes.push(`a batch of ${settings.batchSize} cannot be computed in ${settings.accumulate} parts: one example each`);
   return notes;

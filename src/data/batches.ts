@@ -2,7 +2,7 @@
  * Batches as a pure function of (corpus, step): nothing to remember between steps, so nothing to restore when a run goes on.
  * Refuses to know: characters and models. Invariant: batch(step) is the same whenever and however often it is asked for.
  */
-import { count } from '../base/count.js';
+import { count, counted } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import type { Corpus, EncodedDocument, TokenStream } from './corpus.js';
@@ -63,7 +63,7 @@ export function windowBatches(stream: TokenStream, seed: number | bigint, size: 
   if (stream.length < span) {
     throw new MicrogptError(
       'MG_DATA_TOO_SMALL',
-      `${count(stream.length)} tokens to learn from, need at least ${count(span)} (context ${blockSize} + 1)`,
+      `${counted(stream.length, 'token')} to learn from, need at least ${count(span)} (context ${blockSize} + 1)`,
       'use a longer text or a shorter context',
     );
   }

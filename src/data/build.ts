@@ -2,7 +2,7 @@
  * Text → corpus, for texts in memory and, part by part, for files of any size: the same reader, encoder and writer either way.
  * Refuses to know: files. Invariant: the result depends on the bytes and the options, not on how the bytes were cut or where ids are kept.
  */
-import { count } from '../base/count.js';
+import { count, counted } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import { createByteTokenizer } from '../tokenizer/byte.js';
 import { type ByteCounts, byteCorpus, countBytes } from './byte-corpus.js';
@@ -212,7 +212,7 @@ function proseParts(options: CorpusOptions, encoder: Encoder, columns: Columns):
       if (border < size) {
         throw new MicrogptError(
           'MG_DATA_TOO_SMALL',
-          `${known.source} has ${count(border)} tokens to learn from, less than one chunk of ${count(size)}`,
+          `${known.source} has ${counted(border, 'token')} to learn from, less than one chunk of ${count(size)}`,
           'use a longer text, smaller chunks, or --format lines',
         );
       }

@@ -25,7 +25,8 @@ export function guessFormat(name: string, head: Uint8Array, lossy = false): Gues
     return { format: 'bytes', because: 'it is not text in UTF-8' };
   const mean = full.reduce((sum, line) => sum + line.length, 0) / full.length;
   const blank = lines.length - full.length;
-  if (mean > 300) return { format: 'chunked', because: `its lines are long (${Math.round(mean)} characters on average)` };
+  if (mean > 300)
+    return { format: 'chunked', because: `its lines are long (${Math.round(mean)} characters on average)` };
   if (mean > 25 && blank * 8 > lines.length)
     return { format: 'chunked', because: 'it has paragraphs with empty lines between them' };
   return { format: 'lines', because: `its lines are short (${Math.round(mean)} characters on average)` };

@@ -2,7 +2,7 @@
  * Text, in parts, → documents: one reader for each format. `lines` and tables give texts; `chat` gives turns of conversations.
  * Refuses to know: tokens and files. Invariant: where the parts are cut changes nothing.
  */
-import { count } from '../base/count.js';
+import { count, counted } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import { conversationFrom } from './conversations.js';
 import type { DocumentWriter } from './document-writer.js';
@@ -109,7 +109,7 @@ export function linesReader(writer: DocumentWriter): TextReader {
         ? lines.notes()
         : [
             ...lines.notes(),
-            `${long.size === 1 ? `line ${count([...long][0])} is` : `${count(long.size)} lines are`} longer than 16 MiB: cut into ${count(pieces)} documents`,
+            `${long.size === 1 ? `line ${count([...long][0])} is` : `${counted(long.size, 'line')} are`} longer than 16 MiB: cut into ${counted(pieces, 'document')}`,
           ],
   };
 }

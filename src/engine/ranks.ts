@@ -3,6 +3,7 @@
  * Refuses to know: what carries the numbers. Invariant: after every step all ranks hold the same bits, those of one process with the same parts.
  */
 
+import { counted } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import { sha256 } from '../base/sha256.js';
 import type { Batch } from '../data/batches.js';
@@ -92,7 +93,7 @@ export function partsForAll(
   if (parts < size) {
     throw new MicrogptError(
       'MG_OPTION_VALUE',
-      `a batch of ${settings.batchSize} in ${parts} part${parts === 1 ? '' : 's'} cannot be shared among ${size} processes`,
+      `a batch of ${settings.batchSize} in ${counted(parts, 'part')} cannot be shared among ${size} processes`,
       `give --batch-size at least ${size}${accumulate < size ? ` and --grad-accum at least ${size}, or leave that out` : ''}`,
     );
   }

@@ -3,7 +3,7 @@
  * All parameters lie in one contiguous buffer in the order of the table, which is also the order in which Python's programs
  * draw them at initialisation; wq, wk and wv of a layer are neighbours, so they can be read as one matrix [3C, C].
  */
-import { count } from '../base/count.js';
+import { count, counted } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import type { ModelConfig } from './config.js';
@@ -55,7 +55,7 @@ export function parameterTable(config: ModelConfig): ParameterTable {
   if (total > LIMITS.parameters) {
     throw new MicrogptError(
       'MG_CONFIG_INVALID',
-      `a model of this size has ${count(total)} parameters, limit ${count(LIMITS.parameters)}`,
+      `a model of this size has ${counted(total, 'parameter')}, limit ${count(LIMITS.parameters)}`,
       'choose a smaller nEmbd, nLayer or blockSize',
     );
   }

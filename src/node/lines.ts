@@ -6,7 +6,7 @@
 
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { count } from '../base/count.js';
+import { counted } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import { plainReason } from './files.js';
 
@@ -40,7 +40,7 @@ export async function* lineBatches(path: string, input: Readable = process.stdin
     if (units > MOST_LINE_UNITS) {
       throw new MicrogptError(
         'MG_FILE_SIZE',
-        `line ${number} of ${name} has more than ${count(MOST_LINE_UNITS)} characters`,
+        `line ${number} of ${name} has more than ${counted(MOST_LINE_UNITS, 'character')}`,
         'give a text that is made of lines',
       );
     }

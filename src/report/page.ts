@@ -1,7 +1,7 @@
 /**
  * The report of a run: one HTML page that needs nothing else, with curves, samples and settings.
  */
-import { count } from '../base/count.js';
+import { count, counted } from '../base/count.js';
 
 import { log } from '../base/math.js';
 import { escapeHtml, lineChart } from './chart.js';
@@ -62,8 +62,8 @@ export function summary({ record, metrics }: RunLog): string {
     null,
   );
   const parts = [
-    `${count(record.parameters)} parameters`,
-    `${count(steps.at(-1)?.step ?? 0)} of ${count(record.settings.steps)} steps`,
+    `${counted(record.parameters, 'parameter')}`,
+    `${count(steps.at(-1)?.step ?? 0)} of ${counted(record.settings.steps, 'step')}`,
   ];
   const last = meanOfLast(steps.map((metric) => metric.loss));
   if (last !== null) parts.push(`training loss ${last.toFixed(4)} over the last ${Math.min(100, steps.length)} steps`);

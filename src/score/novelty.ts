@@ -3,7 +3,7 @@
  * nearly, how long a run is copied; and what that means, in words.
  * Refuses to know: models and files. Invariant: every number in the verdict is one of the report's.
  */
-import { count } from '../base/count.js';
+import { count, counted } from '../base/count.js';
 import { createCopiedRuns } from './copied-runs.js';
 import { createNearIndex, LONGEST_COMPARED } from './near.js';
 
@@ -106,13 +106,15 @@ function judge(
   const sentences = [
     words[verdict],
     ...(whole
-      ? [`Of ${count(samples)} samples, ${count(exact)} (${percent(share)}) stand in the training text word for word.`]
+      ? [
+          `Of ${counted(samples, 'sample')}, ${count(exact)} (${percent(share)}) stand in the training text word for word.`,
+        ]
       : [
-          `Of ${count(samples)} samples, ${count(exact)} (${percent(share)}) are lines of the training text, word for word, and ` +
+          `Of ${counted(samples, 'sample')}, ${count(exact)} (${percent(share)}) are lines of the training text, word for word, and ` +
             `${count(near)} (${percent(near / Math.max(1, samples))}) are one or two edits away from one.`,
           `For comparison: ${percent(numbers.nearAmongTraining)} of the training lines have another training line that near.`,
         ]),
-    `The longest copied run has ${count(longestRun.length)} characters; half of the samples are at least ${percent(medianCopiedShare)} one copied run.`,
+    `The longest copied run has ${counted(longestRun.length, 'character')}; half of the samples are at least ${percent(medianCopiedShare)} one copied run.`,
     `${count(distinct)} of the samples are distinct${distinct < samples / 2 ? ': the model repeats itself, try a higher temperature' : ''}.`,
   ];
   return { verdict, sentences };

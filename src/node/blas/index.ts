@@ -3,8 +3,10 @@
  * Refuses to know: models and the command line. Invariant: a library that is missing, broken or wrong is a sentence for the user, never an
  * exception, and leaves nothing behind; the process's environment is afterwards what it was.
  */
+
 import { readFileSync } from 'node:fs';
 import type { Products } from '../../backend/wasm/products.js';
+import { counted } from '../../base/count.js';
 import { type Found, firstLibrary, firstLine, type Library, loadForeign } from '../foreign.js';
 import { coreType } from './core-type.js';
 import { gemmOf, isSound } from './gemm.js';
@@ -105,7 +107,7 @@ function describe(library: Library, name: string, threads: number): string {
   const core = optional(library, 'const char *openblas_get_corename()') as (() => string) | null;
   const what =
     config === null ? name : `${/^OpenBLAS \S+/.exec(config())?.[0] ?? 'OpenBLAS'}${core ? ` (${core()})` : ''}`;
-  return `${what}, ${threads} thread${threads === 1 ? '' : 's'}`;
+  return `${what}, ${counted(threads, 'thread')}`;
 }
 
 function optional(library: Library, prototype: string): ((...args: never[]) => unknown) | null {
