@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { createBenchJob } from '../dist/engine/bench-job.js';
-import { createEngine } from '../dist/engine/engine.js';
+import { createEngine } from '../dist/engine/create-engine.js';
 import { openBlas } from '../dist/node/blas/index.js';
 import { nodeThreads } from '../dist/node/threads.js';
 import { plainStep } from '../dist/train/learner.js';

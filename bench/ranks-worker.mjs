@@ -1,7 +1,7 @@
 // One of the processes of bench/ranks.mjs. Rank 0 prints one JSON object.
 import { splitBatch } from '../dist/data/batches.js';
 import { createBenchJob } from '../dist/engine/bench-job.js';
-import { createEngine } from '../dist/engine/engine.js';
+import { createEngine } from '../dist/engine/create-engine.js';
 import { joinRanks } from '../dist/node/mpi/index.js';
 import { plainStep } from '../dist/train/learner.js';
 import { adamHyper } from '../dist/train/optimizer.js';

@@ -13,7 +13,7 @@ import { createWasmBackend } from '../dist/backend/wasm/index.js';
 import { createPythonRandom } from '../dist/base/python-random.js';
 import { encodeDocuments, sequentialBatches } from '../dist/data/batches.js';
 import { trainingFlops } from '../dist/engine/bench-job.js';
-import { createEngine } from '../dist/engine/engine.js';
+import { createEngine } from '../dist/engine/create-engine.js';
 import { generateSamples } from '../dist/generate/generate.js';
 import { counterDraw } from '../dist/generate/sampler.js';
 import { modelConfig } from '../dist/model/config.js';

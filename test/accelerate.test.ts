@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { encodeDocuments, sequentialBatches } from '../src/data/batches.js';
-import { createEngine } from '../src/engine/engine.js';
+import { createEngine } from '../src/engine/create-engine.js';
 import { modelConfig } from '../src/model/config.js';
 import { initialParameters, parameterTable } from '../src/model/parameters.js';
 import { openBlas } from '../src/node/blas/index.js';

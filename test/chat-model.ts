@@ -4,7 +4,7 @@ import { createPythonRandom } from '../src/base/python-random.js';
 import type { Checkpoint } from '../src/checkpoint/checkpoint.js';
 import { collate } from '../src/data/batches.js';
 import { turnTokens } from '../src/engine/conversation.js';
-import { createEngine } from '../src/engine/engine.js';
+import { createEngine } from '../src/engine/create-engine.js';
 import { modelConfig } from '../src/model/config.js';
 import { initialParameters, parameterTable } from '../src/model/parameters.js';
 import { charTokenizerFrom } from '../src/tokenizer/char.js';

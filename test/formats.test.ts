@@ -8,7 +8,7 @@ import { decodeModel } from '../src/checkpoint/decode.js';
 import { encodeModel, FORMAT_TABLE, formatCalled, formatForPath } from '../src/checkpoint/formats.js';
 import { encodePrefix } from '../src/checkpoint/prefix.js';
 import { encodeWeightsMeta } from '../src/checkpoint/weights-meta.js';
-import { createEngine } from '../src/engine/engine.js';
+import { createEngine } from '../src/engine/create-engine.js';
 import { type ModelConfig, modelConfig } from '../src/model/config.js';
 import { initialParameters, parameterTable } from '../src/model/parameters.js';
 import { createByteTokenizer } from '../src/tokenizer/byte.js';

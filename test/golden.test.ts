@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { decodeModel } from '../src/checkpoint/decode.js';
 import { encodeDocuments, sequentialBatches } from '../src/data/batches.js';
-import { type BackendName, createEngine, type Engine } from '../src/engine/engine.js';
+import { createEngine } from '../src/engine/create-engine.js';
+import type { BackendName, Engine } from '../src/engine/engine.js';
 import { generate, sampleTexts } from '../src/engine/text.js';
 import { probabilities, pythonDraw } from '../src/generate/sampler.js';
 import { modelConfig } from '../src/model/config.js';

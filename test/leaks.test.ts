@@ -2,7 +2,7 @@
 // The work is done by test/programs/leaks.ts in a process of its own.
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { createEngine } from '../src/engine/engine.js';
+import { createEngine } from '../src/engine/create-engine.js';
 import { modelConfig } from '../src/model/config.js';
 import { parameterTable } from '../src/model/parameters.js';
 import { ROOT, runCommand } from './cli.js';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createPythonRandom } from '../src/base/python-random.js';
 import type { Checkpoint } from '../src/checkpoint/checkpoint.js';
-import { createEngine } from '../src/engine/engine.js';
+import { createEngine } from '../src/engine/create-engine.js';
 import { encodeOnnx } from '../src/export/onnx.js';
 import { modelConfig } from '../src/model/config.js';
 import { initialParameters, parameterTable } from '../src/model/parameters.js';

@@ -1,5 +1,5 @@
 // microgpt on one thread, through the engine that its command line and its library use.
-import { createEngine } from '../../dist/engine/engine.js';
+import { createEngine } from '../../dist/engine/create-engine.js';
 import { plainStep } from '../../dist/train/learner.js';
 import { adamHyper } from '../../dist/train/optimizer.js';
 import { ADAM } from './sizes.mjs';

@@ -5,7 +5,7 @@ import type { Backend } from '../tensor/backend.js';
 import { bench, type OpenBackend, openTensors } from './bench.js';
 import { expectedLoss } from './bench-check.js';
 import { createBenchJob, trainingFlops } from './bench-job.js';
-import { createEngine } from './engine.js';
+import { createEngine } from './create-engine.js';
 import { measure } from './measure.js';
 
 const documents = ['rex', 'bella', 'milo', 'luna', 'rocky', 'bruno', 'nala', 'simba'];

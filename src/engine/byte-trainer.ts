@@ -14,7 +14,8 @@ import { parameterTable } from '../model/parameters.js';
 import { createByteTokenizer } from '../tokenizer/byte.js';
 import { plainStep } from '../train/learner.js';
 import { adamHyper } from '../train/optimizer.js';
-import { type BackendName, createEngine, type Threads } from './engine.js';
+import { createEngine } from './create-engine.js';
+import type { BackendName, Threads } from './engine.js';
 import { requireSeed, requireWhole } from './options.js';
 
 export interface ByteModelOptions {

@@ -7,7 +7,7 @@ import { createByteTokenizer } from '../tokenizer/byte.js';
 import { charTokenizerFrom } from '../tokenizer/char.js';
 import { type Chat, type ChatOptions, chatPrompt, createChat, type Turn } from './chat.js';
 import { promptOf } from './conversation.js';
-import { createEngine } from './engine.js';
+import { createEngine } from './create-engine.js';
 
 const seed = Number(process.env['MG_TEST_SEED'] ?? 1);
 const tokenizer = charTokenizerFrom(['abcdefghij <>|/'], 'chat');

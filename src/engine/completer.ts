@@ -7,7 +7,8 @@ import { windowFor, windowOf } from '../generate/sliding.js';
 import { likeliest, type NextToken } from '../score/surprise.js';
 import { boundaryOf } from '../score/text.js';
 import { readPrompt } from '../tokenizer/small-letters.js';
-import { type BackendName, createEngine } from './engine.js';
+import { createEngine } from './create-engine.js';
+import type { BackendName } from './engine.js';
 
 export interface Continuation extends NextToken {
   /** How the token is written; null for a special one, such as the end of the text. */

@@ -6,7 +6,8 @@ import { type ModelConfig, modelConfig } from '../model/config.js';
 import { initialParameters, parameterTable } from '../model/parameters.js';
 import { plainStep } from '../train/learner.js';
 import { adamHyper } from '../train/optimizer.js';
-import { createEngine, type Engine } from './engine.js';
+import { createEngine } from './create-engine.js';
+import type { Engine } from './engine.js';
 import { requireMemory, trainingMemory } from './memory.js';
 import { createTraining } from './training.js';
 

@@ -3,18 +3,12 @@
  * Refuses to know: text, files, schedules. Parameters cross this border as one f64 array in the order of the parameter table.
  */
 
-import { createReferenceBackend } from '../backend/reference/reference.js';
-import { createWasmBackend, type Threads } from '../backend/wasm/index.js';
+import type { Threads } from '../backend/wasm/index.js';
 import type { Products } from '../backend/wasm/products.js';
-import { MicrogptError } from '../base/errors.js';
 import type { Batch } from '../data/batches.js';
 import type { ModelConfig } from '../model/config.js';
-import { parameterTable } from '../model/parameters.js';
 import type { Dropout, Learner } from '../train/learner.js';
-import type { Ranks } from '../train/ranks.js';
 import type { Look } from './look.js';
-import { createTensorEngine } from './tensor-engine.js';
-import { createValueEngine } from './value-engine.js';
 
 export interface Engine extends Learner {
   readonly backend: BackendName;
@@ -77,51 +71,3 @@ export interface NamedProducts extends Products {
   readonly about?: string | undefined;
 }
 export type { Threads };
-
-export interface EngineOptions {
-  /** Lets the wasm backend share large work among threads, which the host starts. The results are the same bits. */
-  readonly threads?: Threads | undefined;
-  /** Lets the wasm backend have large matrix products computed by the host's BLAS. The results are then those of that library. */
-  readonly products?: Products | undefined;
-  /** The processes that train this model together. */
-  readonly ranks?: Ranks | undefined;
-}
-
-/** @throws MG_TRAIN_BACKEND when there is no backend of that name. */
-export function createEngine(
-  name: BackendName | 'auto',
-  config: ModelConfig,
-  parameters: Float64Array,
-  { threads, products, ranks }: EngineOptions = {},
-): Engine {
-  const { total } = parameterTable(config);
-  if (parameters.length !== total) {
-    const message = `${parameters.length} parameters were given, this model has ${total}`;
-    throw new MicrogptError('MG_OPTION_VALUE', message, 'give parameters that belong to the configuration');
-  }
-  const chosen = name === 'auto' ? DEFAULT_BACKEND : name;
-  switch (chosen) {
-    case 'value':
-      if (ranks !== undefined) {
-        const message = 'the value backend computes in one process, not in several';
-        throw new MicrogptError('MG_TRAIN_BACKEND', message, 'leave out mpirun, or choose wasm or reference');
-      }
-      return createValueEngine(config, parameters);
-    case 'reference':
-      return createTensorEngine('reference', createReferenceBackend(), config, parameters, ranks);
-    case 'wasm':
-      return createTensorEngine(
-        'wasm',
-        createWasmBackend({ products, ...(threads ? { threads } : {}) }),
-        config,
-        parameters,
-        ranks,
-      );
-    default:
-      throw new MicrogptError(
-        'MG_TRAIN_BACKEND',
-        `there is no backend called ${String(chosen satisfies never)}`,
-        `choose one of ${BACKENDS.join(', ')}, auto`,
-      );
-  }
-}

@@ -10,7 +10,7 @@ import { initialParameters, parameterTable } from '../model/parameters.js';
 import { createByteTokenizer } from '../tokenizer/byte.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { choices } from './choices.js';
-import { createEngine } from './engine.js';
+import { createEngine } from './create-engine.js';
 import { type GenerateOptions, isConstrained } from './generate-options.js';
 import { inOrder, type SampleEvent, stream } from './stream.js';
 import { generate, sampleTexts } from './text.js';

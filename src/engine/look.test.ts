@@ -4,7 +4,7 @@ import { encodeDocuments, sequentialBatches } from '../data/batches.js';
 import { likeliest } from '../score/surprise.js';
 import { createByteTokenizer } from '../tokenizer/byte.js';
 import { createCompleter } from './completer.js';
-import { createEngine } from './engine.js';
+import { createEngine } from './create-engine.js';
 import { inspect } from './inspect.js';
 
 test.each(['reference', 'wasm'] as const)(

@@ -4,7 +4,7 @@
  */
 import { exp, log } from '../base/math.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { createEngine } from './engine.js';
+import { createEngine } from './create-engine.js';
 import { generate } from './text.js';
 
 export interface RoundingCost {

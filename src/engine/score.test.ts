@@ -7,7 +7,8 @@ import { slide, windowFor } from '../generate/sliding.js';
 import { boundaryOf } from '../score/text.js';
 import { createByteTokenizer } from '../tokenizer/byte.js';
 import { createCharTokenizer } from '../tokenizer/char.js';
-import { type BackendName, createEngine } from './engine.js';
+import { createEngine } from './create-engine.js';
+import type { BackendName } from './engine.js';
 import { createScorer, evaluate, score, scoreCandidates } from './score.js';
 
 const ODD = [

@@ -8,7 +8,8 @@ import { type Evaluation, evaluateStream, evaluateTexts } from '../score/evaluat
 import { type Calibration, calibration } from '../score/percentiles.js';
 import { placesFor } from '../score/reading.js';
 import { type ScoreDetail, scoreTexts, type TextScore } from '../score/text.js';
-import { type BackendName, createEngine } from './engine.js';
+import { createEngine } from './create-engine.js';
+import type { BackendName } from './engine.js';
 import { refuse } from './options.js';
 
 export interface ScoreOptions extends ScoreDetail {

@@ -7,7 +7,8 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { createScheduler } from '../generate/scheduler.js';
 import { planReply, type ReplyOptions, requireReply, type Turn } from './conversation.js';
-import { createEngine, type Decoder } from './engine.js';
+import { createEngine } from './create-engine.js';
+import type { Decoder } from './engine.js';
 import { type GenerateOptions, requireGenerate } from './generate-options.js';
 import { createPauses } from './pause.js';
 import { planSamples, type SamplePlan } from './plan.js';

@@ -12,7 +12,8 @@ import { initialParameters, parameterTable } from '../model/parameters.js';
 import { nodeThreads } from '../node/threads.js';
 import { plainStep, type StepRequest } from '../train/learner.js';
 import { adamHyper } from '../train/optimizer.js';
-import { BACKENDS, type BackendName, createEngine, type Engine } from './engine.js';
+import { createEngine } from './create-engine.js';
+import { BACKENDS, type BackendName, type Engine } from './engine.js';
 import { createTensorEngine } from './tensor-engine.js';
 
 const V = 7;

@@ -4,7 +4,8 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import type { Draw } from '../generate/sampler.js';
 import { createScheduler } from '../generate/scheduler.js';
-import { createEngine, type Decoder } from './engine.js';
+import { createEngine } from './create-engine.js';
+import type { Decoder } from './engine.js';
 import { GENERATE_NAMES, type GenerateOptions, requireGenerate } from './generate-options.js';
 import { requireNames } from './options.js';
 import { type Model, planSamples } from './plan.js';

@@ -13,7 +13,8 @@ import { nodeThreads } from '../node/threads.js';
 import { charTokenizerFrom } from '../tokenizer/char.js';
 import { RECIPES } from '../train/recipes.js';
 import { newLoopState, type TrainEvent, type TrainLoop, trainLoop } from '../train/trainer.js';
-import { BACKENDS, type BackendName, createEngine, type Engine } from './engine.js';
+import { createEngine } from './create-engine.js';
+import { BACKENDS, type BackendName, type Engine } from './engine.js';
 import { createTensorEngine } from './tensor-engine.js';
 
 const recipe = RECIPES.canonical;

@@ -6,7 +6,8 @@
 import { readdirSync } from 'node:fs';
 import type { Checkpoint } from '../../dist/checkpoint/checkpoint.js';
 import { collate } from '../../dist/data/batches.js';
-import { createEngine, type Engine } from '../../dist/engine/engine.js';
+import { createEngine } from '../../dist/engine/create-engine.js';
+import type { Engine } from '../../dist/engine/engine.js';
 import { generate, sampleTexts } from '../../dist/engine/text.js';
 import { counterDraw } from '../../dist/generate/sampler.js';
 import { modelConfig } from '../../dist/model/config.js';

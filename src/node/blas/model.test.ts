@@ -6,7 +6,7 @@ import { cannotRun } from '../../../test/needs.js';
 import type { Gemm } from '../../backend/wasm/products.js';
 import { createPythonRandom } from '../../base/python-random.js';
 import { collate } from '../../data/batches.js';
-import { createEngine } from '../../engine/engine.js';
+import { createEngine } from '../../engine/create-engine.js';
 import { modelConfig } from '../../model/config.js';
 import { initialParameters, parameterTable } from '../../model/parameters.js';
 import { nodeThreads } from '../threads.js';
