@@ -2,7 +2,6 @@
  * One API over everything that can train and run a model: the scalar engine of the lesson, and the tensor engine on any backend.
  * Refuses to know: text, files, schedules. Parameters cross this border as one f64 array in the order of the parameter table.
  */
-
 import type { Threads } from '../backend/wasm/index.js';
 import type { Products } from '../backend/wasm/products.js';
 import type { Batch } from '../data/batches.js';
