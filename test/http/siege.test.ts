@@ -89,6 +89,7 @@ describe.runIf(FULL)('under siege', () => {
       clearInterval(watch);
       expect([seen['honest 413'], seen['chunked 413']]).toEqual([100, 100]);
       expect((seen['lying 400'] ?? 0) + (seen['lying closed'] ?? 0)).toBe(100);
+      console.log(`N11: ${(peak - base).toFixed(0)} MB above a base of ${base.toFixed(0)}`);
       expect(peak - base, `base ${base.toFixed(0)} MB`).toBeLessThanOrEqual(16);
     },
     120_000,
@@ -164,6 +165,7 @@ describe.runIf(FULL)('under siege', () => {
       const told = never.filter(({ text }) => statusOf(text()) === 503).length;
       const cut = never.filter(({ text }) => statusOf(text()) === 200 && !text().includes('[DONE]')).length;
       expect([told + cut, cut >= 32]).toEqual([200, true]);
+      console.log(`N11: ${(peak - base).toFixed(0)} MB above a base of ${base.toFixed(0)}`);
       expect(peak - base, `base ${base.toFixed(0)} MB`).toBeLessThanOrEqual(64);
     },
     240_000,
