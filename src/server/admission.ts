@@ -2,7 +2,8 @@
  * Who is answered now, who waits, who is refused. First come, first served. The place of a client who does not take what is written for him
  * is not counted while he does not, so that such clients keep nobody out.
  * Refuses to know: what is asked. Invariants: nobody is let in while `active` are in and take what they get, never more than `queued` wait,
- * never more than `active + behind` are let in; whoever leaves the queue, by his turn, his patience or his going away, leaves nothing behind.
+ * never more than `active + behind` are let in (fewer where several texts are written for each); whoever leaves the queue, by his turn, his
+ * patience or his going away, leaves nothing behind.
  */
 import type { LoadLimits } from './limits.js';
 import { overloaded, Refusal } from './refusal.js';
@@ -23,6 +24,8 @@ export interface Admission {
 
 /** How a client takes what is written for him; kept up by whoever writes. */
 export interface Taking {
+  /** How many texts are written for him side by side: what is held while he is behind grows with them. */
+  readonly samples: number;
   /** What he has taken so far, or has been offered last. */
   chunks: number;
   /** He wants more. */
@@ -66,12 +69,14 @@ export function createAdmission(limits: LoadLimits): Admission {
 
   /** How many of those who are in count. */
   function counted(): number {
-    let behind = 0;
+    let [clients, samples] = [0, 0]; // behind, as far as there is memory for them
     for (const one of inside) {
       one.behind &&= isStill(one);
-      if (one.behind) behind++;
+      if (!one.behind) continue;
+      samples += one.taking?.samples ?? 1;
+      if (samples <= limits.behind) clients++;
     }
-    return inside.size - Math.min(behind, limits.behind);
+    return inside.size - clients;
   }
 
   function isStill({ taking, seen }: Inside): boolean {

@@ -123,7 +123,7 @@ export function createApp(parts: AppParts): App {
     const planned = plan(body, fault?.reply === undefined ? compute : scripted(compute, fault.reply));
     trace.model = planned.model;
     trace.tokens = () => planned.counter.completion;
-    const taking: Taking = { chunks: 0, asked: true };
+    const taking: Taking = { samples: planned.samples, chunks: 0, asked: true };
     const turn = await takeTurn(trace, fault, planned.stream ? taking : undefined);
     if (!planned.stream) {
       try {

@@ -16,6 +16,8 @@ import type { Counter } from './writing.js';
 export interface Planned {
   readonly model: string;
   readonly stream: boolean;
+  /** How many texts are written side by side. */
+  readonly samples: number;
   /** What the asker should know: headers of the answer. */
   readonly notes: Readonly<Record<string, string>>;
   /** Tokens that were written, also while they are being written. */

@@ -51,6 +51,7 @@ export function planChat({ value, text: bodyText }: Body, compute: Compute): Pla
       ),
       ...(leftOut > 0 ? { 'x-microgpt-messages-left-out': String(leftOut) } : {}),
     },
+    samples,
     counter,
     async json(signal) {
       const head = { id, object: 'chat.completion', created: 0, model: name };

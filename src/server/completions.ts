@@ -87,6 +87,7 @@ export function planCompletion({ value, text: bodyText }: Body, compute: Compute
   return {
     model: name,
     stream: fields.stream === true,
+    samples,
     notes: notesOf(model, prompts),
     counter,
     async json(signal) {

@@ -26,7 +26,7 @@ export const REQUEST_LIMITS = {
 export interface LoadLimits {
   /** Requests that are being answered. */
   readonly active: number;
-  /** Requests beyond them whose clients do not take what is written: what is held for each takes memory. */
+  /** Texts of requests beyond them whose clients do not take what is written: what is held for each takes memory. */
   readonly behind: number;
   /** Requests that wait for their turn; beyond them, requests are refused. */
   readonly queued: number;
@@ -36,4 +36,4 @@ export interface LoadLimits {
   readonly perKey: number;
 }
 
-export const LOAD_LIMITS: LoadLimits = { active: 32, behind: 224, queued: 64, waitMs: 30_000, perKey: 16 };
+export const LOAD_LIMITS: LoadLimits = { active: 32, behind: 64, queued: 64, waitMs: 30_000, perKey: 16 };

@@ -44,7 +44,7 @@ test('all places are held by clients that read nothing: another is answered, and
 }, 60_000);
 
 test('as many as memory is there for, no more; those who read are counted', async () => {
-  const server = serverFor({ models, limits: { active: 3, behind: 2 } });
+  const server = serverFor({ models, limits: { active: 3, behind: 4 } }); // two texts each
   const ask = async () => {
     const reader = (await post(server, COMPLETIONS, body)).body!.getReader();
     await reader.read();
