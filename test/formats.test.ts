@@ -16,7 +16,7 @@ import { charTokenizerFrom } from '../src/tokenizer/char.js';
 import type { Tokenizer } from '../src/tokenizer/tokenizer.js';
 import { tokenizerToJson } from '../src/tokenizer/tokenizer-json.js';
 import { goldenText, largestDifference } from './golden.js';
-import { codeOf } from './hostile/inputs.js';
+import { codeOf } from './refusals.js';
 
 const fixture = (path: string): Uint8Array =>
   new Uint8Array(readFileSync(new URL(`./fixtures/${path}`, import.meta.url)));

@@ -1,22 +1,11 @@
 // A whole checkpoint for the tests of our safetensors files, and such a file taken apart and put together again.
 import { expect } from 'vitest';
-import { MicrogptError } from '../src/base/errors.js';
 import { createPythonRandom } from '../src/base/python-random.js';
 import type { Checkpoint } from '../src/checkpoint/checkpoint.js';
 import { modelConfig } from '../src/model/config.js';
 import { initialParameters, parameterTable } from '../src/model/parameters.js';
 import { charTokenizerFrom } from '../src/tokenizer/char.js';
 import { tokenizerToJson } from '../src/tokenizer/tokenizer-json.js';
-
-export const codeOf = (action: () => unknown): string => {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof MicrogptError) return error.code;
-    throw error;
-  }
-  return 'none';
-};
 
 /** A whole checkpoint: odd characters, odd numbers, an optimizer and a run. */
 export function whole(choices: object = {}): Checkpoint {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { goldenJson, goldenText } from '../../test/golden.js';
-import { MicrogptError } from '../base/errors.js';
+import { codeOf } from '../../test/refusals.js';
 import { pythonFloat } from '../base/json.js';
 import { createPythonRandom } from '../base/python-random.js';
 import { modelConfig } from '../model/config.js';
@@ -14,16 +14,6 @@ import { encodeNestedJson } from './nested-json.js';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const decode = (text: string) => decodeModel(bytes(text), 'model.json');
-
-function codeOf(action: () => unknown): string {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof MicrogptError) return error.code;
-    throw error;
-  }
-  return 'none';
-}
 
 test('a nested model.json of the Python scripts is read and written back byte for byte', () => {
   const text = goldenText('persistence/model.json');

@@ -1,6 +1,7 @@
 // Files that claim to be ours and are not sound: each is refused with its code and the place.
 import { describe, expect, test } from 'vitest';
-import { codeOf, dissect, joined, rebuilt, whole } from '../../test/whole-checkpoint.js';
+import { codeOf } from '../../test/refusals.js';
+import { dissect, joined, rebuilt, whole } from '../../test/whole-checkpoint.js';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.js';
 
 const file = encodeSafetensors(whole());

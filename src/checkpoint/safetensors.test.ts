@@ -1,7 +1,8 @@
 // Our safetensors files: what is written is read again to the bit, in fewer bits too, and other programs can read it.
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { codeOf, dissect, expectSame, joined, rebuilt, whole } from '../../test/whole-checkpoint.js';
+import { codeOf } from '../../test/refusals.js';
+import { dissect, expectSame, joined, rebuilt, whole } from '../../test/whole-checkpoint.js';
 import { modelConfig } from '../model/config.js';
 import { parameterTable } from '../model/parameters.js';
 import { createByteTokenizer } from '../tokenizer/byte.js';

@@ -2,7 +2,6 @@
  * A learner among several processes: each computes its parts of a batch, all of them make the same update.
  * Refuses to know: what carries the numbers. Invariant: after every step all ranks hold the same bits, those of one process with the same parts.
  */
-
 import { counted } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import { sha256 } from '../base/sha256.js';

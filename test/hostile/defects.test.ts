@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { FormatName } from '../../src/checkpoint/checkpoint.js';
 import { decodeModel } from '../../src/checkpoint/decode.js';
 import { encodeOnnx } from '../../src/export/onnx.js';
-import { codeOf } from './inputs.js';
+import { codeOf } from '../refusals.js';
 import { MODELS } from './models.js';
 
 const utf8 = (text: string) => new TextEncoder().encode(text);

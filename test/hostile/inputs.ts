@@ -1,20 +1,8 @@
-// What hostile tests share: a seed that is printed and can be given, a mutator of bytes, and how a refusal is told from a bug.
+// What hostile tests share: a seed that is printed and can be given, and a mutator of bytes.
 import { createCounterRandom } from '../../src/base/counter-random.js';
-import { MicrogptError } from '../../src/base/errors.js';
 
 /** MG_TEST_SEED repeats a run; without it every run tries other inputs. */
 export const SEED = Number(process.env['MG_TEST_SEED'] ?? Date.now() % 1_000_000_007);
-
-/** The code of the refusal, or 'none'; anything else that is thrown is a bug and goes on. */
-export function codeOf(action: () => unknown): string {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof MicrogptError) return error.code;
-    throw error;
-  }
-  return 'none';
-}
 
 /** Whole numbers below `limit`, one after the other, for input number `n` of a stream. */
 export function chooser(stream: number, n: number): (limit: number) => number {

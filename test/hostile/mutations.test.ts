@@ -4,7 +4,8 @@ import type { FormatName } from '../../src/checkpoint/checkpoint.js';
 import { decodeModel } from '../../src/checkpoint/decode.js';
 import { decodeSafetensors, encodeSafetensors } from '../../src/checkpoint/safetensors.js';
 import { FULL } from '../golden.js';
-import { chooser, codeOf, mutated, SEED } from './inputs.js';
+import { codeOf } from '../refusals.js';
+import { chooser, mutated, SEED } from './inputs.js';
 import { MODELS } from './models.js';
 
 /** Per format. MG_FUZZ asks for another number. */
