@@ -23,7 +23,6 @@ export interface Completer {
   close(): void;
 }
 
-/** Opens a model to complete texts with; `close` it afterwards. @throws MG_TRAIN_BACKEND when there is no such backend. */
 export function createCompleter(
   model: Checkpoint,
   { backend = 'auto' }: { readonly backend?: BackendName | 'auto' | undefined } = {},

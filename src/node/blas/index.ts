@@ -42,7 +42,6 @@ const LIBRARIES: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>> =
 export const LEAST = 32_768; // multiply-adds
 const LEAST_ROWS = 16;
 
-/** Finds the system's BLAS and tries it out. Throws nothing: where there is none that can be used, `missing` says why. */
 export async function openBlas({ threads, libraries, foreign }: BlasOptions): Promise<Found<Blas>> {
   const koffi = await loadForeign(foreign);
   if ('missing' in koffi) return koffi;
