@@ -7,8 +7,9 @@ import { RECIPES } from '../src/train/recipes.js';
 import { DATA_FORMATS } from '../src/train/settings.js';
 import { sizesFor } from '../src/train/sizes.js';
 import { microgpt, ROOT, runCommand, temporaryFolder } from './cli.js';
-import { codeBlocks } from './pages.js';
+import { codeBlocks, runProgram } from './pages.js';
 
+const PETS = 'rex\nbella\nmilo\nluna\nrocky\nbruno\nnala\nsimba\n';
 const guide = readFileSync(join(ROOT, 'docs/training.md'), 'utf8');
 
 test('the recorded session prints today what it says', async () => {
@@ -52,7 +53,7 @@ test('the defaults in the guide are those of the standard recipe', () => {
 
 test('the first commands of the guide and its scenario file work', async () => {
   const cwd = temporaryFolder();
-  writeFileSync(join(cwd, 'pets.txt'), 'rex\nbella\nmilo\nluna\nrocky\nbruno\nnala\nsimba\n');
+  writeFileSync(join(cwd, 'pets.txt'), PETS);
   const [train, generate] = codeBlocks('docs/training.md', 'sh')[0]
     .trim()
     .split('\n')
@@ -65,7 +66,15 @@ test('the first commands of the guide and its scenario file work', async () => {
   writeFileSync(join(cwd, 'scenario.json'), scenario);
   const { code, stderr } = await microgpt(['train', '--config', 'scenario.json', '--steps', '20'], { cwd });
   expect([code, stderr], stderr).toEqual([0, expect.stringContaining('1 layer, 32 wide')]);
-}, 60_000);
+}, 120_000);
+
+test('the program of the guide stops half-way, and its run goes on to the end', async () => {
+  const cwd = temporaryFolder();
+  writeFileSync(join(cwd, 'pets.txt'), PETS);
+  const { code, stdout, stderr } = await runProgram(codeBlocks('docs/training.md', 'ts')[0], cwd);
+  expect([code, stderr]).toEqual([0, '']);
+  expect(stdout).toMatch(/^(?:(?:4|8|12|16|20) \d+\.\d\d\n){5}done 40\n2\n$/);
+}, 120_000);
 
 test('the file of docs/sweep.md is a sweep of six trials', async () => {
   const cwd = temporaryFolder();
@@ -76,4 +85,4 @@ test('the file of docs/sweep.md is a sweep of six trials', async () => {
   expect(code, stderr).toBe(0);
   expect(readFileSync(join(cwd, 'sweeps/mine/trials.jsonl'), 'utf8').trim().split('\n')).toHaveLength(6);
   expect(readFileSync(join(cwd, 'sweeps/mine/sweep.html'), 'utf8')).toContain('<html');
-}, 60_000);
+}, 120_000);
