@@ -19,7 +19,7 @@ import type { LogLine } from './options.js';
 import { PAGE_FILES, PAGE_HEADERS } from './page.js';
 import { PLAYGROUND, type PlaygroundFolder, playgroundAnswer } from './playground.js';
 import { overloaded, Refusal, refusalOf } from './refusal.js';
-import { type Cutter, isBug, json, modelEntry, PREFLIGHT, refused, textResponse } from './responses.js';
+import { type Cutter, EXPOSED, isBug, json, modelEntry, PREFLIGHT, refused, textResponse } from './responses.js';
 import { ClientGone, CutShort, eventStream, SSE_HEADERS } from './sse.js';
 
 export interface AppParts {
@@ -116,11 +116,15 @@ export function createApp(parts: AppParts): App {
   });
 
   /** What is asked of the model, answered when its turn comes. */
-  async function answer(trace: Trace, plan: (body: Body, compute: Compute) => Planned): Promise<Response> {
+  async function answer(
+    trace: Trace,
+    plan: (body: Body, compute: Compute, isScripted: boolean) => Planned,
+  ): Promise<Response> {
     refuseEarly();
     const body = await readJson(trace.request, REQUEST_LIMITS.bodyBytes);
     const fault = startFault(trace, body.value);
-    const planned = plan(body, fault?.reply === undefined ? compute : scripted(compute, fault.reply));
+    const reply = fault?.reply;
+    const planned = plan(body, reply === undefined ? compute : scripted(compute, reply), reply !== undefined);
     trace.model = planned.model;
     trace.tokens = () => planned.counter.completion;
     const taking: Taking = { samples: planned.samples, chunks: 0, asked: true };
@@ -307,6 +311,7 @@ export function createApp(parts: AppParts): App {
     const origin = guard.allowedOrigin(request);
     if (origin !== null) {
       response.headers.set('access-control-allow-origin', origin);
+      response.headers.set('access-control-expose-headers', EXPOSED);
       response.headers.append('vary', 'Origin');
     }
     return response;
