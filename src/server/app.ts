@@ -109,7 +109,8 @@ export function createApp(parts: AppParts): App {
     const path = new URL(c.req.url).pathname;
     const route = routeOf(path);
     if (KNOWN.includes(route)) throw new Refusal(405, 'method_not_allowed', `${c.req.method} is not for ${route}`);
-    throw new Refusal(404, 'not_found', 'there is no such path here');
+    const message = 'there is no such path here; there are /v1/models, /v1/completions and /v1/chat/completions';
+    throw new Refusal(404, 'not_found', message);
   });
   app.onError((error) => {
     throw error;
