@@ -211,7 +211,8 @@ export function createApp(parts: AppParts): App {
     let ticket: Ticket;
     try {
       if (fault !== null) await before(fault, signal);
-      if (!compute.ready()) throw overloaded('the models are being loaded again');
+      if (!compute.ready())
+        throw admission.draining() ? drainingRefusal() : overloaded('the models are being loaded again');
       ticket = await admission.enter(trace.key, signal, taking);
     } catch (error) {
       forget();

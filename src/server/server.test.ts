@@ -317,6 +317,14 @@ describe('chat', () => {
 });
 
 describe('the rest', () => {
+  test('who asks while it closes, or afterwards, hears that it shuts down', async () => {
+    const server = serverFor();
+    const asked = ask(server, '/v1/completions', { prompt: 'a' });
+    await server.close();
+    const codes = [(await asked).error.code, (await ask(server, '/v1/completions', { prompt: 'a' })).error.code];
+    expect(codes).toEqual(['server_shutdown', 'server_shutdown']);
+  });
+
   test('models, health, readiness, metrics, document, page', async () => {
     const server = serverFor();
     const get = async (path: string) => await server.fetch(path);
