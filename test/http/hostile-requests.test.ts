@@ -254,7 +254,7 @@ test('other fields: what is not a text, too long, too many, or not supported', a
   expect((await post(server, CHAT, { model: 'chat', messages: spoken })).status).toBe(200);
   expect((await refusal(await post(server, COMPLETIONS, []))).slice(0, 3)).toEqual([400, 'invalid_value', null]);
   const pattern = await refusal(await post(server, COMPLETIONS, { prompt: '', guided_regex: '(a' }));
-  expect(pattern.slice(0, 2)).toEqual([400, 'invalid_pattern']);
+  expect(pattern.slice(0, 3)).toEqual([400, 'invalid_pattern', 'guided_regex']);
   const impossible = await refusal(await post(server, COMPLETIONS, { prompt: '', guided_regex: '[0-9]' }));
   expect(impossible.slice(0, 2)).toEqual([400, 'impossible']);
 });
