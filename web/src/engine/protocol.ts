@@ -46,8 +46,8 @@ export interface Job {
 
 export type TrainState = 'ready' | 'running' | 'paused' | 'done';
 
-/** Whether the browser keeps the run; 'elsewhere': it keeps that of another window. */
-export type Kept = 'kept' | 'nowhere' | 'elsewhere';
+/** Whether the browser keeps the run; 'cramped': without its weights over training time; 'elsewhere': it keeps that of another window. */
+export type Kept = 'kept' | 'cramped' | 'nowhere' | 'elsewhere';
 
 /** What the model wrote after so many steps. */
 export interface Samples {

@@ -55,7 +55,11 @@ async function streamed(
   try {
     const { samples: _, prompt: __, chain: ___, ...reply } = all;
     const events = ask === 'generate' ? service.stream(all) : service.reply(ask.turns, reply);
-    for await (const event of events) say({ type: 'sample', stream, event: shortened(event, options.top) });
+    const { bos } = modelOf(model).tokenizer;
+    for await (const event of events) {
+      const drawn = event.end === 'token' && ask === 'generate' ? { ...event, token: bos } : event;
+      say({ type: 'sample', stream, event: shortened(drawn, options.top) });
+    }
   } finally {
     service.close();
     streams.delete(stream);
@@ -63,7 +67,7 @@ async function streamed(
   return null;
 }
 
-/** As many of the likeliest tokens as are shown, and the one that was drawn. */
+/** As many of the likeliest tokens as are shown, and the one that was drawn, the end too. */
 function shortened(event: SampleEvent, most: number | undefined): SampleEvent {
   if (event.top === undefined || most === undefined) return event;
   const top = event.top.slice(0, most);

@@ -1,6 +1,7 @@
 /** Tokens as one can see them, and a row of them to choose from. */
 import { useEffect, useRef } from 'preact/hooks';
 import { t } from '../texts';
+import { byArrows } from './press';
 
 /** Special tokens and white space by their names. */
 export function tokenText(text: string | null, first = false): string {
@@ -27,9 +28,17 @@ export function Tokens({ tokens, chosen, choose }: Row) {
     if (top < box.scrollTop || top + one.offsetHeight > box.scrollTop + box.clientHeight) box.scrollTop = top;
   }, [chosen, tokens.length]);
   return (
-    <div class="tokens" ref={row}>
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for a form
+    <div class="tokens" ref={row} role="group" aria-label={t.see.tokens} dir="auto" onKeyDown={byArrows}>
       {tokens.map(({ id, text }, i) => (
-        <button type="button" key={String(i)} class="token" aria-pressed={i === chosen} onClick={() => choose(i)}>
+        <button
+          type="button"
+          key={String(i)}
+          class="token"
+          aria-pressed={i === chosen}
+          tabIndex={i === chosen ? 0 : -1}
+          onClick={() => choose(i)}
+        >
           <span class={text === null || /^\s$/.test(text) ? 'named' : ''}>{tokenText(text, i === 0)}</span>
           <small>{id}</small>
         </button>

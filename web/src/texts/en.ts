@@ -158,6 +158,8 @@ export const en = {
       `Your run on ${name} from ${time} is back, at step ${step}.`,
     startNew: 'Start anew',
     notKept: {
+      cramped:
+        'This browser has room for the run, but not for its weights over training time: after a reload only those of then are there.',
       nowhere: 'This browser keeps nothing of the run: save it under Keep before you close the page.',
       elsewhere:
         'This browser keeps the run of another window of this page. Save this one under Keep before you close it.',
@@ -174,6 +176,7 @@ export const en = {
       weights: 'Weights',
       scalar: 'One number at a time',
     },
+    tokens: 'Tokens of the text',
     tokensLead: 'The model reads these tokens. Choose one to look at it.',
     boundary: 'begin',
     end: 'end',
@@ -279,6 +282,7 @@ export const en = {
     topK: 'Top k',
     topP: 'Top p',
     samples: 'Samples',
+    sample: (n: string) => `Sample ${n}`,
     seed: 'Seed',
     off: 'off',
     go: 'Generate',
@@ -286,10 +290,13 @@ export const en = {
     empty: 'Nothing yet. Press Generate.',
     nothing: '(nothing)',
     choice: {
-      heading: 'How each character was chosen',
+      heading: 'How each token was chosen',
       lead: 'The model gave these probabilities after the temperature. The bold one was drawn.',
       filtered: 'Faded ones were ruled out by top k or top p.',
-      none: 'Choose a character of a sample to see what else could have stood there.',
+      none: 'Choose a character of a sample, or its end, to see what else could have stood there.',
+      given: 'You gave this: nothing was drawn here.',
+      cut: 'No more tokens fit into the context, so the text stops here. The model did not end it.',
+      bytes: 'Bytes that did not become a character.',
     },
     chat: {
       lead: 'Talk to the model. It is tiny: expect charm, not knowledge.',

@@ -89,7 +89,7 @@ export function See() {
       {reads && asked}
       {part === 'next' && seen !== null && <NextToken seen={seen} at={chosen} tokens={model.config.vocabSize} />}
       {part === 'attention' && seen !== null && <Attention seen={seen} at={chosen} choose={setAt} />}
-      {part === 'path' && seen !== null && <Path seen={seen} at={chosen} tokens={model.config.vocabSize} />}
+      {part === 'path' && seen !== null && <Path seen={seen} at={chosen} model={model} />}
       {part === 'weights' && <Weights />}
       {part === 'scalar' && <Scalar model={model.id} text={text} asked={asked} />}
     </Frame>

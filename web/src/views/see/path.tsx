@@ -1,6 +1,9 @@
 /** One token on its way through the model: every stage as a strip of its real numbers. */
 import type { StageName } from 'microgpt';
-import type { Seen, SeenStage } from '../../engine/protocol';
+import { useEffect, useState } from 'preact/hooks';
+import { fail } from '../../actions';
+import { ask } from '../../engine/client';
+import type { ModelInfo, Seen, SeenStage } from '../../engine/protocol';
 import { Bars } from '../../parts/bars';
 import { Matrix } from '../../parts/matrix';
 import { Term } from '../../parts/term';
@@ -24,7 +27,22 @@ const TERMS: Record<StageName, TermName> = {
 
 const LIKELIEST = 5;
 
-export function Path({ seen, at, tokens }: { seen: Seen; at: number; tokens: number }) {
+interface Shown {
+  readonly seen: Seen;
+  readonly at: number;
+  readonly model: ModelInfo;
+}
+
+export function Path({ seen, at, model }: Shown) {
+  const [pieces, setPieces] = useState<readonly (string | null)[]>([]);
+  useEffect(() => {
+    let current = true;
+    setPieces([]);
+    ask('pieces', { model: model.id }).then((list) => current && setPieces(list), fail);
+    return () => {
+      current = false;
+    };
+  }, [model]);
   const groups = new Map<string, { readonly stage: SeenStage; readonly i: number }[]>();
   for (const [i, stage] of seen.stages.entries()) {
     const title = stage.layer === null ? (i < 2 ? P.before : P.after) : P.layer(count(stage.layer + 1));
@@ -38,7 +56,7 @@ export function Path({ seen, at, tokens }: { seen: Seen; at: number; tokens: num
         <div key={title} class="stages">
           <h3>{title}</h3>
           {stages.map(({ stage, i }) => (
-            <Strip key={String(i)} stage={stage} at={at} />
+            <Strip key={String(i)} stage={stage} at={at} names={stage.name === 'logits' ? pieces : []} />
           ))}
         </div>
       ))}
@@ -48,7 +66,7 @@ export function Path({ seen, at, tokens }: { seen: Seen; at: number; tokens: num
         </h3>
         <Bars
           label={P.probabilities}
-          others={tokens - LIKELIEST}
+          others={model.config.vocabSize - LIKELIEST}
           bars={seen.next[at].slice(0, LIKELIEST).map(({ id, text, probability }) => ({
             key: String(id),
             name: tokenText(text),
@@ -60,7 +78,8 @@ export function Path({ seen, at, tokens }: { seen: Seen; at: number; tokens: num
   );
 }
 
-function Strip({ stage, at }: { stage: SeenStage; at: number }) {
+/** `names` are those of the numbers, where each belongs to a token. */
+function Strip({ stage, at, names }: { stage: SeenStage; at: number; names: readonly (string | null)[] }) {
   const { name, width } = stage;
   const values = stage.values.subarray(at * width, (at + 1) * width);
   const [low, high] = [Math.min(...values), Math.max(...values)];
@@ -83,7 +102,17 @@ function Strip({ stage, at }: { stage: SeenStage; at: number }) {
           </span>
           {P.wide(count(width))}, {range}
         </summary>
-        <p class="mono numbers">{Array.from(values, (x) => fixed(x, 3)).join('  ')}</p>
+        {names.length === width ? (
+          <p class="numbers each">
+            {Array.from(values, (x, i) => (
+              <span key={String(i)}>
+                <b class="mono">{tokenText(names[i])}</b> {fixed(x, 3)}
+              </span>
+            ))}
+          </p>
+        ) : (
+          <p class="mono numbers">{Array.from(values, (x) => fixed(x, 3)).join('  ')}</p>
+        )}
       </details>
     </div>
   );

@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { choose, fail, go } from '../../actions';
 import { stream } from '../../engine/client';
 import type { ModelInfo } from '../../engine/protocol';
+import { Press } from '../../parts/press';
 import { t } from '../../texts';
 import { FIRST_DRAWING, SamplingFields, samplingOf } from './sampling';
 
@@ -76,18 +77,17 @@ export function Chat({ model }: { model: ModelInfo }) {
           {C.say}
           <input value={text} placeholder={C.placeholder} onInput={(event) => setText(event.currentTarget.value)} />
         </label>
-        {stop === null ? (
-          <button type="submit" class="primary" disabled={text.trim() === ''}>
-            {C.send}
-          </button>
-        ) : (
-          <button type="button" onClick={stop}>
-            {t.use.stop}
-          </button>
-        )}
-        <button type="button" disabled={turns.length === 0} onClick={() => setTurns([])}>
+        <Press
+          type={stop === null ? 'submit' : 'button'}
+          class={stop === null ? 'primary' : ''}
+          off={stop === null && text.trim() === ''}
+          onClick={stop ?? undefined}
+        >
+          {stop === null ? C.send : t.use.stop}
+        </Press>
+        <Press off={turns.length === 0} onClick={() => setTurns([])}>
           {C.clear}
-        </button>
+        </Press>
       </form>
       <div class="row">
         <SamplingFields

@@ -4,9 +4,11 @@ import { fail } from '../../actions';
 import { ask } from '../../engine/client';
 import type { ModelInfo } from '../../engine/protocol';
 import { Bars } from '../../parts/bars';
+import { byArrows } from '../../parts/press';
 import { Words } from '../../parts/term';
 import { tokenText } from '../../parts/tokens';
 import { t } from '../../texts';
+import { count } from '../../texts/numbers';
 import { type Drawn, draw, type Place } from './drawn';
 import { type Drawing, FIRST_DRAWING, SamplingFields, samplingOf } from './sampling';
 
@@ -72,7 +74,12 @@ export function Generate({ model }: { model: ModelInfo }) {
             <ol class="drawn">
               {samples.map((sample, i) => (
                 <li key={String(i)}>
-                  <Characters sample={sample} at={at?.[0] === i ? at[1] : null} choose={(k) => setAt([i, k])} />
+                  <Characters
+                    name={U.sample(count(i + 1))}
+                    sample={sample}
+                    at={at?.[0] === i ? at[1] : null}
+                    choose={(k) => setAt([i, k])}
+                  />
                 </li>
               ))}
             </ol>
@@ -80,8 +87,12 @@ export function Generate({ model }: { model: ModelInfo }) {
         </section>
         <section class="panel" aria-label={U.choice.heading}>
           <h2>{U.choice.heading}</h2>
-          {place === null || place.top.length === 0 ? (
+          {place === null ? (
             <p class="empty">{U.choice.none}</p>
+          ) : place.top.length === 0 ? (
+            <p class="empty">
+              {place.kind === 'cut' ? U.choice.cut : place.kind === 'given' ? U.choice.given : U.choice.bytes}
+            </p>
           ) : (
             <Choices place={place} drawing={drawnBy} pieces={pieces} tokens={model.config.vocabSize} />
           )}
@@ -91,25 +102,35 @@ export function Generate({ model }: { model: ModelInfo }) {
   );
 }
 
-function Characters({ sample, at, choose }: { sample: Drawn; at: number | null; choose: (k: number) => void }) {
+interface Chosen {
+  readonly name: string;
+  readonly sample: Drawn;
+  readonly at: number | null;
+  readonly choose: (k: number) => void;
+}
+
+function Characters({ name, sample, at, choose }: Chosen) {
   return (
-    <span class="characters">
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for a form
+    <span class="characters" role="group" aria-label={name} dir="auto" onKeyDown={byArrows}>
       {sample.places.map((place, k) => (
         <button
           type="button"
           key={String(k)}
           aria-pressed={k === at}
-          disabled={place.token === null}
-          class={place.token === null ? 'given' : ''}
+          tabIndex={k === (at ?? 0) ? 0 : -1}
+          class={place.kind}
           onClick={() => choose(k)}
         >
-          {place.text === '' ? '·' : place.text}
+          {writtenAs(place)}
         </button>
       ))}
-      {sample.ended && sample.places.length === 0 && <em>{U.nothing}</em>}
     </span>
   );
 }
+
+const writtenAs = ({ kind, text }: Place): string =>
+  kind === 'end' ? t.see.end : kind === 'cut' ? '…' : text === '' ? '·' : text;
 
 /** Which of the likeliest are left by top k and top p, in that order, as the library filters. */
 function allowed(top: Place['top'], { topK, topP }: Drawing): number {

@@ -98,7 +98,7 @@ function Scored({ score }: { score: TextScore }) {
       </span>
       <details>
         <summary class="bits">{S.bits(fixed(score.bitsPerCharacter, 2))}</summary>
-        <p class="numbers">
+        <p class="numbers each">
           {all.map(({ text, bits }, k) => (
             <span key={String(k)}>
               <b class="mono">{tokenText(text)}</b> {fixed(bits, 1)}
