@@ -125,11 +125,15 @@ export interface Next {
   readonly probability: number;
 }
 
-export interface Seen {
-  readonly tokens: readonly { readonly id: number; readonly text: string | null }[];
+/** What a model does not read of a text as it stands. */
+export interface Unread {
   readonly unknown: readonly string[];
   /** Capitals that were read as small letters. */
   readonly folded: readonly string[];
+}
+
+export interface Seen extends Unread {
+  readonly tokens: readonly { readonly id: number; readonly text: string | null }[];
   /** The text is longer than the context. */
   readonly cut: boolean;
   readonly next: readonly (readonly Next[])[];
@@ -196,6 +200,8 @@ export interface Calls {
   close: [{ readonly model: ModelId }, null];
   save: [{ readonly model: ModelId; readonly as: SaveKind; readonly name: string }, Saved];
   see: [{ readonly model: ModelId; readonly text: string }, Seen];
+  /** How many tokens a text is, the one before it counted. */
+  read: [{ readonly model: ModelId; readonly text: string }, Unread & { readonly length: number }];
   weightNames: [null, WeightNames | null];
   weights: [{ readonly tensor: string; readonly moment: number; readonly gradient: boolean }, WeightMap];
   neuron: [{ readonly model: ModelId; readonly text: string; readonly shown: number }, Neuron];

@@ -1,6 +1,8 @@
 /** Tokens as one can see them, and a row of them to choose from. */
 import { useEffect, useRef } from 'preact/hooks';
+import type { Unread } from '../engine/protocol';
 import { t } from '../texts';
+import { count } from '../texts/numbers';
 import { byArrows } from './press';
 
 /** Special tokens and white space by their names. */
@@ -8,7 +10,34 @@ export function tokenText(text: string | null, first = false): string {
   if (text === null) return first ? t.see.boundary : t.see.end;
   if (text === ' ') return t.see.space;
   if (text === '\n') return t.see.newline;
-  return /^[\s\p{Cc}]$/u.test(text) ? `U+${text.codePointAt(0)?.toString(16).padStart(4, '0').toUpperCase()}` : text;
+  return /^[\s\p{Cc}\p{Cf}]$/u.test(text)
+    ? `U+${text.codePointAt(0)?.toString(16).padStart(4, '0').toUpperCase()}`
+    : text;
+}
+
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
+
+/** In a sentence; text that runs from right to left is kept from turning the words and numbers around it. */
+export function quoted(name: string): string {
+  return RIGHT_TO_LEFT.test(name) ? `“\u2068${name}\u2069”` : `“${name}”`;
+}
+
+/** So many characters are named, of those that a model does not know. */
+const MOST_NAMED = 16;
+
+function listed(pieces: readonly string[]): string {
+  const named = pieces.slice(0, MOST_NAMED).map((piece) => tokenText(piece));
+  return named.join(' ') + (pieces.length > MOST_NAMED ? t.see.more(count(pieces.length - MOST_NAMED)) : '');
+}
+
+/** What the model reads otherwise than it was typed. */
+export function Otherwise({ unknown, folded }: Unread) {
+  return (
+    <>
+      {folded.length > 0 && <p class="note">{t.see.folded(listed(folded))}</p>}
+      {unknown.length > 0 && <p class="note">{t.see.unknown(listed(unknown))}</p>}
+    </>
+  );
 }
 
 interface Row {
@@ -29,7 +58,7 @@ export function Tokens({ tokens, chosen, choose }: Row) {
   }, [chosen, tokens.length]);
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is for a form
-    <div class="tokens" ref={row} role="group" aria-label={t.see.tokens} dir="auto" onKeyDown={byArrows}>
+    <div class="tokens" ref={row} role="group" aria-label={t.see.tokens} onKeyDown={byArrows}>
       {tokens.map(({ id, text }, i) => (
         <button
           type="button"

@@ -32,6 +32,14 @@ export const glossary = {
     word: 'Parameters',
     text: 'The numbers that the model consists of, also called weights. They begin at random, and training changes nothing else.',
   },
+  tensor: {
+    word: 'Tensor',
+    text: 'A table of numbers with a name; [27, 32] means 27 rows of 32 numbers. All parameters of the model stand in a few such tables.',
+  },
+  deviation: {
+    word: 'Standard deviation',
+    text: 'How far numbers usually lie from their mean. Where it grows, the numbers have moved apart.',
+  },
   gradient: {
     word: 'Gradient',
     text: 'For each weight: how fast the loss would grow if this weight grew. Training moves every weight a little against its gradient.',

@@ -158,7 +158,7 @@ function Opened({ model }: { model: ModelInfo }) {
       <p>
         <strong>{modelName(model)}</strong>
         <small>
-          {t.train.parameters(count(model.parameters))}, {nLayer} × {nEmbd}
+          {t.train.parameters(count(model.parameters))}, {K.shape(nLayer, count(nEmbd))}
         </small>
       </p>
       {model.notes.map((note) => (

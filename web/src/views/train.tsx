@@ -206,7 +206,9 @@ function Samples() {
               <span class="texts">
                 {texts.map((text, i) => (
                   // The place of a sample is what it is called.
-                  <q key={String(i)}>{text || <em>{t.use.nothing}</em>}</q>
+                  <q key={String(i)} dir="auto">
+                    {text || <em>{t.use.nothing}</em>}
+                  </q>
                 ))}
               </span>
             </li>

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import type { Seen } from '../../engine/protocol';
 import { Matrix } from '../../parts/matrix';
 import { Words } from '../../parts/term';
-import { tokenText } from '../../parts/tokens';
+import { quoted, tokenText } from '../../parts/tokens';
 import { t } from '../../texts';
 import { count, percent } from '../../texts/numbers';
 
@@ -23,7 +23,7 @@ export function Attention({ seen, at, choose }: { seen: Seen; at: number; choose
   const row = Array.from(large.subarray(at * T, at * T + at + 1), (share, i) => ({ i, share }));
   const looks = row.sort((a, b) => b.share - a.share).slice(0, 4);
   const said = (row: number, column: number) => {
-    const [from, to] = [`“${names[row]}”`, column === row ? A.itself : `“${names[column]}”`];
+    const [from, to] = [quoted(names[row]), column === row ? A.itself : quoted(names[column])];
     return column > row ? A.masked(from, to) : A.cell(from, to, percent(large[row * T + column]));
   };
   return (
@@ -89,11 +89,11 @@ export function Attention({ seen, at, choose }: { seen: Seen; at: number; choose
             </div>
           </div>
           <p class="looks" aria-live="polite">
-            {A.looks(`“${names[at]}”`)}{' '}
+            {A.looks(quoted(names[at]))}{' '}
             {looks.map(({ i, share }, k) => (
               <span key={String(i)}>
                 {k > 0 && ', '}
-                {i === at ? A.itself : `“${names[i]}”`} <b>{percent(share)}</b>
+                {i === at ? A.itself : quoted(names[i])} <b>{percent(share)}</b>
               </span>
             ))}
           </p>

@@ -2,13 +2,13 @@
 import type { Seen } from '../../engine/protocol';
 import { Bars } from '../../parts/bars';
 import { Words } from '../../parts/term';
-import { tokenText } from '../../parts/tokens';
+import { quoted, tokenText } from '../../parts/tokens';
 import { t } from '../../texts';
 
 const N = t.see.next;
 
 export function NextToken({ seen, at, tokens }: { seen: Seen; at: number; tokens: number }) {
-  const heading = N.heading(`“${tokenText(seen.tokens[at].text, at === 0)}”`);
+  const heading = N.heading(quoted(tokenText(seen.tokens[at].text, at === 0)));
   return (
     <section class="panel">
       <h2>{heading}</h2>

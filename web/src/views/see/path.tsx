@@ -7,7 +7,7 @@ import type { ModelInfo, Seen, SeenStage } from '../../engine/protocol';
 import { Bars } from '../../parts/bars';
 import { Matrix } from '../../parts/matrix';
 import { Term } from '../../parts/term';
-import { tokenText } from '../../parts/tokens';
+import { quoted, tokenText } from '../../parts/tokens';
 import { type Term as TermName, t } from '../../texts';
 import { count, fixed } from '../../texts/numbers';
 
@@ -50,7 +50,7 @@ export function Path({ seen, at, model }: Shown) {
   }
   return (
     <section class="panel">
-      <h2>{P.heading(`“${tokenText(seen.tokens[at].text, at === 0)}”`)}</h2>
+      <h2>{P.heading(quoted(tokenText(seen.tokens[at].text, at === 0)))}</h2>
       <p class="note">{P.lead}</p>
       {[...groups].map(([title, stages]) => (
         <div key={title} class="stages">

@@ -6,7 +6,7 @@ import { LIVE, type WeightMap, type WeightNames } from '../../engine/protocol';
 import { usualMost } from '../../parts/colours';
 import { Matrix } from '../../parts/matrix';
 import { Words } from '../../parts/term';
-import { tokenText } from '../../parts/tokens';
+import { quoted, tokenText } from '../../parts/tokens';
 import { useApp } from '../../state';
 import { t } from '../../texts';
 import { count, fixed } from '../../texts/numbers';
@@ -61,7 +61,7 @@ export function Weights() {
     <section class="panel">
       <h2>{W.heading}</h2>
       <p class="note">
-        {W.lead} <Words of={['parameter', 'gradient']} />
+        {W.lead} <Words of={['parameter', 'gradient', 'tensor', 'deviation']} />
       </p>
       <div class="row">
         <label class="field">
@@ -145,7 +145,7 @@ function pointed(
   const place = rows === 1 ? '' : tensor === 'wpe' ? W.place(count(row + 1)) : W.row(count(row + 1));
   const piece = pieces[row];
   const named =
-    (tensor === 'wte' || tensor === 'lm_head') && row < pieces.length ? `“${tokenText(piece ?? null)}”` : place;
+    (tensor === 'wte' || tensor === 'lm_head') && row < pieces.length ? quoted(tokenText(piece ?? null)) : place;
   const where = [named, W.column(count(column + 1))].filter((part) => part !== '').join(', ');
   return `${where}: ${number}`;
 }

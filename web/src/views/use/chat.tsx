@@ -62,7 +62,7 @@ export function Chat({ model }: { model: ModelInfo }) {
         {turns.map(({ role, content }, i) => (
           <li key={String(i)} class={role} ref={i === turns.length - 1 ? end : null}>
             <small>{role === 'user' ? C.you : C.model}</small>
-            <p>{content || '…'}</p>
+            <p dir="auto">{content || '…'}</p>
           </li>
         ))}
       </ol>
@@ -75,7 +75,12 @@ export function Chat({ model }: { model: ModelInfo }) {
       >
         <label class="field grow">
           {C.say}
-          <input value={text} placeholder={C.placeholder} onInput={(event) => setText(event.currentTarget.value)} />
+          <input
+            value={text}
+            dir="auto"
+            placeholder={C.placeholder}
+            onInput={(event) => setText(event.currentTarget.value)}
+          />
         </label>
         <Press
           type={stop === null ? 'submit' : 'button'}

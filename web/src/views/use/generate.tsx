@@ -2,11 +2,11 @@
 import { useEffect, useState } from 'preact/hooks';
 import { fail } from '../../actions';
 import { ask } from '../../engine/client';
-import type { ModelInfo } from '../../engine/protocol';
+import type { Answered, ModelInfo } from '../../engine/protocol';
 import { Bars } from '../../parts/bars';
 import { byArrows } from '../../parts/press';
 import { Words } from '../../parts/term';
-import { tokenText } from '../../parts/tokens';
+import { Otherwise, tokenText } from '../../parts/tokens';
 import { t } from '../../texts';
 import { count } from '../../texts/numbers';
 import { type Drawn, draw, type Place } from './drawn';
@@ -14,13 +14,17 @@ import { type Drawing, FIRST_DRAWING, SamplingFields, samplingOf } from './sampl
 
 const U = t.use;
 const TOP = 12;
+/** Of a longer beginning, each sample shows so many characters of its end. */
+const MOST_GIVEN = 40;
 let kept: Drawing = FIRST_DRAWING; // while one looks at other views
 
 export function Generate({ model }: { model: ModelInfo }) {
+  const { blockSize } = model.config;
   const [drawing, setDrawing] = useState(kept);
   const [drawnBy, setDrawnBy] = useState(kept);
   const [samples, setSamples] = useState<readonly Drawn[]>([]);
   const [stop, setStop] = useState<(() => void) | null>(null);
+  const [reading, setReading] = useState<Answered<'read'> | null>(null);
   const [at, setAt] = useState<readonly [number, number] | null>(null);
   const [pieces, setPieces] = useState<ReadonlyMap<number, string | null>>(new Map());
   useEffect(() => {
@@ -40,6 +44,14 @@ export function Generate({ model }: { model: ModelInfo }) {
     running.done.catch(fail).finally(() => setStop(null));
     ask('pieces', { model: model.id }).then((list) => setPieces(new Map(list.map((text, id) => [id, text]))), fail);
   };
+  useEffect(() => {
+    let current = true;
+    const { prompt } = drawing;
+    ask('read', { model: model.id, text: prompt }).then((answer) => current && setReading(answer), fail);
+    return () => {
+      current = false;
+    };
+  }, [model.id, drawing.prompt]);
   const place = at === null ? null : (samples[at[0]]?.places[at[1]] ?? null);
   return (
     <>
@@ -56,6 +68,13 @@ export function Generate({ model }: { model: ModelInfo }) {
           change={change}
           fields={['prompt', 'temperature', 'topK', 'topP', 'samples', 'seed']}
         />
+        {reading !== null &&
+          (reading.folded.length > 0 || reading.unknown.length > 0 || reading.length >= blockSize) && (
+            <div class="wide">
+              <Otherwise unknown={reading.unknown} folded={reading.folded} />
+              {reading.length >= blockSize && <p class="note">{U.long(count(blockSize))}</p>}
+            </div>
+          )}
         {stop === null ? (
           <button type="submit" class="primary">
             {U.go}
@@ -129,8 +148,12 @@ function Characters({ name, sample, at, choose }: Chosen) {
   );
 }
 
-const writtenAs = ({ kind, text }: Place): string =>
-  kind === 'end' ? t.see.end : kind === 'cut' ? '…' : text === '' ? '·' : text;
+function writtenAs({ kind, text }: Place): string {
+  if (kind === 'end') return t.see.end;
+  if (kind === 'cut') return '…';
+  if (kind === 'given' && text.length > MOST_GIVEN) return `…${[...text].slice(-MOST_GIVEN).join('')}`;
+  return text === '' ? '·' : text;
+}
 
 /** Which of the likeliest are left by top k and top p, in that order, as the library filters. */
 function allowed(top: Place['top'], { topK, topP }: Drawing): number {
