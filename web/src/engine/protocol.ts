@@ -98,7 +98,8 @@ export interface ModelInfo {
   readonly name: string;
   readonly config: ModelConfig;
   readonly parameters: number;
-  readonly chats: boolean;
+  /** Special tokens of conversations; null for a model that does not chat. */
+  readonly roles: Checkpoint['tokenizer']['roles'];
   /** Whether a character is a token, or a byte. */
   readonly tokens: 'char' | 'byte';
   readonly step: number | null;

@@ -1,13 +1,21 @@
 /** Tokens as one can see them, and a row of them to choose from. */
 import { useEffect, useRef } from 'preact/hooks';
-import type { Unread } from '../engine/protocol';
+import type { ModelInfo, Unread } from '../engine/protocol';
 import { t } from '../texts';
 import { count } from '../texts/numbers';
 import { byArrows } from './press';
 
-/** Special tokens and white space by their names. */
-export function tokenText(text: string | null, first = false): string {
-  if (text === null) return first ? t.see.boundary : t.see.end;
+/** Tokens by their names; `first` is the one that stands before a text. */
+export function tokenName({ id, text }: Piece, { roles }: Pick<ModelInfo, 'roles'>, first = false): string {
+  if (text !== null) return tokenText(text);
+  if (id === roles?.user) return t.see.roles.user;
+  if (id === roles?.assistant) return t.see.roles.assistant;
+  if (id === roles?.end) return t.see.roles.end;
+  return first ? t.see.boundary : t.see.end;
+}
+
+/** White space by its name. */
+export function tokenText(text: string): string {
   if (text === ' ') return t.see.space;
   if (text === '\n') return t.see.newline;
   return /^[\s\p{Cc}\p{Cf}]$/u.test(text)
@@ -40,13 +48,19 @@ export function Otherwise({ unknown, folded }: Unread) {
   );
 }
 
+interface Piece {
+  readonly id: number;
+  readonly text: string | null;
+}
+
 interface Row {
-  readonly tokens: readonly { readonly id: number; readonly text: string | null }[];
+  readonly tokens: readonly Piece[];
+  readonly model: ModelInfo;
   readonly chosen: number;
   readonly choose: (at: number) => void;
 }
 
-export function Tokens({ tokens, chosen, choose }: Row) {
+export function Tokens({ tokens, model, chosen, choose }: Row) {
   const row = useRef<HTMLDivElement>(null);
   useEffect(() => {
     // A long text has more tokens than room: the chosen one is brought into view, the page stays where it is.
@@ -59,7 +73,7 @@ export function Tokens({ tokens, chosen, choose }: Row) {
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is for a form
     <div class="tokens" ref={row} role="group" aria-label={t.see.tokens} onKeyDown={byArrows}>
-      {tokens.map(({ id, text }, i) => (
+      {tokens.map((token, i) => (
         <button
           type="button"
           key={String(i)}
@@ -68,8 +82,10 @@ export function Tokens({ tokens, chosen, choose }: Row) {
           tabIndex={i === chosen ? 0 : -1}
           onClick={() => choose(i)}
         >
-          <span class={text === null || /^\s$/.test(text) ? 'named' : ''}>{tokenText(text, i === 0)}</span>
-          <small>{id}</small>
+          <span class={token.text === null || /^\s$/.test(token.text) ? 'named' : ''}>
+            {tokenName(token, model, i === 0)}
+          </span>
+          <small>{token.id}</small>
         </button>
       ))}
     </div>

@@ -180,6 +180,7 @@ export const en = {
     tokensLead: 'The model reads these tokens. Choose one to look at it.',
     boundary: 'begin',
     end: 'end',
+    roles: { user: '‹you›', assistant: '‹model›', end: '‹end of turn›' },
     space: 'space',
     newline: 'new line',
     unknown: (list: string) => `The model does not know ${list}: left out.`,

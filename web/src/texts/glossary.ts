@@ -18,7 +18,7 @@ export const glossary = {
   },
   boundary: {
     word: 'Begin and end',
-    text: 'A special token that stands before and after every text. When the model draws it, the text is over.',
+    text: 'A special token that stands before and after every text: when the model draws it, the text is over. Models that chat have others, for who speaks and for where a turn ends.',
   },
   seed: {
     word: 'Seed',

@@ -77,7 +77,7 @@ export function See() {
           <p class="note">
             {S.tokensLead} <Words of={['token', 'boundary']} />
           </p>
-          <Tokens tokens={seen.tokens} chosen={chosen} choose={setAt} />
+          <Tokens tokens={seen.tokens} model={model} chosen={chosen} choose={setAt} />
           <Otherwise unknown={seen.unknown} folded={seen.folded} />
           {seen.cut && <p class="note">{S.cut}</p>}
         </div>
@@ -87,8 +87,8 @@ export function See() {
   return (
     <Frame part={part}>
       {reads && asked}
-      {part === 'next' && seen !== null && <NextToken seen={seen} at={chosen} tokens={model.config.vocabSize} />}
-      {part === 'attention' && seen !== null && <Attention seen={seen} at={chosen} choose={setAt} />}
+      {part === 'next' && seen !== null && <NextToken seen={seen} at={chosen} model={model} />}
+      {part === 'attention' && seen !== null && <Attention seen={seen} at={chosen} model={model} choose={setAt} />}
       {part === 'path' && seen !== null && <Path seen={seen} at={chosen} model={model} />}
       {part === 'weights' && <Weights />}
       {part === 'scalar' && <Scalar model={model.id} text={text} asked={asked} />}

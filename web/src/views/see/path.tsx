@@ -7,7 +7,7 @@ import type { ModelInfo, Seen, SeenStage } from '../../engine/protocol';
 import { Bars } from '../../parts/bars';
 import { Matrix } from '../../parts/matrix';
 import { Term } from '../../parts/term';
-import { quoted, tokenText } from '../../parts/tokens';
+import { quoted, tokenName } from '../../parts/tokens';
 import { type Term as TermName, t } from '../../texts';
 import { count, fixed } from '../../texts/numbers';
 
@@ -43,6 +43,7 @@ export function Path({ seen, at, model }: Shown) {
       current = false;
     };
   }, [model]);
+  const names = pieces.map((text, id) => tokenName({ id, text }, model));
   const groups = new Map<string, { readonly stage: SeenStage; readonly i: number }[]>();
   for (const [i, stage] of seen.stages.entries()) {
     const title = stage.layer === null ? (i < 2 ? P.before : P.after) : P.layer(count(stage.layer + 1));
@@ -50,13 +51,13 @@ export function Path({ seen, at, model }: Shown) {
   }
   return (
     <section class="panel">
-      <h2>{P.heading(quoted(tokenText(seen.tokens[at].text, at === 0)))}</h2>
+      <h2>{P.heading(quoted(tokenName(seen.tokens[at], model, at === 0)))}</h2>
       <p class="note">{P.lead}</p>
       {[...groups].map(([title, stages]) => (
         <div key={title} class="stages">
           <h3>{title}</h3>
           {stages.map(({ stage, i }) => (
-            <Strip key={String(i)} stage={stage} at={at} names={stage.name === 'logits' ? pieces : []} />
+            <Strip key={String(i)} stage={stage} at={at} names={stage.name === 'logits' ? names : []} />
           ))}
         </div>
       ))}
@@ -67,10 +68,10 @@ export function Path({ seen, at, model }: Shown) {
         <Bars
           label={P.probabilities}
           others={model.config.vocabSize - LIKELIEST}
-          bars={seen.next[at].slice(0, LIKELIEST).map(({ id, text, probability }) => ({
-            key: String(id),
-            name: tokenText(text),
-            share: probability,
+          bars={seen.next[at].slice(0, LIKELIEST).map((token) => ({
+            key: String(token.id),
+            name: tokenName(token, model),
+            share: token.probability,
           }))}
         />
       </div>
@@ -79,7 +80,7 @@ export function Path({ seen, at, model }: Shown) {
 }
 
 /** `names` are those of the numbers, where each belongs to a token. */
-function Strip({ stage, at, names }: { stage: SeenStage; at: number; names: readonly (string | null)[] }) {
+function Strip({ stage, at, names }: { stage: SeenStage; at: number; names: readonly string[] }) {
   const { name, width } = stage;
   const values = stage.values.subarray(at * width, (at + 1) * width);
   const [low, high] = [Math.min(...values), Math.max(...values)];
@@ -106,7 +107,7 @@ function Strip({ stage, at, names }: { stage: SeenStage; at: number; names: read
           <p class="numbers each">
             {Array.from(values, (x, i) => (
               <span key={String(i)}>
-                <b class="mono">{tokenText(names[i])}</b> {fixed(x, 3)}
+                <b class="mono">{names[i]}</b> {fixed(x, 3)}
               </span>
             ))}
           </p>

@@ -19,7 +19,7 @@ export function Chat({ model }: { model: ModelInfo }) {
   useEffect(() => setTurns([]), [model.id]);
   useEffect(() => end.current?.scrollIntoView({ block: 'nearest' }), [turns]);
 
-  if (!model.chats) {
+  if (model.roles === null) {
     return (
       <div class="panel nothing">
         <p>{C.not}</p>

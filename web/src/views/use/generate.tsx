@@ -6,7 +6,7 @@ import type { Answered, ModelInfo } from '../../engine/protocol';
 import { Bars } from '../../parts/bars';
 import { byArrows } from '../../parts/press';
 import { Words } from '../../parts/term';
-import { Otherwise, tokenText } from '../../parts/tokens';
+import { Otherwise, tokenName } from '../../parts/tokens';
 import { t } from '../../texts';
 import { count } from '../../texts/numbers';
 import { type Drawn, draw, type Place } from './drawn';
@@ -95,6 +95,7 @@ export function Generate({ model }: { model: ModelInfo }) {
                 <li key={String(i)}>
                   <Characters
                     name={U.sample(count(i + 1))}
+                    model={model}
                     sample={sample}
                     at={at?.[0] === i ? at[1] : null}
                     choose={(k) => setAt([i, k])}
@@ -113,7 +114,7 @@ export function Generate({ model }: { model: ModelInfo }) {
               {place.kind === 'cut' ? U.choice.cut : place.kind === 'given' ? U.choice.given : U.choice.bytes}
             </p>
           ) : (
-            <Choices place={place} drawing={drawnBy} pieces={pieces} tokens={model.config.vocabSize} />
+            <Choices place={place} drawing={drawnBy} pieces={pieces} model={model} />
           )}
         </section>
       </div>
@@ -123,12 +124,13 @@ export function Generate({ model }: { model: ModelInfo }) {
 
 interface Chosen {
   readonly name: string;
+  readonly model: ModelInfo;
   readonly sample: Drawn;
   readonly at: number | null;
   readonly choose: (k: number) => void;
 }
 
-function Characters({ name, sample, at, choose }: Chosen) {
+function Characters({ name, model, sample, at, choose }: Chosen) {
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is for a form
     <span class="characters" role="group" aria-label={name} dir="auto" onKeyDown={byArrows}>
@@ -138,18 +140,20 @@ function Characters({ name, sample, at, choose }: Chosen) {
           key={String(k)}
           aria-pressed={k === at}
           tabIndex={k === (at ?? 0) ? 0 : -1}
-          class={place.kind}
+          class={place.kind === 'drawn' && place.text === '' ? 'drawn special' : place.kind}
           onClick={() => choose(k)}
         >
-          {writtenAs(place)}
+          {writtenAs(place, model)}
         </button>
       ))}
     </span>
   );
 }
 
-function writtenAs({ kind, text }: Place): string {
+function writtenAs({ kind, text, token }: Place, { roles }: ModelInfo): string {
   if (kind === 'end') return t.see.end;
+  if (token !== null && Object.values(roles ?? {}).includes(token))
+    return tokenName({ id: token, text: null }, { roles });
   if (kind === 'cut') return '…';
   if (kind === 'given' && text.length > MOST_GIVEN) return `…${[...text].slice(-MOST_GIVEN).join('')}`;
   return text === '' ? '·' : text;
@@ -172,12 +176,12 @@ function Choices({
   place,
   drawing,
   pieces,
-  tokens,
+  model,
 }: {
   place: Place;
   drawing: Drawing;
   pieces: ReadonlyMap<number, string | null>;
-  tokens: number;
+  model: ModelInfo;
 }) {
   const left = drawing.temperature === 0 ? 1 : allowed(place.top, drawing);
   return (
@@ -187,10 +191,10 @@ function Choices({
       </p>
       <Bars
         label={U.choice.heading}
-        others={tokens - place.top.length}
+        others={model.config.vocabSize - place.top.length}
         bars={place.top.map(({ token, probability }, i) => ({
           key: String(token),
-          name: tokenText(pieces.get(token) ?? null),
+          name: tokenName({ id: token, text: pieces.get(token) ?? null }, model),
           share: probability,
           strong: token === place.token,
           faded: i >= left && token !== place.token,
