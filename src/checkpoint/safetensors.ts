@@ -7,6 +7,7 @@
  */
 import { MicrogptError } from '../base/errors.js';
 import { type JsonObject, parseJson } from '../base/json.js';
+import { requireNames } from '../base/options.js';
 import type { ModelConfig } from '../model/config.js';
 import { parameterTable } from '../model/parameters.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
@@ -45,8 +46,10 @@ export interface SafetensorsOptions {
 /** @throws MG_CKPT_FORMAT for what could not be read again: too large, a run that is no plain JSON; MG_CKPT_NONFINITE */
 export function encodeSafetensors(
   { config, tokenizer, parameters, optimizer, run }: Checkpoint,
-  { precision = 'exact' }: SafetensorsOptions = {},
+  options: SafetensorsOptions = {},
 ): Uint8Array {
+  requireNames('encodeSafetensors', options, { precision: true });
+  const { precision = 'exact' } = options;
   const table = parameterTable(config);
   const tensors = weightTensors(table, parameters, precision);
   const moments = (precision === 'exact' && optimizer?.moments) || null;

@@ -9,6 +9,7 @@ import { boundaryOf } from '../score/text.js';
 import { readPrompt } from '../tokenizer/small-letters.js';
 import { createEngine } from './create-engine.js';
 import type { BackendName } from './engine.js';
+import { requireCall, requireText, requireWhole } from './options.js';
 
 export interface Continuation extends NextToken {
   /** How the token is written; null for a special one, such as the end of the text. */
@@ -23,10 +24,15 @@ export interface Completer {
   close(): void;
 }
 
-export function createCompleter(
-  model: Checkpoint,
-  { backend = 'auto' }: { readonly backend?: BackendName | 'auto' | undefined } = {},
-): Completer {
+export interface CompleterOptions {
+  /** The fastest there is if left out. */
+  readonly backend?: BackendName | 'auto' | undefined;
+}
+
+/** Opens a model; it holds an engine until it is closed. @throws MG_OPTION_VALUE, MG_TRAIN_BACKEND */
+export function createCompleter(model: Checkpoint, options: CompleterOptions = {}): Completer {
+  requireCall('createCompleter', model, options, { backend: true });
+  const { backend = 'auto' } = options;
   const { config, tokenizer } = model;
   const { blockSize, vocabSize } = config;
   const engine = createEngine(backend, config, model.parameters);
@@ -39,6 +45,8 @@ export function createCompleter(
 
   return {
     complete(text, k = 5) {
+      requireText('text', text);
+      requireWhole('k', k, 1);
       const tokens = windowOf([boundary, ...readPrompt(tokenizer, text).ids], window, blockSize);
       let common = 0;
       while (common < read.length && common < tokens.length && read[common] === tokens[common]) common++;

@@ -6,11 +6,12 @@
  */
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import type { ReplyOptions, Turn } from './conversation.js';
-import type { GenerateOptions } from './generate-options.js';
+import { type GenerateOptions, SERVICE_NAMES, type ServiceOptions } from './generate-options.js';
+import { requireModel, requireNames } from './options.js';
 import type { Model } from './plan.js';
 import type { PromptToken } from './prompt-logprobs.js';
 import type { SampleEvent } from './samples.js';
-import type { ModelService, ServiceOptions } from './service.js';
+import type { ModelService } from './service.js';
 
 /** Something to be written. */
 export type Job =
@@ -42,6 +43,8 @@ export function createLocalCompute(
   models: ReadonlyMap<string, Checkpoint>,
   options: ServiceOptions = {},
 ): LocalCompute {
+  requireNames('createLocalCompute', options, SERVICE_NAMES);
+  for (const model of models.values()) requireModel(model);
   const services = new Map<string, Promise<ModelService>>();
   let closed = false;
 

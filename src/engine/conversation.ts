@@ -12,7 +12,14 @@ import { endTokens } from '../generate/generate.js';
 import { counterDraw, rustDraw } from '../generate/sampler.js';
 import { inSmallLetters } from '../tokenizer/small-letters.js';
 import type { RoleTokens, Tokenizer } from '../tokenizer/tokenizer.js';
-import { type GenerateOptions, requireGenerate, type SamplingOptions } from './generate-options.js';
+import {
+  DEMAND_NAMES,
+  type GenerateOptions,
+  requireGenerate,
+  SAMPLING_NAMES,
+  type SamplingOptions,
+} from './generate-options.js';
+import { type OptionNames, requireNames } from './options.js';
 import { type Model, type SamplePlan, samplingOf } from './plan.js';
 
 export type ChatModel = Model & Pick<Checkpoint, 'run'>;
@@ -30,6 +37,25 @@ export interface ReplyOptions
   readonly compat?: 'rust' | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+export const REPLY_NAMES: OptionNames<ReplyOptions> = {
+  ...SAMPLING_NAMES,
+  ...DEMAND_NAMES,
+  samples: true,
+  maxTokens: true,
+  stop: true,
+  top: true,
+  logprobs: true,
+  compat: true,
+  signal: true,
+};
+
+export interface ChatPromptOptions extends Pick<ReplyOptions, 'maxTokens' | 'compat'> {
+  /** Reads no more than so many things that the user said, and their answers; all that fit if left out. */
+  readonly exchanges?: number | undefined;
+}
+
+const PROMPT_NAMES: OptionNames<ChatPromptOptions> = { maxTokens: true, compat: true, exchanges: true };
 
 /** What the model is given to read. */
 export interface ChatPrompt {
@@ -69,14 +95,16 @@ function replyRoom(blockSize: number, maxTokens: number | undefined): number {
 
 /**
  * Turns as tokens, cut to fit: whole turns from the front, and of the last one, when it alone is too long, the beginning of its text.
- * @throws MG_CHAT_MODEL
+ * @throws MG_CHAT_MODEL, MG_OPTION_VALUE
  */
 export function chatPrompt(
   tokenizer: Tokenizer,
   said: readonly Turn[],
   blockSize: number,
-  { maxTokens, compat, exchanges }: Pick<ReplyOptions, 'maxTokens' | 'compat'> & { readonly exchanges?: number } = {},
+  options: ChatPromptOptions = {},
 ): ChatPrompt {
+  requireNames('chatPrompt', options, PROMPT_NAMES);
+  const { maxTokens, compat, exchanges } = options;
   const roles = requireRoles(tokenizer);
   const read = exchanges === undefined ? said : said.slice(beginOfLast(said, exchanges));
   const turns =
@@ -126,9 +154,12 @@ export function exchangesOf({ run }: Pick<Checkpoint, 'run'>): number | undefine
 
 /** What a model is given to read of these turns. @throws MG_CHAT_MODEL */
 export function promptOf(model: ChatModel, turns: readonly Turn[], options: ReplyOptions): ChatPrompt {
-  const exchanges = exchangesOf(model);
-  const limit = exchanges === undefined ? {} : { exchanges };
-  return chatPrompt(model.tokenizer, turns, model.config.blockSize, { ...options, ...limit });
+  const { maxTokens, compat } = options;
+  return chatPrompt(model.tokenizer, turns, model.config.blockSize, {
+    maxTokens,
+    compat,
+    exchanges: exchangesOf(model),
+  });
 }
 
 /** The reply to these turns as a sample to be drawn. Its draws are numbered by the turns of the user before it. @throws MG_CHAT_MODEL */

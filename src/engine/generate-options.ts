@@ -6,7 +6,7 @@ import { MicrogptError } from '../base/errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import type { Demands } from '../generate/constraints/acceptor.js';
 import type { BackendName, Threads } from './engine.js';
-import { requireModel, requireNumber, requireSeed, requireText, requireWhole } from './options.js';
+import { type OptionNames, requireNumber, requireSeed, requireText, requireWhole } from './options.js';
 
 /** How the next token is drawn. The order is that of the fields; see generate/filters.ts. */
 export interface SamplingOptions {
@@ -74,11 +74,7 @@ export interface GenerateOptions extends SamplingOptions, ConstraintOptions {
   readonly threads?: Threads | undefined;
 }
 
-/** Every option of `generate`, kept whole by its type. */
-export const GENERATE_NAMES: Readonly<Record<keyof GenerateOptions, true>> = {
-  samples: true,
-  prompt: true,
-  maxTokens: true,
+export const SAMPLING_NAMES: OptionNames<SamplingOptions> = {
   temperature: true,
   topK: true,
   topP: true,
@@ -88,14 +84,31 @@ export const GENERATE_NAMES: Readonly<Record<keyof GenerateOptions, true>> = {
   bias: true,
   asciiOnly: true,
   seed: true,
-  stop: true,
-  stopTokens: true,
-  stopAtBos: true,
+};
+
+export const DEMAND_NAMES: OptionNames<Demands> = {
   minLength: true,
   maxLength: true,
   startsWith: true,
   endsWith: true,
   matches: true,
+};
+
+/** Who computes. */
+export const COMPUTER_NAMES: OptionNames<Pick<GenerateOptions, 'backend' | 'threads'>> = {
+  backend: true,
+  threads: true,
+};
+
+export const GENERATE_NAMES: OptionNames<GenerateOptions> = {
+  samples: true,
+  prompt: true,
+  maxTokens: true,
+  ...SAMPLING_NAMES,
+  stop: true,
+  stopTokens: true,
+  stopAtBos: true,
+  ...DEMAND_NAMES,
   unique: true,
   exclude: true,
   notInTraining: true,
@@ -103,9 +116,15 @@ export const GENERATE_NAMES: Readonly<Record<keyof GenerateOptions, true>> = {
   logprobs: true,
   chain: true,
   compat: true,
-  backend: true,
-  threads: true,
+  ...COMPUTER_NAMES,
 };
+
+export interface ServiceOptions extends Pick<GenerateOptions, 'backend' | 'threads'> {
+  /** How many sequences run side by side; 32 if left out. */
+  readonly places?: number | undefined;
+}
+
+export const SERVICE_NAMES: OptionNames<ServiceOptions> = { ...COMPUTER_NAMES, places: true };
 
 export const COMPATS = ['python', 'python-scenario', 'cpp', 'rust'] as const;
 export type Compat = (typeof COMPATS)[number];
@@ -135,7 +154,6 @@ export function requireSampling(options: SamplingOptions, vocabSize: number): vo
 
 /** @throws MG_OPTION_VALUE */
 export function requireGenerate(options: GenerateOptions, model: Pick<Checkpoint, 'config'>): void {
-  requireModel(model);
   const { config } = model;
   requireSampling(options, config.vocabSize);
   requireText('prompt', options.prompt ?? '');

@@ -2,32 +2,32 @@
  * Checks on what a caller of the library hands in, where types are not enough: numbers in range, and texts where texts belong.
  */
 import { MicrogptError } from '../base/errors.js';
+import { type OptionNames, refuse, requireNames } from '../base/options.js';
 
-export function refuse(name: string, value: unknown, expected: string): never {
-  throw new MicrogptError(
-    'MG_OPTION_VALUE',
-    `${name} is ${typeof value === 'string' ? JSON.stringify(value) : String(value)}, expected ${expected}`,
-    `give ${name} ${expected}`,
-  );
-}
-
-/** A misspelled option would otherwise leave its default in place without a word. @throws MG_OPTION_VALUE */
-export function requireNames(call: string, options: object, names: Readonly<Record<string, true>>): void {
-  if (typeof options !== 'object' || options === null) refuse(`what ${call} is given`, options, 'an object of options');
-  for (const name of Object.keys(options)) {
-    if (Object.hasOwn(names, name)) continue;
-    throw new MicrogptError(
-      'MG_OPTION_VALUE',
-      `${call} has no option ${JSON.stringify(name)}`,
-      `choose from ${Object.keys(names).join(', ')}`,
-    );
-  }
-}
+export { type OptionNames, refuse, requireNames };
 
 /** The path of a model is none yet. @throws MG_OPTION_VALUE */
 export function requireModel(value: object): void {
   if (typeof value === 'object' && value !== null && 'config' in value) return;
   refuse('the model', value, 'what trainModel gives, or the checkpoint of loadModel and decodeModel');
+}
+
+/** What whoever takes a model and options checks first. @throws MG_OPTION_VALUE */
+export function requireCall<T extends object>(call: string, model: object, options: T, names: OptionNames<T>): void {
+  requireModel(model);
+  requireNames(call, options, names);
+}
+
+/** A number starts no threads: only the host can. @throws MG_OPTION_VALUE */
+export function requireThreads(value: unknown): void {
+  const fits = typeof value === 'object' && value !== null && 'count' in value && 'start' in value;
+  if (value === undefined || fits) return;
+  const count = typeof value === 'number' ? value : '';
+  refuse(
+    'threads',
+    value,
+    `those of the host: nodeThreads(${count}) of 'microgpt/node', or await browserThreads(${count}) of 'microgpt/browser'`,
+  );
 }
 
 /** @throws MG_OPTION_VALUE */

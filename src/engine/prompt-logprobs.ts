@@ -7,6 +7,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { likeliest, logSumExp, surprise } from '../score/surprise.js';
 import { encodeText, WHICH_CHARACTER } from '../score/text.js';
 import type { Decoder } from './engine.js';
+import type { OptionNames } from './options.js';
 import { createPauses } from './pause.js';
 
 export interface TokenLogprob {
@@ -31,6 +32,8 @@ export interface PromptLogprobsOptions {
   readonly logprobs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+export const PROMPT_LOGPROBS_NAMES: OptionNames<PromptLogprobsOptions> = { logprobs: true, signal: true };
 
 /** So many rows are read before the event loop turns. */
 const ROWS = 64;

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { count } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
+import { requireNames } from '../base/options.js';
 import { decodeUtf8, documentsFromLines } from '../data/documents.js';
 import { DownloadError, download } from './download.js';
 import { readFileBounded, writeFileDurably } from './files.js';
@@ -79,6 +80,7 @@ export async function fetchCorpus(
   wanted: Download,
   options: { readonly url?: string | undefined; readonly folder?: string | undefined } = {},
 ): Promise<{ readonly path: string; readonly cached: boolean; readonly sha256: string }> {
+  requireNames('fetchCorpus', options, { url: true, folder: true });
   const path = join(options.folder ?? cacheFolder(), `${wanted.name}.txt`);
   const url = options.url ?? wanted.url;
   const expected = wanted.sha256 ?? (await recordedHash(path));

@@ -6,9 +6,10 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { MicrogptError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
+import { requireNames } from '../base/options.js';
 import { shellWord } from '../base/shell-word.js';
 import type { Checkpoint, Decoded, DecodeOptions, FormatName } from '../checkpoint/checkpoint.js';
-import { recognise } from '../checkpoint/decode.js';
+import { DECODE_NAMES, recognise } from '../checkpoint/decode.js';
 import { type EncodeOptions, encodeModel, formatForPath } from '../checkpoint/formats.js';
 import { readFileBounded, writeFileDurably } from './files.js';
 
@@ -31,6 +32,7 @@ export interface Loaded extends Decoded {
  * @throws MG_FILE_* when a file cannot be read, MG_CKPT_* when it is not a sound model.
  */
 export async function loadModel(path: string, options: DecodeOptions = {}): Promise<Loaded> {
+  requireNames('loadModel', options, DECODE_NAMES);
   const file = await modelFile(path);
   const bytes = await readFileBounded(file, LIMITS.modelBytes, TRAIN_FIRST);
   const recognised = recognise(bytes, file);
@@ -92,13 +94,15 @@ export interface SaveModelOptions extends EncodeOptions {
 export async function saveModelAs(
   path: string,
   model: Checkpoint,
-  { format, precision }: SaveModelOptions = {},
+  options: SaveModelOptions = {},
 ): Promise<{
   readonly format: FormatName;
   readonly bytes: number;
   readonly lost: readonly string[];
   readonly paths: readonly string[];
 }> {
+  requireNames('saveModelAs', options, { format: true, precision: true });
+  const { format, precision } = options;
   const chosen = format ?? formatForPath(path, (await kindOf(path)) === 'folder');
   const { files, lost } = encodeModel(model, chosen, path, { precision });
   for (const file of files) await writeFileDurably(file.path, file.bytes);

@@ -7,6 +7,7 @@
 import { join } from 'node:path';
 import { MicrogptError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
+import { type OptionNames, refuse, requireNames } from '../base/options.js';
 import { shellWord } from '../base/shell-word.js';
 import { makeFolders, type SaveOptions, saveFailure, syncFolder, unwritable, writeFileDurably } from './durable.js';
 import { type FileSystem, ifThere, nodeFileSystem, plainReason } from './file-system.js';
@@ -44,6 +45,8 @@ export interface RunOptions {
   readonly fs?: FileSystem;
   readonly processes?: Processes;
 }
+
+const NAMES: OptionNames<RunOptions> = { create: true, resume: true, keep: true, fs: true, processes: true };
 
 export interface NewestCheckpoint {
   readonly step: number;
@@ -87,8 +90,11 @@ export interface Run {
 
 /** @throws MG_RUN_LOCKED, MG_RUN_EXISTS, MG_RUN_DAMAGED, MG_FILE_MISSING, MG_SAVE_UNWRITABLE: all before the first step. */
 export async function openRun(folder: string, options: RunOptions): Promise<Run> {
+  requireNames('openRun', options, NAMES);
   const { fs = nodeFileSystem, processes = nodeProcesses(), create, resume } = options;
-  if ((create === undefined) === (resume === undefined)) throw new Error('either create or resume');
+  if ((create === undefined) === (resume === undefined)) {
+    refuse('what openRun is given', create === undefined ? 'neither' : 'both', 'either create or resume');
+  }
   let lock: Lock | null = null;
   const files: LineFile[] = [];
   try {

@@ -5,8 +5,10 @@
  */
 import { Worker } from 'node:worker_threads';
 import { MicrogptError } from '../base/errors.js';
+import { requireNames } from '../base/options.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import type { Compute, Job } from '../engine/compute.js';
+import { requireModel } from '../engine/options.js';
 import type { PromptToken } from '../engine/prompt-logprobs.js';
 import type { SampleEvent } from '../engine/samples.js';
 import { tokenizerToJson } from '../tokenizer/tokenizer-json.js';
@@ -53,12 +55,15 @@ export interface WorkerOptions {
  */
 export function createWorkerCompute(
   given: ReadonlyMap<string, Checkpoint> | Readonly<Record<string, Checkpoint>>,
-  { onLost = () => {} }: WorkerOptions = {},
+  options: WorkerOptions = {},
 ): WorkerCompute {
+  requireNames('createWorkerCompute', options, { onLost: true });
+  const { onLost = () => {} } = options;
   const models: ReadonlyMap<string, Checkpoint> = given instanceof Map ? given : new Map(Object.entries(given));
   if (models.size === 0) {
     throw new MicrogptError('MG_OPTION_VALUE', 'no models were given', 'give createWorkerCompute({ name: model })');
   }
+  for (const model of models.values()) requireModel(model);
   const sent = [...models].map(([name, model]) => sentModel(name, model));
   const asking = new Map<number, Asking>();
   const waiters = new Set<() => void>();

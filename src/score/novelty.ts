@@ -4,6 +4,7 @@
  * Refuses to know: models and files. Invariant: every number in the verdict is one of the report's.
  */
 import { count, counted } from '../base/count.js';
+import { requireNames } from '../base/options.js';
 import { createCopiedRuns } from './copied-runs.js';
 import { createNearIndex, LONGEST_COMPARED } from './near.js';
 
@@ -39,8 +40,10 @@ const PASSAGE = 30;
 export function novelty(
   samples: readonly string[],
   training: readonly string[],
-  { whole = false }: { readonly whole?: boolean | undefined } = {},
+  options: { readonly whole?: boolean | undefined } = {},
 ): NoveltyReport {
+  requireNames('novelty', options, { whole: true });
+  const { whole = false } = options;
   const index = createNearIndex(training);
   const distinct = new Set(samples);
   const runs = createCopiedRuns(samples);

@@ -2,6 +2,8 @@
  * Answers as a test wants them: errors, waits, slow tokens, a cut in the middle, texts by rule; and a record of what was asked.
  * Refuses to know: routes. Invariant: without rules, and without the header being allowed, nothing here changes an answer.
  */
+import { MicrogptError } from '../base/errors.js';
+import { type OptionNames, requireNames } from '../base/options.js';
 import type { Compute } from '../engine/compute.js';
 import type { SampleEvent } from '../engine/samples.js';
 import type { Plain } from './body.js';
@@ -70,7 +72,6 @@ export interface Faults {
 }
 
 export function createFaults(rules: readonly Rule[], byHeader: boolean): Faults {
-  for (const rule of rules) requireFault(rule, 'rules');
   const left = rules.map((rule) => rule.times ?? Number.POSITIVE_INFINITY);
   return {
     any: byHeader || rules.length > 0,
@@ -114,7 +115,8 @@ function parseFault(header: string): Fault {
     else if (['status', 'delay', 'slow', 'cut'].includes(name)) fault[name] = Number(value);
     else throw badValue(FAULT_HEADER, `${FAULT_HEADER} has ${JSON.stringify(part.slice(0, 40))}, which means nothing`);
   }
-  requireFault(fault, FAULT_HEADER);
+  const wrong = whatIsWrong(fault);
+  if (wrong !== null) throw badValue(FAULT_HEADER, `${FAULT_HEADER}: ${wrong}`);
   return fault;
 }
 
@@ -126,16 +128,40 @@ function decodeText(value: string): string {
   }
 }
 
-function requireFault(fault: Fault & { readonly times?: number | undefined }, where: string): void {
+/** Null when nothing is. */
+function whatIsWrong(fault: Fault & Pick<Rule, 'times'>): string | null {
   const { status } = fault;
   if (status !== undefined && STATUSES[status] === undefined) {
-    throw badValue(where, `${where}: status is ${status}, expected one of ${Object.keys(STATUSES).join(', ')}`);
+    return `status is ${status}, expected one of ${Object.keys(STATUSES).join(', ')}`;
   }
   for (const name of ['retryAfter', 'delay', 'slow', 'cut', 'times'] as const) {
     const value = fault[name];
     if (value === undefined || (Number.isInteger(value) && value >= 0 && value <= MOST_MS)) continue;
-    throw badValue(where, `${where}: ${name} is ${value}, expected a whole number from 0 to ${MOST_MS}`);
+    return `${name} is ${value}, expected a whole number from 0 to ${MOST_MS}`;
   }
+  return null;
+}
+
+const RULE_NAMES: OptionNames<Rule> = {
+  path: true,
+  model: true,
+  contains: true,
+  times: true,
+  status: true,
+  retryAfter: true,
+  delay: true,
+  hang: true,
+  slow: true,
+  cut: true,
+  reply: true,
+};
+
+/** @throws MG_OPTION_VALUE */
+export function requireRule(rule: Rule, where: string): void {
+  requireNames(where, rule, RULE_NAMES);
+  const wrong = whatIsWrong(rule);
+  if (wrong !== null)
+    throw new MicrogptError('MG_OPTION_VALUE', `${where}: ${wrong}`, 'mend the rule, or leave it out');
 }
 
 /** What comes before the answer. @throws Refusal, ClientGone */

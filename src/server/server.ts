@@ -3,6 +3,7 @@
  * Invariants: what is asked in-process and over a port gets the same bytes; `close` leaves nothing behind.
  */
 import { MicrogptError } from '../base/errors.js';
+import { requireNames } from '../base/options.js';
 import { type Compute, createLocalCompute } from '../engine/compute.js';
 import { createAdmission } from './admission.js';
 import { createApp, type Stop } from './app.js';
@@ -11,7 +12,7 @@ import { createGuard, type Peer } from './guard.js';
 import { LOAD_LIMITS } from './limits.js';
 import { createMetrics } from './metrics.js';
 import { isAny, isLoopback, requireLoopback } from './open-address.js';
-import type { ServerOptions } from './options.js';
+import { requireServer, type ServerOptions } from './options.js';
 
 export interface Server {
   /** Answers a request, without a port. The second form takes what the global `fetch` takes. */
@@ -54,9 +55,10 @@ interface Listener extends Listening {
 
 const MOST_RECORDED = 1000;
 
-/** @throws MG_OPTION_VALUE when there are no models */
+/** @throws MG_OPTION_VALUE when there are no models, or what is given is none of the options */
 export function createServer(options: ServerOptions): Server {
-  const { keys = [], origins = [], hosts = [], rules = [], faults = false, log } = options;
+  requireServer(options);
+  const { keys = [], origins = [], hosts = [], rules = [], faults = false, connections, log } = options;
   const compute = options.compute ?? localCompute(options);
   const limits = { ...LOAD_LIMITS, ...options.limits };
   const admission = createAdmission(limits);
@@ -102,7 +104,9 @@ export function createServer(options: ServerOptions): Server {
       if (request.signal.aborted) throw request.signal.reason; // as the global one
       return response;
     },
-    async listen(port = 0, { host = '127.0.0.1', insecure = false } = {}) {
+    async listen(port = 0, options = {}) {
+      requireNames('listen', options, { host: true, insecure: true });
+      const { host = '127.0.0.1', insecure = false } = options;
       if (listener !== null) {
         throw new MicrogptError(
           'MG_OPTION_VALUE',
@@ -115,7 +119,7 @@ export function createServer(options: ServerOptions): Server {
       const started: Listener = await listen((request: Request, peer: Peer) => app(request, peer), {
         host,
         port,
-        limits: options.connections,
+        limits: connections,
       });
       listener = started;
       guard.allowHosts([...namesOf(host).map((name) => `${name}:${started.port}`), ...hosts]);

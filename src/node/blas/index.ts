@@ -7,6 +7,7 @@
 import { readFileSync } from 'node:fs';
 import type { Products } from '../../backend/wasm/products.js';
 import { counted } from '../../base/count.js';
+import { requireNames } from '../../base/options.js';
 import { type Found, firstLibrary, firstLine, type Library, loadForeign } from '../foreign.js';
 import { coreType } from './core-type.js';
 import { gemmOf, isSound } from './gemm.js';
@@ -42,7 +43,9 @@ const LIBRARIES: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>> =
 export const LEAST = 32_768; // multiply-adds
 const LEAST_ROWS = 16;
 
-export async function openBlas({ threads, libraries, foreign }: BlasOptions): Promise<Found<Blas>> {
+export async function openBlas(options: BlasOptions): Promise<Found<Blas>> {
+  requireNames('openBlas', options, { threads: true, libraries: true, foreign: true });
+  const { threads, libraries, foreign } = options;
   const koffi = await loadForeign(foreign);
   if ('missing' in koffi) return koffi;
   const named = process.env[BLAS_VARIABLE];
