@@ -33,7 +33,7 @@ export {
 } from './data/corpus.js';
 export { decodeUtf8, documentsFromLines } from './data/documents.js';
 export { guessFormat } from './data/guess-format.js';
-export { fileOrder, keyedOrder, type Order, pythonOrder } from './data/order.js';
+export { fileOrder, keyedOrder, type Order } from './data/order.js';
 export { type Validation, validationBatches } from './data/validation.js';
 export {
   type ByteModelOptions,

@@ -89,7 +89,7 @@ const CALLS: Record<string, (options: object) => unknown> = {
 const WITHOUT = [
   ...['charTokenizerFrom', 'createByteTokenizer', 'createCharTokenizer', 'decodeSafetensors', 'decodeUtf8'],
   ...['documentBatches', 'documentsFromLines', 'encodeFlatJson', 'encodeNestedJson', 'encodeOnnx', 'fileOrder'],
-  ...['formatForPath', 'guessFormat', 'inOrder', 'keyedOrder', 'parameterTable', 'pythonOrder', 'readPrompt', 'sha256'],
+  ...['formatForPath', 'guessFormat', 'inOrder', 'keyedOrder', 'parameterTable', 'readPrompt', 'sha256'],
   ...['tokenizerFromJson', 'tokenizerToJson', 'windowBatches', 'withinContext'],
   ...['MicrogptError', 'Tape', 'Value'], // classes
   'modelConfig', // which refuses unknown names as MG_CONFIG_INVALID
@@ -202,4 +202,66 @@ test('what a server is given is checked before it serves', async () => {
     const { code, text } = await outcomeOf(() => server.createServer({ models, ...options }));
     expect([code, text]).toEqual(['MG_OPTION_VALUE', expect.stringContaining(said)]);
   }
+});
+
+test('what has the wrong kind is refused by name, not by the line of code that trips over it', async () => {
+  const wrong: [string, object, string][] = [
+    ['generate', { matches: /a+/ }, 'matches is /a+/, expected a text'],
+    ['generate', { startsWith: 3 }, 'startsWith is 3'],
+    ['generate', { stop: 3 }, 'stop is 3, expected a list of texts'],
+    ['generate', { exclude: 'anna' }, 'exclude is "anna", expected a list of texts'],
+    ['generate', { bias: { 1: 2 } }, 'bias is object, expected a Map'],
+    ['stream', { signal: new AbortController() }, 'expected an AbortSignal'],
+    ['createTraining.events', { signal: true }, 'signal is true, expected an AbortSignal'],
+    ['trainBytes', { signal: 1 }, 'expected an AbortSignal'],
+    ['createTraining', { settings: { schedule: 'x' } }, 'schedule is "x", expected one of constant, linear, cosine'],
+    ['createChat', { compat: 'python' }, 'compat is "python", expected one of rust'],
+    ['createService', { places: 0 }, 'places is 0'],
+    ['encodeModel', { precision: 'int4' }, 'precision is "int4"'],
+    ['encodeSafetensors', { precision: 'int4' }, 'precision is "int4", expected one of exact, half, int8'],
+  ];
+  for (const [name, options, said] of wrong) {
+    const { code, text } = await outcomeOf(() => CALLS[name]({ ...options }));
+    expect([name, code, text]).toEqual([name, expect.stringMatching(/^MG_/), expect.stringContaining(said)]);
+  }
+  expect((await outcomeOf(() => CALLS['createTraining']({ backend: 'x' }))).code).toBe('MG_TRAIN_BACKEND');
+
+  const any = (value: unknown) => value as never;
+  const scorer = library.createScorer(names);
+  const service = library.createService(talking);
+  const calls: [() => unknown, string][] = [
+    [() => scorer.predict([]), 'the context is "0 tokens"'],
+    [() => scorer.predict(Array.from({ length: 99 }, () => 1)), 'the context is "99 tokens", expected 1 to'],
+    [() => scorer.predict([999]), 'a token of the context is 999'],
+    [() => scorer.score(any('anna')), 'texts is "anna", expected a list of texts'],
+    [() => service.reply(any('hi')), 'what was said is "hi"'],
+    [() => service.reply([any({ role: 'system', content: 'hi' })]), 'the role of turn 0 is "system"'],
+    [() => service.reply([any({ role: 'user' })]), 'the content of turn 0 is undefined'],
+    [() => library.corpusFromText(any(3), { format: 'lines' }), 'the text is 3'],
+    [() => library.corpusFromDocuments(any('anna')), 'documents is "anna"'],
+    [() => library.novelty(any('anna'), documents), 'samples is "anna"'],
+    [() => library.encodeModel(names, any('json'), 'a'), 'format is "json", expected one of'],
+    [() => node.loadModel(any({ path: 'a' })), 'the path of a model is'],
+    [() => node.saveModel('a.json', any({})), 'the model is'],
+    [() => node.openRun(nowhere, {}), 'expected either create or resume'],
+  ];
+  for (const [call, said] of calls) {
+    expect(await outcomeOf(call)).toEqual({ code: 'MG_OPTION_VALUE', text: expect.stringContaining(said) });
+  }
+  scorer.close();
+  service.close();
+});
+
+test('a service or a chat that is closed says so, instead of an answer without a word', async () => {
+  const service = library.createService(names);
+  const chat = library.createChat(talking);
+  const running = service.stream({ samples: 2 });
+  expect((await running.next()).done).toBe(false);
+  service.close();
+  chat.close();
+  expect((await running.next()).done).toBe(true); // what was under way just ends
+  for (const call of [() => service.stream(), () => service.promptLogprobs('a'), () => chat.say('hi').next()]) {
+    expect(await outcomeOf(call)).toEqual({ code: 'MG_OPTION_VALUE', text: expect.stringContaining('closed already') });
+  }
+  expect(chat.turns).toEqual([]);
 });

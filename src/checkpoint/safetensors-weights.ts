@@ -13,7 +13,8 @@ export const MOMENTS = { m: 'optimizer.m.', v: 'optimizer.v.' } as const;
 const SCALE = '.scale';
 
 /** `half` keeps 11 bits of each number, `int8` 8 bits and a scale per row. */
-export type Precision = 'exact' | 'half' | 'int8';
+export const PRECISIONS = ['exact', 'half', 'int8'] as const;
+export type Precision = (typeof PRECISIONS)[number];
 
 /** The largest number that each way of writing can hold. */
 const LARGEST: Record<Precision, number> = { exact: Number.MAX_VALUE, half: LARGEST_F16, int8: 3e38 };

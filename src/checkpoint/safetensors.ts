@@ -7,7 +7,7 @@
  */
 import { MicrogptError } from '../base/errors.js';
 import { type JsonObject, parseJson } from '../base/json.js';
-import { requireNames } from '../base/options.js';
+import { refuse, requireNames } from '../base/options.js';
 import type { ModelConfig } from '../model/config.js';
 import { parameterTable } from '../model/parameters.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
@@ -20,6 +20,7 @@ import { type Container, readContainer, verifySums, writeContainer } from './saf
 import {
   MOMENTS,
   momentTensors,
+  PRECISIONS,
   type Precision,
   readTensors,
   requireFiniteTensors,
@@ -50,6 +51,7 @@ export function encodeSafetensors(
 ): Uint8Array {
   requireNames('encodeSafetensors', options, { precision: true });
   const { precision = 'exact' } = options;
+  if (!PRECISIONS.includes(precision)) refuse('precision', precision, `one of ${PRECISIONS.join(', ')}`);
   const table = parameterTable(config);
   const tensors = weightTensors(table, parameters, precision);
   const moments = (precision === 'exact' && optimizer?.moments) || null;

@@ -4,7 +4,7 @@
  */
 import { count, counted } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
-import { requireNames } from '../base/options.js';
+import { refuse, requireNames } from '../base/options.js';
 import { createByteTokenizer } from '../tokenizer/byte.js';
 import { type ByteCounts, byteCorpus, countBytes } from './byte-corpus.js';
 import { type Columns, memoryColumns } from './columns.js';
@@ -69,6 +69,7 @@ export function createCorpusBuilder(options: CorpusOptions, columns: Columns): C
 
 /** The corpus of a text in memory. @throws as createCorpusBuilder */
 export function corpusFromText(text: string | Uint8Array, options: CorpusOptions): TextCorpus {
+  if (typeof text !== 'string' && !(text instanceof Uint8Array)) refuse('the text', text, 'a text or its bytes');
   requireNames('corpusFromText', options, CORPUS_NAMES);
   requireCorpusOptions(options);
   const bytes = typeof text === 'string' ? new TextEncoder().encode(text) : text;
@@ -87,6 +88,9 @@ export function corpusFromDocuments(
   documents: Iterable<string>,
   options: Omit<CorpusOptions, 'format'> = {},
 ): TextCorpus {
+  if (typeof documents !== 'object' || !(Symbol.iterator in documents)) {
+    refuse('documents', documents, 'a list of texts');
+  }
   const { format: _, ...names } = CORPUS_NAMES;
   requireNames('corpusFromDocuments', options, names);
   const all: CorpusOptions = { ...options, format: 'lines' };

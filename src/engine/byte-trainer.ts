@@ -17,7 +17,7 @@ import { adamHyper } from '../train/optimizer.js';
 import { createEngine } from './create-engine.js';
 import type { BackendName, Threads } from './engine.js';
 import { COMPUTER_NAMES } from './generate-options.js';
-import { type OptionNames, requireCall, requireNames, requireSeed, requireWhole } from './options.js';
+import { type OptionNames, requireCall, requireNames, requireSeed, requireSignal, requireWhole } from './options.js';
 
 export interface ByteModelOptions {
   readonly width?: number | undefined;
@@ -96,6 +96,7 @@ export function newByteModel(options: ByteModelOptions = {}): Checkpoint {
 export function* trainBytes(from: Checkpoint, options: ByteTrainingOptions): Generator<ByteStep, Checkpoint, void> {
   requireCall('trainBytes', from, options, TRAINING_NAMES);
   requirePrefix(from);
+  requireSignal(options.signal);
   const { steps = 200, batchSize = 4, seed = 1, data } = options;
   const window = Math.min(options.window ?? from.config.blockSize, from.config.blockSize);
   requireWhole('steps', steps, 0);

@@ -55,10 +55,12 @@ export function createChat(model: Checkpoint, options: ChatOptions = {}): Chat {
     requireText('what is said', text);
     requireNames('say', options, SAY_NAMES);
     const { signal } = options;
-    turns = [...turns, { role: 'user', content: text }];
+    const asked: Turn[] = [...turns, { role: 'user', content: text }];
+    const reply = service.reply(asked, { ...settings, signal });
+    turns = asked;
     let said = '';
     try {
-      for await (const { sample: _, ...event } of service.reply(turns, { ...settings, signal })) {
+      for await (const { sample: _, ...event } of reply) {
         said += event.text;
         yield event;
       }

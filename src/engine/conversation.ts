@@ -19,7 +19,7 @@ import {
   SAMPLING_NAMES,
   type SamplingOptions,
 } from './generate-options.js';
-import { type OptionNames, requireNames } from './options.js';
+import { type OptionNames, refuse, requireNames, requireOneOf, requireText } from './options.js';
 import { type Model, type SamplePlan, samplingOf } from './plan.js';
 
 export type ChatModel = Model & Pick<Checkpoint, 'run'>;
@@ -81,6 +81,16 @@ export function requireRoles(tokenizer: Tokenizer): RoleTokens {
 export function requireReply(options: ReplyOptions, model: Model): void {
   requireRoles(model.tokenizer);
   requireGenerate(options, model);
+  if (options.compat !== undefined) requireOneOf('compat', options.compat, ['rust']);
+}
+
+/** @throws MG_OPTION_VALUE */
+export function requireTurns(turns: readonly Turn[]): void {
+  if (!Array.isArray(turns)) refuse('what was said', turns, 'a list of turns: { role, content }');
+  for (const [i, turn] of turns.entries()) {
+    requireOneOf(`the role of turn ${i}`, turn?.role, ['user', 'assistant']);
+    requireText(`the content of turn ${i}`, turn.content);
+  }
 }
 
 /** A turn as the model reads it: who speaks, what, and that it ends here. */
@@ -104,6 +114,7 @@ export function chatPrompt(
   options: ChatPromptOptions = {},
 ): ChatPrompt {
   requireNames('chatPrompt', options, PROMPT_NAMES);
+  requireTurns(said);
   const { maxTokens, compat, exchanges } = options;
   const roles = requireRoles(tokenizer);
   const read = exchanges === undefined ? said : said.slice(beginOfLast(said, exchanges));

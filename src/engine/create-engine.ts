@@ -54,10 +54,18 @@ export function createEngine(
         ranks,
       );
     default:
-      throw new MicrogptError(
-        'MG_TRAIN_BACKEND',
-        `there is no backend called ${String(chosen satisfies never)}`,
-        `choose one of ${BACKENDS.join(', ')}, auto`,
-      );
+      throw noBackend(chosen satisfies never);
   }
 }
+
+/** @throws MG_TRAIN_BACKEND */
+export function requireBackend(name: string): void {
+  if (!BACKENDS.some((backend) => backend === name)) throw noBackend(name);
+}
+
+const noBackend = (name: string): MicrogptError =>
+  new MicrogptError(
+    'MG_TRAIN_BACKEND',
+    `there is no backend called ${String(name)}`,
+    `choose one of ${BACKENDS.join(', ')}, auto`,
+  );

@@ -6,7 +6,7 @@ import { MicrogptError } from '../base/errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import type { Demands } from '../generate/constraints/acceptor.js';
 import type { BackendName, Threads } from './engine.js';
-import { type OptionNames, requireNumber, requireSeed, requireText, requireWhole } from './options.js';
+import { type OptionNames, requireNumber, requireSeed, requireText, requireTexts, requireWhole } from './options.js';
 
 /** How the next token is drawn. The order is that of the fields; see generate/filters.ts. */
 export interface SamplingOptions {
@@ -144,7 +144,11 @@ export function requireSampling(options: SamplingOptions, vocabSize: number): vo
   ] as const) {
     if (value > 1) refuse(`${name} is ${value}, expected a number from 0 to 1`, `give ${name} a number from 0 to 1`);
   }
-  for (const [token, amount] of options.bias ?? []) {
+  const { bias } = options;
+  if (bias !== undefined && !(typeof bias === 'object' && bias !== null && 'entries' in bias && 'get' in bias)) {
+    refuse(`bias is ${typeof bias}, expected a Map`, 'give new Map([[token id, amount]])');
+  }
+  for (const [token, amount] of bias ?? []) {
     requireToken('bias', token, vocabSize);
     if (Number.isNaN(amount) || amount === Number.POSITIVE_INFINITY) {
       refuse(`the bias of token ${token} is ${amount}, expected a finite number or -Infinity`, 'give a number');
@@ -164,6 +168,10 @@ export function requireGenerate(options: GenerateOptions, model: Pick<Checkpoint
   requireWhole('minLength', options.minLength ?? 0, 0);
   requireWhole('maxLength', options.maxLength ?? 0, 0);
   if (typeof options.chain === 'number') requireWhole('chain', options.chain, 0);
+  for (const name of ['startsWith', 'endsWith', 'matches'] as const) requireText(name, options[name] ?? '');
+  requireTexts('stop', typeof options.stop === 'string' ? [] : (options.stop ?? []));
+  requireTexts('exclude', options.exclude ?? []);
+  requireTexts('notInTraining', options.notInTraining ?? []);
   for (const token of options.stopTokens ?? []) requireToken('stopTokens', token, config.vocabSize);
   if (options.compat !== undefined && !COMPATS.includes(options.compat)) {
     refuse(`compat is ${JSON.stringify(options.compat)}, expected ${COMPATS.join(', ')}`, 'choose one of them');

@@ -35,6 +35,24 @@ export function requireText(name: string, value: string): void {
   if (typeof value !== 'string') refuse(name, value, 'a text');
 }
 
+/** A list of texts; one text is none, although JavaScript would read it letter by letter. @throws MG_OPTION_VALUE */
+export function requireTexts(name: string, value: Iterable<string>): void {
+  const listed = typeof value === 'object' && value !== null && Symbol.iterator in value;
+  if (!listed) refuse(name, value, 'a list of texts');
+  if (Array.isArray(value)) for (const [i, text] of value.entries()) requireText(`${name}[${i}]`, text);
+}
+
+/** @throws MG_OPTION_VALUE */
+export function requireOneOf(name: string, value: unknown, allowed: readonly string[]): void {
+  if (!allowed.includes(value as string)) refuse(name, value, `one of ${allowed.join(', ')}`);
+}
+
+/** Not the AbortController that it belongs to. @throws MG_OPTION_VALUE */
+export function requireSignal(value: AbortSignal | undefined): void {
+  if (value === undefined || (typeof value === 'object' && value !== null && 'aborted' in value)) return;
+  refuse('signal', value, 'an AbortSignal, such as the signal of an AbortController');
+}
+
 /** A whole number from `least` up. @throws MG_OPTION_VALUE */
 export function requireWhole(name: string, value: number, least: number): void {
   if (!Number.isSafeInteger(value) || value < least) refuse(name, value, `a whole number from ${least}`);

@@ -10,7 +10,7 @@ import { placesFor } from '../score/reading.js';
 import { type ScoreDetail, scoreTexts, type TextScore } from '../score/text.js';
 import { createEngine } from './create-engine.js';
 import type { BackendName } from './engine.js';
-import { type OptionNames, refuse, requireCall, requireNames } from './options.js';
+import { type OptionNames, refuse, requireCall, requireNames, requireTexts } from './options.js';
 
 export interface ScoreOptions extends ScoreDetail {
   readonly backend?: BackendName | 'auto' | undefined;
@@ -45,20 +45,25 @@ export function createScorer(model: Checkpoint, options: Pick<ScoreOptions, 'bac
   return {
     score(texts, options = {}) {
       requireNames('score', options, DETAIL_NAMES);
-      requireTexts(texts);
+      requireTexts('texts', texts);
       return scoreTexts(decoder, texts, shape, options);
     },
     calibrate(texts, options = {}) {
       requireNames('calibrate', options, { foldCase: true });
-      requireTexts(texts);
+      requireTexts('texts', texts);
       return calibration(scoreTexts(decoder, texts, shape, options).map((one) => one.bitsPerCharacter));
     },
     evaluate(texts) {
-      requireTexts(texts);
+      requireTexts('texts', texts);
       return evaluateTexts(decoder, texts, shape);
     },
     evaluateStream: (tokens) => evaluateStream(decoder, tokens, shape),
     predict(context) {
+      const { blockSize, vocabSize } = config;
+      if (context.length < 1 || context.length > blockSize)
+        refuse('the context', `${context.length} tokens`, `1 to ${blockSize} tokens`);
+      const odd = context.find((token) => !Number.isSafeInteger(token) || token < 0 || token >= vocabSize);
+      if (odd !== undefined) refuse('a token of the context', odd, `an id from 0 to ${vocabSize - 1}`);
       decoder.restart(0);
       const logits = decoder.read(context, new Int32Array(context.length));
       return logits.slice((context.length - 1) * config.vocabSize, context.length * config.vocabSize);
@@ -80,7 +85,7 @@ export function score(
 ): TextScore | TextScore[] {
   requireCall('score', model, options, SCORE_NAMES);
   const list: readonly string[] = typeof texts === 'string' ? [texts] : texts;
-  requireTexts(list);
+  requireTexts('texts', list);
   const { backend, ...detail } = options;
   const scorer = createScorer(model, { backend });
   try {
@@ -116,17 +121,11 @@ export function evaluate(
   options: Pick<ScoreOptions, 'backend'> = {},
 ): Evaluation {
   requireCall('evaluate', model, options, BACKEND_NAMES);
-  requireTexts(texts);
+  requireTexts('texts', texts);
   const scorer = createScorer(model, options);
   try {
     return scorer.evaluate(texts);
   } finally {
     scorer.close();
-  }
-}
-
-function requireTexts(value: readonly string[]): void {
-  if (!Array.isArray(value) || !value.every((text) => typeof text === 'string')) {
-    refuse('texts', value, 'a text or a list of texts');
   }
 }

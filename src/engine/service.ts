@@ -4,9 +4,10 @@
  * Refuses to know: connections. Invariants: what is asked gets the same answer whatever else is asked meanwhile; when its reader goes away
  * or aborts, work for it ends within a token; the event loop turns between the turns of the model.
  */
+import { MicrogptError } from '../base/errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { createScheduler } from '../generate/scheduler.js';
-import { planReply, REPLY_NAMES, type ReplyOptions, requireReply, type Turn } from './conversation.js';
+import { planReply, REPLY_NAMES, type ReplyOptions, requireReply, requireTurns, type Turn } from './conversation.js';
 import { createEngine } from './create-engine.js';
 import type { Decoder } from './engine.js';
 import {
@@ -16,7 +17,7 @@ import {
   SERVICE_NAMES,
   type ServiceOptions,
 } from './generate-options.js';
-import { type OptionNames, requireCall, requireNames, requireText, requireWhole } from './options.js';
+import { type OptionNames, requireCall, requireNames, requireSignal, requireText, requireWhole } from './options.js';
 import { createPauses } from './pause.js';
 import { planSamples, type SamplePlan } from './plan.js';
 import {
@@ -100,6 +101,7 @@ export function createService(model: Checkpoint, options: ServiceOptions = {}): 
 
   async function* follow(plan: SamplePlan, options: StreamOptions): AsyncGenerator<SampleEvent, void, undefined> {
     const { signal } = options;
+    requireSignal(signal);
     let unread: SampleEvent[] = [];
     const run = createSampleRun(scheduler, model, plan, options, (event) => unread.push(event), {
       mayBegin: () => unread.length < MOST_UNREAD,
@@ -132,21 +134,35 @@ export function createService(model: Checkpoint, options: ServiceOptions = {}): 
     }
   }
 
+  function requireOpen(): void {
+    if (!closed) return;
+    throw new MicrogptError(
+      'MG_OPTION_VALUE',
+      'what is asked is closed already',
+      'open another one, or close it later',
+    );
+  }
+
   return {
     stream(options = {}) {
+      requireOpen();
       requireNames('stream', options, STREAM_NAMES);
       requireGenerate(options, model);
       return follow(planSamples(model, options), options);
     },
     reply(turns, options = {}) {
+      requireOpen();
       requireNames('reply', options, REPLY_NAMES);
+      requireTurns(turns);
       requireReply(options, model);
       return follow(planReply(model, turns, options), options);
     },
     async promptLogprobs(text, options = {}) {
+      requireOpen();
       requireNames('promptLogprobs', options, PROMPT_LOGPROBS_NAMES);
       requireText('text', text);
       requireWhole('logprobs', options.logprobs ?? 0, 0);
+      requireSignal(options.signal);
       reader ??= engine.decoder(1);
       const { tokenizer } = model;
       const task = last.then(() => readPromptLogprobs(reader!, { config, tokenizer }, text, () => closed, options));

@@ -18,10 +18,17 @@ import type { Ranks } from '../train/ranks.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
 import type { DataFacts, RunSettings, Settings } from '../train/settings.js';
 import { type LoopState, newLoopState, trainLoop } from '../train/trainer.js';
-import { createEngine } from './create-engine.js';
+import { createEngine, requireBackend } from './create-engine.js';
 import type { BackendName, Engine, NamedProducts, Threads } from './engine.js';
 import { extrasOf, requireMemory, usefulThreads } from './memory.js';
-import { type OptionNames, requireDocuments, requireNames, requireThreads, requireWhole } from './options.js';
+import {
+  type OptionNames,
+  requireDocuments,
+  requireNames,
+  requireSignal,
+  requireThreads,
+  requireWhole,
+} from './options.js';
 import { factsOf, partsForAll, requireSame, shareWeights } from './ranks.js';
 import { resumedFrom, runOf } from './run-state.js';
 import { requireSettings, resolveSettings, type SettingsOptions } from './settings.js';
@@ -126,6 +133,7 @@ export function createTraining(options: TrainingOptions): Training {
   const { ranks } = options;
   const settings = resumed?.settings ?? partsForAll(resolveSettings(recipe, options, corpus.facts), options);
   requireSettings(settings);
+  requireBackend(settings.backend);
   const data = dataFacts(corpus);
   resumed?.requireSame(data, corpus.tokenizer, options.allowChanged === 'data');
 
@@ -210,6 +218,7 @@ export function createTraining(options: TrainingOptions): Training {
     leftOut: examples.leftOut,
     events(options = {}) {
       requireNames('events', options, { signal: true });
+      requireSignal(options.signal);
       return events(options.signal);
     },
     step: () => step,

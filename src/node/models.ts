@@ -11,6 +11,7 @@ import { shellWord } from '../base/shell-word.js';
 import type { Checkpoint, Decoded, DecodeOptions, FormatName } from '../checkpoint/checkpoint.js';
 import { DECODE_NAMES, recognise } from '../checkpoint/decode.js';
 import { type EncodeOptions, encodeModel, formatForPath } from '../checkpoint/formats.js';
+import { requireModel, requireText } from '../engine/options.js';
 import { readFileBounded, writeFileDurably } from './files.js';
 
 const TRAIN_FIRST = 'train one first: microgpt train names; or name one that comes with microgpt: names or chat';
@@ -32,6 +33,7 @@ export interface Loaded extends Decoded {
  * @throws MG_FILE_* when a file cannot be read, MG_CKPT_* when it is not a sound model.
  */
 export async function loadModel(path: string, options: DecodeOptions = {}): Promise<Loaded> {
+  requireText('the path of a model', path);
   requireNames('loadModel', options, DECODE_NAMES);
   const file = await modelFile(path);
   const bytes = await readFileBounded(file, LIMITS.modelBytes, TRAIN_FIRST);
@@ -101,6 +103,8 @@ export async function saveModelAs(
   readonly lost: readonly string[];
   readonly paths: readonly string[];
 }> {
+  requireText('the path of a model', path);
+  requireModel(model);
   requireNames('saveModelAs', options, { format: true, precision: true });
   const { format, precision } = options;
   const chosen = format ?? formatForPath(path, (await kindOf(path)) === 'folder');

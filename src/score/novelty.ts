@@ -4,7 +4,7 @@
  * Refuses to know: models and files. Invariant: every number in the verdict is one of the report's.
  */
 import { count, counted } from '../base/count.js';
-import { requireNames } from '../base/options.js';
+import { refuse, requireNames } from '../base/options.js';
 import { createCopiedRuns } from './copied-runs.js';
 import { createNearIndex, LONGEST_COMPARED } from './near.js';
 
@@ -42,6 +42,9 @@ export function novelty(
   training: readonly string[],
   options: { readonly whole?: boolean | undefined } = {},
 ): NoveltyReport {
+  for (const [name, list] of Object.entries({ samples, training })) {
+    if (!Array.isArray(list)) refuse(name, list, 'a list of texts');
+  }
   requireNames('novelty', options, { whole: true });
   const { whole = false } = options;
   const index = createNearIndex(training);
