@@ -20,6 +20,7 @@ export interface ModelFile {
   readonly bytes: Uint8Array;
 }
 
+/** How a model becomes files. */
 export interface EncodeOptions {
   /** Only safetensors has other precisions than exact. */
   readonly precision?: Precision | undefined;

@@ -39,6 +39,7 @@ const OPTIMIZER_NUMBERS = [
   ['weight_decay', 'weightDecay'],
 ] as const;
 
+/** How a model becomes a safetensors file. */
 export interface SafetensorsOptions {
   /** `exact` if left out; the others leave out the optimizer's moments, which are of no use to rounded weights. */
   readonly precision?: Precision | undefined;

@@ -9,6 +9,7 @@ import { type Batch, collateDocuments } from './batches.js';
 import { type Corpus, type TokenStream, withinContext } from './corpus.js';
 import { charactersIn, windowDocuments } from './token-documents.js';
 
+/** Held-out text as a fixed list of batches. */
 export interface Validation {
   /** How many batches there are. */
   readonly count: number;
@@ -21,6 +22,7 @@ export interface Validation {
   readonly ofDocuments: number;
 }
 
+/** How held-out text becomes batches. */
 export interface ValidationOptions {
   /** Examples of a batch, and the tokens that each may have. */
   readonly batchSize: number;

@@ -19,6 +19,7 @@ import type { BackendName, Threads } from './engine.js';
 import { COMPUTER_NAMES } from './generate-options.js';
 import { type OptionNames, requireCall, requireNames, requireSeed, requireSignal, requireWhole } from './options.js';
 
+/** Sizes of a byte-level model and its learning rate; the defaults are those of the C++ trainer. */
 export interface ByteModelOptions {
   readonly width?: number | undefined;
   readonly layers?: number | undefined;
@@ -28,6 +29,7 @@ export interface ByteModelOptions {
   readonly learningRate?: number | undefined;
 }
 
+/** How a byte-level model is trained on. */
 export interface ByteTrainingOptions {
   readonly data: Uint8Array;
   readonly steps?: number | undefined;
@@ -58,6 +60,7 @@ const TRAINING_NAMES: OptionNames<ByteTrainingOptions> = {
   signal: true,
 };
 
+/** A step that is done: its number and its loss in nats per token. */
 export interface ByteStep {
   /** Of the whole run, earlier parts of it included. */
   readonly step: number;

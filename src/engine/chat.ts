@@ -24,6 +24,7 @@ const SET_NAMES: OptionNames<Pick<ChatOptions, 'seed' | 'temperature'>> = { seed
 /** A bit of a reply; the last one says why it ended. */
 export type ReplyEvent = Omit<SampleEvent, 'sample'>;
 
+/** A conversation with a model. Close it when it is over. */
 export interface Chat {
   /** All turns so far. */
   readonly turns: readonly Turn[];

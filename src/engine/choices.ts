@@ -13,6 +13,7 @@ import { COMPUTER_NAMES, type GenerateOptions } from './generate-options.js';
 import { refuse, requireCall, requireText } from './options.js';
 import type { Model } from './plan.js';
 
+/** A candidate and how likely it is. */
 export interface Choice {
   readonly text: string;
   /** Among the candidates. */

@@ -11,11 +11,13 @@ import { createEngine } from './create-engine.js';
 import type { BackendName } from './engine.js';
 import { requireCall, requireText, requireWhole } from './options.js';
 
+/** A token that could come next. */
 export interface Continuation extends NextToken {
   /** How the token is written; null for a special one, such as the end of the text. */
   readonly text: string | null;
 }
 
+/** A model that stays open and is asked at every keystroke. Close it when it is over. */
 export interface Completer {
   /** The k likeliest next tokens after a text. Read as `generate` reads a prompt: what the model does not know is left out. */
   complete(text: string, k?: number): Continuation[];
@@ -24,6 +26,7 @@ export interface Completer {
   close(): void;
 }
 
+/** Who computes. */
 export interface CompleterOptions {
   /** The fastest there is if left out. */
   readonly backend?: BackendName | 'auto' | undefined;

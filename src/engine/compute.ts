@@ -18,6 +18,7 @@ export type Job =
   | { readonly kind: 'samples'; readonly options: Omit<GenerateOptions, 'backend' | 'threads'> }
   | { readonly kind: 'reply'; readonly turns: readonly Turn[]; readonly options: Omit<ReplyOptions, 'signal'> };
 
+/** Where models are computed, asked with plain data. */
 export interface Compute {
   /** The models by name: configuration and tokenizer. */
   readonly models: ReadonlyMap<string, Model>;
@@ -30,6 +31,7 @@ export interface Compute {
   close(): Promise<void>;
 }
 
+/** Models that are computed in this thread. */
 export interface LocalCompute extends Compute {
   /** Opens a model before it is asked. @throws as `ask` */
   open(model: string): Promise<void>;

@@ -24,11 +24,13 @@ import { type Model, type SamplePlan, samplingOf } from './plan.js';
 
 export type ChatModel = Model & Pick<Checkpoint, 'run'>;
 
+/** What somebody said. */
 export interface Turn {
   readonly role: 'user' | 'assistant';
   readonly content: string;
 }
 
+/** How a reply is drawn. */
 export interface ReplyOptions
   extends SamplingOptions,
     Demands,
@@ -50,6 +52,7 @@ export const REPLY_NAMES: OptionNames<ReplyOptions> = {
   signal: true,
 };
 
+/** How much of a conversation the model is given to read. */
 export interface ChatPromptOptions extends Pick<ReplyOptions, 'maxTokens' | 'compat'> {
   /** Reads no more than so many things that the user said, and their answers; all that fit if left out. */
   readonly exchanges?: number | undefined;

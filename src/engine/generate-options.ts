@@ -40,6 +40,7 @@ export interface ConstraintOptions extends Demands {
   readonly notInTraining?: Iterable<string> | undefined;
 }
 
+/** What can be asked of `generate`. */
 export interface GenerateOptions extends SamplingOptions, ConstraintOptions {
   /** How many samples; 1 if left out. */
   readonly samples?: number | undefined;
@@ -119,6 +120,7 @@ export const GENERATE_NAMES: OptionNames<GenerateOptions> = {
   ...COMPUTER_NAMES,
 };
 
+/** Who computes for all askers, and for how many at once. */
 export interface ServiceOptions extends Pick<GenerateOptions, 'backend' | 'threads'> {
   /** How many sequences run side by side; 32 if left out. */
   readonly places?: number | undefined;
@@ -127,6 +129,7 @@ export interface ServiceOptions extends Pick<GenerateOptions, 'backend' | 'threa
 export const SERVICE_NAMES: OptionNames<ServiceOptions> = { ...COMPUTER_NAMES, places: true };
 
 export const COMPATS = ['python', 'python-scenario', 'cpp', 'rust'] as const;
+/** An earlier program whose draws are wanted. */
 export type Compat = (typeof COMPATS)[number];
 
 /** @throws MG_OPTION_VALUE */

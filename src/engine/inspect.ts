@@ -12,12 +12,14 @@ import type { BackendName } from './engine.js';
 import type { Look } from './look.js';
 import { requireCall, requireText, requireWhole } from './options.js';
 
+/** How much is said of each token. */
 export interface InspectOptions {
   /** How many of the likeliest next tokens; 5 if left out. */
   readonly top?: number | undefined;
   readonly backend?: BackendName | 'auto' | undefined;
 }
 
+/** What a model makes of a prompt. */
 export interface Inspection {
   /** T tokens that the model reads; text is null for special ones. */
   readonly tokens: readonly { readonly id: number; readonly text: string | null }[];

@@ -16,6 +16,7 @@ import type { BackendName } from './engine.js';
 import { requireNames } from './options.js';
 import { shapeOf } from './recorded-batch.js';
 
+/** Bytes that training takes. */
 export interface TrainingMemory {
   /** Bytes of parameters, gradients, Adam's moments, and the copies of weights that fast kernels keep. */
   readonly model: number;

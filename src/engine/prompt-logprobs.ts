@@ -10,6 +10,7 @@ import type { Decoder } from './engine.js';
 import type { OptionNames } from './options.js';
 import { createPauses } from './pause.js';
 
+/** A token and ln of its probability. */
 export interface TokenLogprob {
   readonly token: number;
   /** ln of its probability. */
@@ -27,6 +28,7 @@ export interface PromptToken {
   readonly likely: readonly TokenLogprob[];
 }
 
+/** How much is said of each token, and when to stop. */
 export interface PromptLogprobsOptions {
   /** How many of the likeliest tokens of each place are given; 0 if left out. */
   readonly logprobs?: number | undefined;

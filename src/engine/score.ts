@@ -12,6 +12,7 @@ import { createEngine } from './create-engine.js';
 import type { BackendName } from './engine.js';
 import { type OptionNames, refuse, requireCall, requireNames, requireTexts } from './options.js';
 
+/** How texts are scored, how much is said of them, and who computes. */
 export interface ScoreOptions extends ScoreDetail {
   readonly backend?: BackendName | 'auto' | undefined;
 }
@@ -96,6 +97,7 @@ export function score(
   }
 }
 
+/** The score of a text among others. */
 export interface CandidateScore extends TextScore {
   /** Its probability if one of the candidates must be the text: they sum to 1. */
   readonly probability: number;

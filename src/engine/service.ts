@@ -30,11 +30,13 @@ import { createSampleRun, type SampleEvent } from './samples.js';
 
 export type { ServiceOptions } from './generate-options.js';
 
+/** What can be asked of `stream`. */
 export interface StreamOptions extends GenerateOptions {
   /** Ends the stream within a token; its samples then have no last event. */
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A model that answers many at once. Close it when it is over. */
 export interface ModelService {
   /** Events of all samples, each sample's in order; several run side by side and alternate. @throws what `generate` throws. */
   stream(options?: StreamOptions): AsyncGenerator<SampleEvent, void, undefined>;

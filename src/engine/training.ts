@@ -39,6 +39,7 @@ import { SAMPLE_NAMES, type SampleOptions, trainingSamples } from './training-sa
 const VALIDATION_BATCH = 16;
 const VALIDATION_TOKENS = 20_000;
 
+/** What is learned, how, and who computes. */
 export interface TrainingOptions extends SettingsOptions {
   /** The texts to learn from, one example each. */
   readonly documents?: readonly string[] | undefined;
@@ -81,6 +82,7 @@ const TRAINING_NAMES: OptionNames<TrainingOptions> = {
   initFrom: true,
 };
 
+/** A training run. Reading its events drives it; close it when it is over. */
 export interface Training {
   readonly settings: RunSettings;
   readonly config: ModelConfig;

@@ -9,6 +9,7 @@ import { isModelPath, newestModelIn } from './models.js';
 
 const BUNDLED = fileURLToPath(new URL('../../bundled/', import.meta.url));
 
+/** A model that comes with microgpt. */
 export interface BundledModel {
   readonly name: 'names' | 'chat';
   /** What it is, as the rest of a sentence. */
@@ -34,6 +35,7 @@ export const BUNDLED_MODELS: readonly BundledModel[] = [
   },
 ];
 
+/** Where to look for a model, and which to take where there is none. */
 export interface FindModelOptions {
   /** Which of those that come with microgpt is taken where none was trained; `names` if left out. */
   readonly usual?: BundledModel['name'] | undefined;
@@ -41,6 +43,7 @@ export interface FindModelOptions {
   readonly folder?: string | undefined;
 }
 
+/** Where a model is. */
 export interface FoundModel {
   /** For `loadModel`. */
   readonly path: string;

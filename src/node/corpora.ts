@@ -20,6 +20,7 @@ export async function readDocuments(path: string): Promise<string[]> {
   return documentsFromLines(decodeUtf8(bytes, path), path);
 }
 
+/** A text that can be downloaded. */
 export interface Download {
   readonly name: string;
   readonly about: string;
@@ -32,6 +33,7 @@ export interface Download {
   readonly format: 'lines' | 'chunked';
 }
 
+/** The well-known texts that `fetchCorpus` can get. */
 export const DOWNLOADS: readonly Download[] = [
   {
     name: 'names',

@@ -16,6 +16,7 @@ import { cacheFolder } from './corpora.js';
 import { openTextFile, type TextFile } from './text-files.js';
 import { fileColumns } from './token-files.js';
 
+/** How a file is read and cut into examples. */
 export interface OpenCorpusOptions extends CorpusOptions {
   /** Files up to this size are kept in memory; 4 MiB if left out. */
   readonly inMemory?: number | undefined;
@@ -34,6 +35,7 @@ const NAMES: OptionNames<OpenCorpusOptions> = {
   signal: true,
 };
 
+/** A corpus that may lie in temporary files until it is closed. */
 export interface OpenCorpus extends TextCorpus {
   /** Removes the temporary files. */
   close(): void;

@@ -21,6 +21,7 @@ const IN_FOLDER = ['model.safetensors', 'model.json', 'meta.json'] as const;
 const CHECKPOINTS = 'checkpoints';
 const CHECKPOINT = /^step-\d+\.safetensors$/;
 
+/** A model and the file that it comes from. */
 export interface Loaded extends Decoded {
   /** The file that was opened first. */
   readonly file: string;
@@ -83,6 +84,7 @@ async function kindOf(path: string): Promise<'file' | 'folder' | 'other' | null>
   return info.isFile() ? 'file' : info.isDirectory() ? 'folder' : 'other';
 }
 
+/** How a model becomes files. */
 export interface SaveModelOptions extends EncodeOptions {
   /** Instead of the format that the path asks for. */
   readonly format?: FormatName | undefined;

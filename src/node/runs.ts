@@ -35,6 +35,7 @@ const CHECKPOINT_BYTES = 3 * 4 * LIMITS.parameters + 2 ** 26;
 /** What a new run may take the place of. An unfinished run goes only by 'anything'. */
 export type Replace = 'nothing' | 'finished' | 'anything';
 
+/** Whether a run begins or goes on, and how many checkpoints it keeps. */
 export interface RunOptions {
   /** Begins a run with these settings, plain JSON. `replace` is 'finished' unless given. */
   readonly create?: { readonly settings: unknown; readonly replace?: Replace };
@@ -48,6 +49,7 @@ export interface RunOptions {
 
 const NAMES: OptionNames<RunOptions> = { create: true, resume: true, keep: true, fs: true, processes: true };
 
+/** The newest sound checkpoint of a run. */
 export interface NewestCheckpoint {
   readonly step: number;
   readonly bytes: Uint8Array;
@@ -58,6 +60,7 @@ export interface NewestCheckpoint {
   readonly warning: MicrogptError | null;
 }
 
+/** The folder of a run, held by this process until it is closed. */
 export interface Run {
   readonly folder: string;
   /** As in run.json. */

@@ -37,6 +37,7 @@ const EVENTS_OF_ONE = 16;
 const FIRST_WAIT = 50;
 const LONGEST_WAIT = 10_000;
 
+/** Models that are computed in a thread of their own. */
 export interface WorkerCompute extends Compute {
   /** When the thread can compute. */
   started(): Promise<void>;
@@ -44,6 +45,7 @@ export interface WorkerCompute extends Compute {
   kill(): Promise<void>;
 }
 
+/** Whom to tell when the thread dies. */
 export interface WorkerOptions {
   /** Called with the reason when the thread dies; another is started by itself. */
   readonly onLost?: ((error: unknown) => void) | undefined;

@@ -8,6 +8,7 @@ import { refuse, requireNames } from '../base/options.js';
 import { createCopiedRuns } from './copied-runs.js';
 import { createNearIndex, LONGEST_COMPARED } from './near.js';
 
+/** How much of what a model writes it has from its training text. */
 export interface NoveltyReport {
   readonly samples: number;
   readonly distinct: number;

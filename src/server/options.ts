@@ -9,6 +9,7 @@ import { type Rule, requireRule } from './faults.js';
 import { LOAD_LIMITS, type LoadLimits } from './limits.js';
 import type { PlaygroundFolder } from './playground.js';
 
+/** What a server can be given. */
 export interface ServerOptions {
   /** Models by the names that requests call them by; the first one answers requests without a name. */
   readonly models?: Readonly<Record<string, Checkpoint>> | undefined;

@@ -14,6 +14,7 @@ import { createMetrics } from './metrics.js';
 import { isAny, isLoopback, requireLoopback } from './open-address.js';
 import { requireServer, type ServerOptions } from './options.js';
 
+/** A server of models. A program goes on until it is closed, if it listens or computes in another thread. */
 export interface Server {
   /** Answers a request, without a port. The second form takes what the global `fetch` takes. */
   fetch(request: Request | string | URL, init?: RequestInit): Promise<Response>;
@@ -33,6 +34,7 @@ export interface Server {
   close(): Promise<void>;
 }
 
+/** Where to listen. */
 export interface ListenOptions {
   /** 127.0.0.1 if left out. */
   readonly host?: string | undefined;
@@ -40,6 +42,7 @@ export interface ListenOptions {
   readonly insecure?: boolean | undefined;
 }
 
+/** Where a server listens. */
 export interface Listening {
   readonly host: string;
   readonly port: number;
