@@ -6,16 +6,18 @@
  */
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import type { ChatModel, ReplyOptions, Turn } from './conversation.js';
-import type { GenerateOptions } from './generate-options.js';
+import { type GenerateOptions, SERVICE_NAMES, type ServiceOptions } from './generate-options.js';
+import { requireModel, requireNames } from './options.js';
 import type { PromptToken } from './prompt-logprobs.js';
 import type { SampleEvent } from './samples.js';
-import type { ModelService, ServiceOptions } from './service.js';
+import type { ModelService } from './service.js';
 
 /** Something to be written. */
 export type Job =
   | { readonly kind: 'samples'; readonly options: Omit<GenerateOptions, 'backend' | 'threads'> }
   | { readonly kind: 'reply'; readonly turns: readonly Turn[]; readonly options: Omit<ReplyOptions, 'signal'> };
 
+/** Where models are computed, asked with plain data. */
 export interface Compute {
   /** The models by name: configuration, tokenizer, and how many exchanges one makes sense of. */
   readonly models: ReadonlyMap<string, ChatModel>;
@@ -28,6 +30,7 @@ export interface Compute {
   close(): Promise<void>;
 }
 
+/** Models that are computed in this thread. */
 export interface LocalCompute extends Compute {
   /** Opens a model before it is asked. @throws as `ask` */
   open(model: string): Promise<void>;
@@ -41,6 +44,8 @@ export function createLocalCompute(
   models: ReadonlyMap<string, Checkpoint>,
   options: ServiceOptions = {},
 ): LocalCompute {
+  requireNames('createLocalCompute', options, SERVICE_NAMES);
+  for (const model of models.values()) requireModel(model);
   const services = new Map<string, Promise<ModelService>>();
   let closed = false;
 

@@ -7,8 +7,10 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { likeliest, logSumExp, surprise } from '../score/surprise.js';
 import { encodeText, WHICH_CHARACTER } from '../score/text.js';
 import type { Decoder } from './engine.js';
+import type { OptionNames } from './options.js';
 import { createPauses } from './pause.js';
 
+/** A token and ln of its probability. */
 export interface TokenLogprob {
   readonly token: number;
   /** ln of its probability. */
@@ -26,11 +28,14 @@ export interface PromptToken {
   readonly likely: readonly TokenLogprob[];
 }
 
+/** How much is said of each token, and when to stop. */
 export interface PromptLogprobsOptions {
   /** How many of the likeliest tokens of each place are given; 0 if left out. */
   readonly logprobs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+export const PROMPT_LOGPROBS_NAMES: OptionNames<PromptLogprobsOptions> = { logprobs: true, signal: true };
 
 /** So many rows are read before the event loop turns. */
 const ROWS = 64;

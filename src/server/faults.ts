@@ -3,6 +3,7 @@
  * Refuses to know: routes. Invariant: without rules, and without the header being allowed, nothing here changes an answer.
  */
 import { MicrogptError } from '../base/errors.js';
+import { type OptionNames, requireNames } from '../base/options.js';
 import type { Compute } from '../engine/compute.js';
 import type { SampleEvent } from '../engine/samples.js';
 import type { Plain } from './body.js';
@@ -72,7 +73,6 @@ export interface Faults {
 }
 
 export function createFaults(rules: readonly Rule[], byHeader: boolean): Faults {
-  for (const [i, rule] of rules.entries()) requireRule(rule, `rules[${i}]`);
   const left = rules.map((rule) => rule.times ?? Number.POSITIVE_INFINITY);
   return {
     any: byHeader || rules.length > 0,
@@ -132,8 +132,23 @@ function decodeText(value: string): string {
 const NUMBERS = ['retryAfter', 'delay', 'slow', 'cut', 'times'];
 const TEXTS = ['reply', 'path', 'model', 'contains'];
 
+const RULE_NAMES: OptionNames<Rule> = {
+  path: true,
+  model: true,
+  contains: true,
+  times: true,
+  status: true,
+  retryAfter: true,
+  delay: true,
+  hang: true,
+  slow: true,
+  cut: true,
+  reply: true,
+};
+
 /** @throws MG_OPTION_VALUE */
-function requireRule(rule: Rule, where: string): void {
+export function requireRule(rule: Rule, where: string): void {
+  requireNames(where, rule, RULE_NAMES);
   const wrong = wrongIn(rule as Readonly<Record<string, unknown>>);
   if (wrong === null) return;
   throw new MicrogptError('MG_OPTION_VALUE', `${where}: ${wrong}`, 'docs/server.md says what a rule is');
@@ -151,11 +166,7 @@ function wrongIn(fault: Readonly<Record<string, unknown>>): string | null {
       if (!whole) return `${is} a whole number from 0 to ${MOST_MS}`;
     } else if (TEXTS.includes(name)) {
       if (typeof value !== 'string') return `${is} a text`;
-    } else if (name === 'hang') {
-      if (typeof value !== 'boolean') return `${is} true or false`;
-    } else {
-      return `${JSON.stringify(name)} means nothing, expected ${['status', 'hang', ...NUMBERS, ...TEXTS].join(', ')}`;
-    }
+    } else if (typeof value !== 'boolean') return `${is} true or false`; // hang
   }
   return null;
 }
