@@ -28,10 +28,10 @@ export function divert(write: ((text: string) => void) | null): void {
   sink = write;
 }
 
-/** Where lines about the work appear. */
+/** Where lines about the work appear. A terminal that can only append is none: a line on it is not rewritten. */
 export const screen = {
   get isTTY(): boolean {
-    return sink === null && process.stderr.isTTY === true;
+    return sink === null && process.stderr.isTTY === true && !isDumb();
   },
   get columns(): number {
     return process.stderr.columns ?? 80;
@@ -41,6 +41,9 @@ export const screen = {
     else if (!silent) process.stderr.write(text);
   },
 };
+
+/** TERM=dumb: the terminals of some editors and logs, which show control sequences as rubbish. */
+export const isDumb = (): boolean => process.env['TERM'] === 'dumb';
 
 /** A line about the work, on stderr. */
 export function say(line: string): void {

@@ -19,6 +19,7 @@ import { note, result } from './output.js';
 import { createSamplePrinter } from './sample-printer.js';
 import { listenForSignals } from './signals.js';
 import { backendCalled, type TrainFlags } from './train-flags.js';
+import { written } from './values.js';
 
 /** What that program has no word for. */
 const FOREIGN = [
@@ -80,8 +81,6 @@ export function refuseCppFlags(flags: TrainFlags): void {
     );
   }
 }
-
-const written = (flag: string): string => `--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
 function requireFlags(scenario: string | undefined, flags: TrainFlags, steps: number): void {
   const foreign = FOREIGN.find((name) => flags[name] !== undefined);

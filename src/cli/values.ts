@@ -83,6 +83,9 @@ export function list<T>(flag: string, one: (flag: string) => (value: string) => 
   return (value) => [...new Set(value.split(',').map((part) => one(flag)(part.trim())))];
 }
 
+/** The name of an attribute as its flag is typed: sanityTop is --sanity-top. */
+export const written = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
 /** Lets an option also be given by another name, which --help does not show. */
 export function alias(command: Command, name: string, long: string): void {
   const option = command.options.find((o) => o.long === name);
