@@ -52,7 +52,11 @@ export function addEval(program: Command): void {
         'of bytes (default: as the model was trained)',
       oneOf('--format', FORMATS),
     )
-    .option('--encoding <how>', 'bytes that are not UTF-8: strict refuses, lossy replaces', oneOf('--encoding', ENCODINGS))
+    .option(
+      '--encoding <how>',
+      'bytes that are not UTF-8: strict refuses, lossy replaces',
+      oneOf('--encoding', ENCODINGS),
+    )
     .option('--json', 'print JSON')
     .optionsGroup('Checks of the earlier byte-level trainer, printed as it does:')
     .option(
@@ -153,7 +157,11 @@ async function evaluate(
     );
   }
   if (format === 'chat') return { format, ...(await evaluateConversations(file, checkpoint, scorer, encoding)) };
-  const decoder = createUtf8Decoder(file, encoding, 'save the file as UTF-8 text, or replace what is wrong with --encoding lossy');
+  const decoder = createUtf8Decoder(
+    file,
+    encoding,
+    'save the file as UTF-8 text, or replace what is wrong with --encoding lossy',
+  );
   const text = decoder.push(bytes) + decoder.end();
   if (decoder.replaced() > 0) note(`${counted(decoder.replaced(), 'place')} not in UTF-8 became U+FFFD`);
   if (format === 'lines') return { format, ...scorer.evaluate(documentsFromLines(text, file)) };
@@ -166,7 +174,9 @@ function formatFor(file: string, { tokenizer }: Checkpoint, learned: string | un
   const guess = guessFileFormat(file, lossy);
   if (guess.format === 'chat' && tokenizer.roles !== null) return 'chat';
   if (learned === 'chunked') {
-    note('read as text, its white space collapsed, as the text that the model was trained on; --format lines for lines');
+    note(
+      'read as text, its white space collapsed, as the text that the model was trained on; --format lines for lines',
+    );
     return 'text';
   }
   if (['chat', 'csv', 'tsv'].includes(guess.format)) {

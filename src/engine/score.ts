@@ -4,7 +4,13 @@
  */
 import { exp } from '../base/math.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { type CountedSequence, type Evaluation, evaluateSequences, evaluateStream, evaluateTexts } from '../score/evaluate.js';
+import {
+  type CountedSequence,
+  type Evaluation,
+  evaluateSequences,
+  evaluateStream,
+  evaluateTexts,
+} from '../score/evaluate.js';
 import { type Calibration, calibration } from '../score/percentiles.js';
 import { placesFor } from '../score/reading.js';
 import { type ScoreDetail, scoreTexts, type TextScore } from '../score/text.js';
