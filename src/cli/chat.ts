@@ -10,7 +10,7 @@ import { exchangesOf } from '../engine/conversation.js';
 import { CHAT_COMMANDS, type Conversation, createConversation } from './chat-conversation.js';
 import { chatOnTerminal } from './chat-terminal.js';
 import { addModelFlags, type ModelFlags, openModel } from './generate.js';
-import { addSamplingFlags, biasOf, type GenerateFlags, seedOf } from './generate-flags.js';
+import { addSamplingFlags, biasOf, type GenerateFlags, saysOfUnused, seedOf } from './generate-flags.js';
 import { harmless, note, say } from './output.js';
 import { oneOf, whole } from './values.js';
 
@@ -57,6 +57,7 @@ async function run(flags: ChatFlags): Promise<number> {
     seed: seedOf(flags),
     bias: flags.bias && biasOf(flags.bias, checkpoint.tokenizer),
   });
+  saysOfUnused(flags);
   const conversation = createConversation(chat);
   if (exchangesOf(checkpoint) === 1)
     note('this model answers each message by itself: it does not read what was said before');

@@ -16,7 +16,7 @@ import type { Evaluation } from '../score/evaluate.js';
 import { sanityNextAtOffset, sanityNextFromData } from '../score/sanity.js';
 import { addModelFlags, type ModelFlags, openModel } from './generate.js';
 import { counted, note, result } from './output.js';
-import { oneOf, path, seed, whole, written } from './values.js';
+import { eitherOf, oneOf, path, seed, whole, written } from './values.js';
 
 const FORMATS = ['lines', 'text', 'chat', 'bytes'] as const;
 const ENCODINGS = ['strict', 'lossy'] as const;
@@ -85,8 +85,8 @@ Examples:
   microgpt eval book.txt --model prefix.json --sanity-next-from-data 5 --sanity-ctx 64`,
     )
     .action((file: string | undefined, flags: EvalFlags) => {
-      requireFitting(file, flags, (name) => command.getOptionValueSource(name) === 'cli');
-      return evaluateFile(file ?? flags.data, flags);
+      requireFitting(flags, (name) => command.getOptionValueSource(name) === 'cli');
+      return evaluateFile(eitherOf('the file', file, '--data', flags.data), flags);
     });
 }
 
@@ -95,10 +95,7 @@ const OF_CHECKS = ['sanityCtx', 'sanityTop', 'sanityPreview', 'escapeBytes', 'se
 const OF_EVALUATION = ['format', 'encoding', 'json'] as const;
 
 /** @throws MG_CLI_USAGE for flags of which one takes the place of another */
-function requireFitting(file: string | undefined, flags: EvalFlags, isGiven: (name: string) => boolean): void {
-  if (file !== undefined && flags.data !== undefined) {
-    throw new MicrogptError('MG_CLI_USAGE', `${file} and --data ${flags.data} both name the file`, 'leave one out');
-  }
+function requireFitting(flags: EvalFlags, isGiven: (name: string) => boolean): void {
   const isCheck = flags.sanityNextFromData > 0 || flags.sanityOffset >= 0;
   const lost = (isCheck ? OF_EVALUATION : OF_CHECKS).find(isGiven);
   if (lost === undefined) return;

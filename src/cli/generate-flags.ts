@@ -5,7 +5,7 @@ import { randomInt } from 'node:crypto';
 import type { Command } from 'commander';
 import { MicrogptError } from '../base/errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { note } from './output.js';
+import { note, unused } from './output.js';
 import { alias, decimal, oneOf, path, seed, whole } from './values.js';
 
 export interface GenerateFlags {
@@ -119,6 +119,12 @@ export function addSamplingFlags(command: Command): Command {
   alias(command, '--temperature', '--temp');
   alias(command, '--top-k', '--topk');
   return command;
+}
+
+/** What is asked of the drawing and changes nothing of it. */
+export function saysOfUnused({ repetitionPenalty = 1, repetitionWindow }: GenerateFlags): void {
+  if (repetitionWindow !== undefined && repetitionPenalty === 1)
+    unused('--repetition-window', 'nothing is made less likely without --repetition-penalty');
 }
 
 /** The seed that was asked for. With --no-seed one that nobody chose, said in a note, because what cannot be repeated cannot be shown to anyone. */

@@ -15,9 +15,9 @@ import { loadModel } from '../node/models.js';
 import { findScenarioText, loadScenario } from '../node/scenarios.js';
 import { readPrompt } from '../tokenizer/small-letters.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
-import { addGenerateFlags, biasOf, type GenerateFlags, seedOf } from './generate-flags.js';
+import { addGenerateFlags, biasOf, type GenerateFlags, saysOfUnused, seedOf } from './generate-flags.js';
 import { trainingLines } from './held-out.js';
-import { note } from './output.js';
+import { note, unused } from './output.js';
 import { saysOfReading } from './prompt-notes.js';
 import { createSamplePrinter } from './sample-printer.js';
 import { alias, oneOf, path } from './values.js';
@@ -79,6 +79,8 @@ export async function openModel(
   usual: BundledModel['name'] = 'names',
 ): Promise<Decoded & { readonly path: string }> {
   const asked = model ?? (await scenarioModel(scenario));
+  if (model !== undefined && scenario !== undefined)
+    unused(`--scenario ${scenario}`, `--model ${model} says which model`);
   let { path, bundled } = await findModel(asked, { usual });
   let decoded = await loadModel(path, { activation });
   if (usual === 'chat' && asked === undefined && decoded.checkpoint.tokenizer.roles === null) {
@@ -112,10 +114,14 @@ async function scenarioModel(name: string | undefined): Promise<string | undefin
 }
 
 async function printSamples(flags: GenerateFlags & ModelFlags): Promise<void> {
-  const opened = await openModel(flags);
+  // Beside --model, the scenario names the text that no sample may come from.
+  const { scenario, ...named } = flags;
+  const opened = await openModel(flags.model !== undefined && flags.notInTraining === true ? named : flags);
   const { tokenizer, config } = opened.checkpoint;
   const options = await optionsOf(flags, opened);
   saysOfReading(tokenizer, flags.prompt, true, options.compat !== undefined);
+  saysOfUnused(flags);
+  if (flags.compat === 'cpp') saysOfCpp(flags);
   saysOfLength(options, tokenizer, config.blockSize);
   const printer = createSamplePrinter(process.stdout, tokenizer, {
     escape: flags.escapeBytes === true,
@@ -128,6 +134,18 @@ async function printSamples(flags: GenerateFlags & ModelFlags): Promise<void> {
   } finally {
     await printer.flush();
   }
+}
+
+/** What the byte-level trainer does in its own way whatever else is asked. */
+function saysOfCpp({ prompt, chain, chainContext, stopToken, stopAtBos }: GenerateFlags): void {
+  if (prompt === '') note('--compat cpp writes nothing without --prompt, as that program does');
+  if (chain || chainContext !== undefined)
+    unused(
+      chain ? '--chain' : '--chain-context',
+      'with --compat cpp the context slides by one token, as in that program',
+    );
+  if (stopToken !== undefined || !stopAtBos)
+    unused(stopToken === undefined ? '--no-stop-at-bos' : '--stop-token', 'with --compat cpp no token ends a sample');
 }
 
 async function optionsOf(

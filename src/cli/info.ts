@@ -8,6 +8,7 @@ import { parameterTable } from '../model/parameters.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { addModelFlags, type ModelFlags, openModel } from './generate.js';
 import { count, counted, printable, result } from './output.js';
+import { eitherOf } from './values.js';
 
 export function addInfo(program: Command): void {
   const command = program
@@ -26,14 +27,14 @@ Examples:
   microgpt info model.json`,
     )
     .action((path: string | undefined, flags: ModelFlags) =>
-      printInfo(path === undefined ? flags : { ...flags, model: path }),
+      printInfo(flags, eitherOf('the path', path, '--model', flags.model)),
     );
 }
 
 type Row = readonly [string, string];
 
-async function printInfo(flags: ModelFlags): Promise<void> {
-  const { checkpoint, format, path } = await openModel(flags);
+async function printInfo(flags: ModelFlags, model: string | undefined): Promise<void> {
+  const { checkpoint, format, path } = await openModel(model === undefined ? flags : { ...flags, model });
   const { config, tokenizer } = checkpoint;
   const table = parameterTable(config);
   const extras = [

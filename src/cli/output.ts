@@ -60,6 +60,11 @@ export function note(sentence: string): void {
   say(`note: ${sentence}`);
 }
 
+/** A flag that changes nothing beside the others: said, so that nobody believes that it did. */
+export function unused(flag: string, because: string): void {
+  note(`${flag} is not used: ${because}`);
+}
+
 /** A line of the result. On a terminal, characters that could command it are shown as \\u escapes; elsewhere text stays as it is. */
 export function result(line: string): void {
   if (sink !== null) sink(`${line}\n`);

@@ -83,7 +83,7 @@ export function refuseCppFlags(flags: TrainFlags): void {
 }
 
 function requireFlags(scenario: string | undefined, flags: TrainFlags, steps: number): void {
-  const foreign = FOREIGN.find((name) => flags[name] !== undefined);
+  const foreign = FOREIGN.find((name) => flags[name] !== undefined) ?? (flags.eta ? undefined : 'noEta');
   const named = scenario ?? (foreign && written(foreign));
   if (named !== undefined) {
     throw new MicrogptError(
