@@ -4,7 +4,7 @@
  */
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
-import { EXIT } from '../base/errors.js';
+import { EXIT, MicrogptError } from '../base/errors.js';
 import { createChat } from '../engine/chat.js';
 import { exchangesOf } from '../engine/conversation.js';
 import { CHAT_COMMANDS, type Conversation, createConversation } from './chat-conversation.js';
@@ -51,6 +51,10 @@ Examples:
 }
 
 async function run(flags: ChatFlags): Promise<number> {
+  if (flags.message?.trim() === '') {
+    const remedy = 'give --message something to say, or leave it out to talk';
+    throw new MicrogptError('MG_CLI_VALUE', '--message is empty: there is nothing to answer', remedy);
+  }
   const { checkpoint } = await openModel(flags, 'chat');
   const chat = createChat(checkpoint, {
     ...flags,

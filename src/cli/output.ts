@@ -4,6 +4,7 @@
 export { count, counted } from '../base/count.js';
 
 import { MicrogptError } from '../base/errors.js';
+import { written } from './values.js';
 
 let silent = false;
 
@@ -81,10 +82,24 @@ export function harmless(text: string): string {
   return text.replace(/[^\P{Cc}\n\t]/gu, printable);
 }
 
+/** Options of the library, as the errors that it throws about them call them. */
+const OPTIONS =
+  /"(?:[^"\\]|\\.)*"|\b(?:nEmbd|nHead|nLayer|blockSize|batchSize|minLength|maxLength|startsWith|endsWith|stopTokens|notInTraining|maxTokens)\b/g;
+const ABOUT_OPTIONS: readonly string[] = ['MG_CONFIG_INVALID', 'MG_OPTION_VALUE', 'MG_GEN_IMPOSSIBLE'];
+
+/** With the names that are typed here. What stands in quotes was given by the user, and stays. */
+function inFlags(text: string): string {
+  return text.replace(OPTIONS, (name) => {
+    if (name.startsWith('"')) return name;
+    return name === 'stopTokens' ? '--stop-token' : written(name);
+  });
+}
+
 /** Prints an error in its form and returns the exit code. Only our own bugs show a stack. */
 export function complain(error: unknown): number {
   if (error instanceof MicrogptError) {
-    say(`error ${error.code}: ${printable(error.message)}\n  → ${harmless(error.remedy)}`);
+    const spoken = ABOUT_OPTIONS.includes(error.code) ? inFlags : (text: string) => text;
+    say(`error ${error.code}: ${printable(spoken(error.message))}\n  → ${harmless(spoken(error.remedy))}`);
     return error.exitCode;
   }
   say(`error: this is a bug in microgpt, please report it\n${error instanceof Error ? error.stack : String(error)}`);
