@@ -85,7 +85,7 @@ async function createProgram(called: string | undefined, exit: (code: number) =>
 /** Who has typed `train names` types `generate names` next. */
 function modelInstead(program: Command, [called, word]: readonly string[]): string | undefined {
   const takesModel = program.commands
-    .find(({ name }) => name() === called)
+    .find((command) => command.name() === called)
     ?.options.some(({ long }) => long === '--model');
   if (!takesModel || word === undefined || word.startsWith('-')) return undefined;
   return `a model is named by its flag: microgpt ${called} --model ${shellWord(word)}`;

@@ -41,6 +41,21 @@ test('on a terminal: one line, rewritten', () => {
   for (const line of drawn) expect(line.trimEnd().length).toBeLessThan(80);
 });
 
+test('a slow first step says nothing about the time that is left', () => {
+  let [time, text] = [0, ''];
+  const screen = { isTTY: true, columns: 80, write: (s: string) => (text += s) };
+  const progress = createProgress(screen, () => time);
+  const after = (ms: number, step: number) => {
+    time += ms;
+    const numbers = { loss: 3, learningRate: 0.01, gradNorm: null, predictions: 7 };
+    progress.event({ type: 'step', step, steps: 1000, ...numbers });
+    return text.split('\r\u001b[K').at(-1);
+  };
+  expect(after(900, 1)).not.toContain('left'); // 15 minutes, by this step
+  expect(after(100, 2)).not.toContain('left');
+  expect(after(3000, 3)).toContain('49:51 left'); // slow steps are as slow as that
+});
+
 test('elsewhere: plain lines, ten of them and the first', () => {
   const text = run(false);
   expect(text).not.toContain('\r');

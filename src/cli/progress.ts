@@ -21,7 +21,7 @@ export interface ProgressOptions {
 
 const REDRAW_MS = 100;
 const WINDOW = { least: 10, most: 100 }; // steps that the loss is averaged over: a twentieth of the run
-const SURE_MS = 300; // before that, or so many steps, the speed says nothing about the time that is left
+const SURE_MS = 3000; // before that, or so many steps, the speed says nothing about the time that is left: the first step takes longest
 const SURE_STEPS = 20;
 const SPEED_WINDOW_MS = 2000; // how far back the speed looks, so that it forgets the slow first steps
 
