@@ -103,6 +103,52 @@ test('a model of characters is no pair for the C++ trainer, and what would be on
   }
 });
 
+test('what was typed is what an error speaks of, and what to type is in the way out', async () => {
+  const cwd = temporaryFolder();
+  writeFileSync(join(cwd, 'no.json'), 'scenario: names\n');
+  const answers: readonly (readonly [args: string[], code: number, answer: RegExp])[] = [
+    [['generate', 'names'], 2, /microgpt generate --model names; see microgpt generate --help/],
+    [['train', 'names', 'stories'], 2, /too many arguments .*\n {2}→ see microgpt train --help/],
+    [['train', 'names', '--n-embd', '7', '--n-head', '2'], 2, /--n-embd 7 .*\n.* an --n-embd that .* another --n-head/],
+    [['generate', '-m', 'names', '--starts-with', 'minLength'], 3, /meets --starts-with "minLength"/],
+    [['generate', '-m', 'names', '--stop-token', '999'], 2, /--stop-token names token 999/],
+    [['chat', '--message', ' '], 2, /--message is empty/],
+    [['sweep', 'no.json'], 2, /it has to be JSON: correct it there; microgpt sweep --help/],
+    [['train', '--config', 'no.json'], 2, /it has to be JSON: correct it there; docs\/training.md/],
+    [['generate', '-m', 'names', '--json', '--escape-bytes'], 2, /--escape-bytes and --json exclude each other/],
+  ];
+  for (const [args, code, answer] of answers) {
+    const outcome = await microgpt(args, { cwd });
+    expect([args, outcome.code, outcome.stdout, outcome.stderr]).toEqual([
+      args,
+      code,
+      '',
+      expect.stringMatching(answer),
+    ]);
+  }
+});
+
+test('for scripts: generate and info as JSON, a sample with line ends in one line', async () => {
+  const cwd = temporaryFolder();
+  const pair = join(FIXTURES, 'prefix-bin/ckpt_d16_l2_step20');
+  const args = ['generate', '-m', pair, '--prompt', 'one\ntwo', '-n', '2', '--max-tokens', '3', '--seed', '1'];
+  const plain = await microgpt(args, { cwd });
+  const lines = (await microgpt([...args, '--json'], { cwd })).stdout.trimEnd().split('\n');
+  const samples = lines.map((line) => JSON.parse(line) as { sample: number; text: string; end: string });
+  expect(samples.map(({ sample }) => sample)).toEqual([0, 1]);
+  expect(plain.stdout).toBe(samples.map(({ text }) => `${text}\n`).join(''));
+  expect(samples[0].text).toMatch(/^one\ntwo/);
+  const info = JSON.parse((await microgpt(['info', pair, '--json'], { cwd })).stdout);
+  expect(info).toMatchObject({
+    format: 'prefix .json + .bin',
+    config: { nEmbd: 16, nLayer: 2, vocabSize: 256 },
+    tokenizer: { kind: 'byte', size: 256, bos: null, roles: null },
+    step: 20,
+    optimizer: { moments: true },
+    run: null,
+  });
+});
+
 test('the name of a file cannot command the terminal, in what is wrong and in the way out', async () => {
   const cwd = temporaryFolder();
   writeFileSync(join(cwd, 'a\u001b[31m.txt'), PETS);

@@ -39,6 +39,7 @@ export interface GenerateFlags {
   readonly printNextTop?: number;
   readonly printNextTopEachStep?: boolean;
   readonly compat?: 'python' | 'cpp' | 'rust';
+  readonly json?: true;
 }
 
 const COMPATS = ['python', 'cpp', 'rust'] as const;
@@ -71,6 +72,7 @@ export function addGenerateFlags(command: Command): Command {
     .option('--escape-bytes [0|1]', 'print bytes beyond printable ASCII as \\xHH', onOff('--escape-bytes'))
     .option('--print-next-top <n>', 'before the first token, print the likeliest ones', whole('--print-next-top', 0))
     .option('--print-next-top-each-step [0|1]', 'before every token', onOff('--print-next-top-each-step'))
+    .option('--json', 'print each sample as a line of JSON: also those with line ends in them come whole')
     .option(
       '--compat <program>',
       'draw as an earlier program does: python, cpp (the byte-level trainer), rust',

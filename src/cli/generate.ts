@@ -1,6 +1,7 @@
 /**
  * microgpt generate: samples from a model file, on stdout as they come.
  */
+import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
@@ -20,7 +21,7 @@ import { trainingLines } from './held-out.js';
 import { note, unused } from './output.js';
 import { saysOfReading } from './prompt-notes.js';
 import { createSamplePrinter } from './sample-printer.js';
-import { alias, oneOf, path } from './values.js';
+import { alias, oneOf, path, written } from './values.js';
 
 export interface ModelFlags {
   readonly model?: string;
@@ -123,6 +124,7 @@ async function printSamples(flags: GenerateFlags & ModelFlags): Promise<void> {
   saysOfUnused(flags);
   if (flags.compat === 'cpp') saysOfCpp(flags);
   saysOfLength(options, tokenizer, config.blockSize);
+  if (flags.json) return await printJson(opened.checkpoint, options, flags);
   const printer = createSamplePrinter(process.stdout, tokenizer, {
     escape: flags.escapeBytes === true,
     bytes: flags.compat === 'cpp',
@@ -133,6 +135,22 @@ async function printSamples(flags: GenerateFlags & ModelFlags): Promise<void> {
     for await (const event of inOrder(stream(opened.checkpoint, options))) await printer.print(event);
   } finally {
     await printer.flush();
+  }
+}
+
+/** One sample, one line. @throws MG_CLI_USAGE beside flags that change how text looks */
+async function printJson(model: Decoded['checkpoint'], options: StreamOptions, flags: GenerateFlags): Promise<void> {
+  const other = (['escapeBytes', 'printNextTop', 'printNextTopEachStep'] as const).find((name) => flags[name]);
+  if (other !== undefined) {
+    throw new MicrogptError('MG_CLI_USAGE', `${written(other)} and --json exclude each other`, 'leave one of them out');
+  }
+  let text = '';
+  for await (const event of inOrder(stream(model, options))) {
+    text += event.text;
+    if (event.end === null) continue;
+    const line = `${JSON.stringify({ sample: event.sample, text, end: event.end })}\n`;
+    text = '';
+    if (!process.stdout.write(line)) await once(process.stdout, 'drain');
   }
 }
 
