@@ -10,7 +10,7 @@ import { modelConfig } from '../model/config.js';
 import { parameterTable } from '../model/parameters.js';
 import { guessFileFormat, type OpenCorpus, openCorpus } from '../node/corpus.js';
 import { sizesFor } from '../train/sizes.js';
-import { count, counted, note, printable, result, size } from './output.js';
+import { count, counted, note, printable, result, size, unused } from './output.js';
 import { addTableFlags, firstRowNotes, headerOf, type TableFlags, tableOptions } from './table-flags.js';
 import { oneOf, whole } from './values.js';
 
@@ -43,6 +43,15 @@ async function inspect(file: string, flags: InspectFlags): Promise<void> {
   const format = flags.format ?? guess!.format;
   const table = tableOptions(flags.column, headerOf(flags));
   for (const sentence of firstRowNotes({ format, ...table })) note(sentence);
+  for (const [flag, value, formats] of [
+    ['--column', flags.column, ['csv', 'tsv']],
+    ['--header', flags.header, ['csv', 'tsv']],
+    ['--chunk-size', flags.chunkSize, ['chunked']],
+    ['--encoding', flags.encoding, FORMAT_NAMES.filter((name) => name !== 'bytes')],
+  ] as const) {
+    if (value !== undefined && !(formats as readonly string[]).includes(format))
+      unused(flag, `the text is read as ${format}`);
+  }
   const corpus = await openCorpus(file, {
     format,
     ...table,
