@@ -58,6 +58,7 @@ export function createScorer(model: Checkpoint, { backend = 'auto' }: Pick<Score
  * @throws MG_OPTION_VALUE when they are no texts, MG_GEN_NONFINITE when the model is damaged.
  */
 export function score(model: Checkpoint, text: string, options?: ScoreOptions): TextScore;
+/** The same for a list of texts, in its order. */
 export function score(model: Checkpoint, texts: readonly string[], options?: ScoreOptions): TextScore[];
 export function score(
   model: Checkpoint,

@@ -62,7 +62,7 @@ test('by header, where that is allowed; elsewhere the header means nothing', asy
   expect(performance.now() - since).toBeGreaterThan(55);
   const slow = performance.now();
   await (await fault('slow=10; reply=abcdefghij', { stream: true })).text();
-  expect(performance.now() - slow).toBeGreaterThan(100);
+  expect(performance.now() - slow).toBeGreaterThan(90); // ten pauses; a timer may come a hair early, never late enough to fail here
   const reader = (await fault('cut=2; reply=abc', { stream: true })).body!.getReader();
   let text = '';
   await expect(
