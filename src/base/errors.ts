@@ -37,7 +37,7 @@ export const ERRORS = {
   MG_ENGINE_MEMORY: { exit: EXIT.usage, about: 'Training at these sizes would take more memory than the engine has.' },
   MG_TRAIN_NONFINITE: {
     exit: EXIT.diverged,
-    about: 'The loss or a gradient became NaN or infinite; training stopped and nothing was saved.',
+    about: 'The loss or a gradient became NaN or infinite; training stopped, and the last save is intact.',
   },
   MG_RUN_INVALID: { exit: EXIT.data, about: 'A folder is not that of a run, or the record of the run is damaged.' },
   MG_RESUME_IMPOSSIBLE: {

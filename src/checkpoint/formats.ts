@@ -143,7 +143,7 @@ function lostRun({ run }: Checkpoint): string[] {
 function lostOnOthers({ config }: Checkpoint, habit: Habit): string[] {
   const { n_embd, n_head, n_layer, block_size, vocab_size, ...markers } = configFields(config, habit);
   const names = Object.entries(markers).map(([name, value]) => `${name} ${value}`);
-  return names.length === 0 ? [] : [`on the format's other programs, which do not read it: ${names.join(', ')}`];
+  return names.length === 0 ? [] : [`${names.join(', ')}: not read by the other programs that this format is for`];
 }
 
 function rounded({ parameters, optimizer }: Checkpoint): string[] {

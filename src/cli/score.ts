@@ -88,6 +88,10 @@ function threshold(value: string): Threshold {
 }
 
 async function scoreLines(file: string, flags: ScoreFlags): Promise<number> {
+  if (flags.invert && flags.threshold === undefined) {
+    const remedy = 'add --threshold, such as --threshold p99, or leave it out';
+    throw new MicrogptError('MG_CLI_USAGE', '--invert turns a threshold around, and there is none', remedy);
+  }
   const model = await openModel(flags);
   const scorer = createScorer(model.checkpoint);
   try {

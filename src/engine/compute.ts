@@ -5,10 +5,9 @@
  * same events wherever it is computed.
  */
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import type { ReplyOptions, Turn } from './conversation.js';
+import type { ChatModel, ReplyOptions, Turn } from './conversation.js';
 import { type GenerateOptions, SERVICE_NAMES, type ServiceOptions } from './generate-options.js';
 import { requireModel, requireNames } from './options.js';
-import type { Model } from './plan.js';
 import type { PromptToken } from './prompt-logprobs.js';
 import type { SampleEvent } from './samples.js';
 import type { ModelService } from './service.js';
@@ -20,8 +19,8 @@ export type Job =
 
 /** Where models are computed, asked with plain data. */
 export interface Compute {
-  /** The models by name: configuration and tokenizer. */
-  readonly models: ReadonlyMap<string, Model>;
+  /** The models by name: configuration, tokenizer, and how many exchanges one makes sense of. */
+  readonly models: ReadonlyMap<string, ChatModel>;
   /** Events as they come; when it is aborted, they just end within a token. @throws what the service throws, MG_SERVE_LOST */
   ask(model: string, job: Job, signal: AbortSignal): AsyncIterable<SampleEvent>;
   /** How likely the tokens of a text are; [] when it is aborted. @throws as `ask` */

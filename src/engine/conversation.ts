@@ -120,7 +120,7 @@ export function chatPrompt(
   requireTurns(said);
   const { maxTokens, compat, exchanges } = options;
   const roles = requireRoles(tokenizer);
-  const read = exchanges === undefined ? said : said.slice(beginOfLast(said, exchanges));
+  const read = lastExchanges(said, exchanges);
   const turns =
     compat === 'rust'
       ? said
@@ -149,12 +149,12 @@ export function chatPrompt(
   return { tokens, turnsLeftOut: all.length - 1, tokensCut, unknown };
 }
 
-/** Where the last so many things that the user said begin. */
-function beginOfLast(turns: readonly Turn[], exchanges: number): number {
-  let left = exchanges;
+/** The turns from the last so many things that the user said on; all where no number is given. */
+export function lastExchanges(turns: readonly Turn[], exchanges: number | undefined): readonly Turn[] {
+  let left = exchanges ?? Number.POSITIVE_INFINITY;
   let first = turns.length;
   while (first > 0 && left > 0) if (turns[--first].role === 'user') left--;
-  return first;
+  return turns.slice(first);
 }
 
 /**

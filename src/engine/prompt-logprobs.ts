@@ -17,7 +17,7 @@ export interface TokenLogprob {
   readonly logprob: number;
 }
 
-/** A token of a prompt. */
+/** A token of a prompt; of a capital that is read as its small letter, that of the small one. */
 export interface PromptToken {
   /** The id; null for a character that the model does not know. */
   readonly token: number | null;
@@ -68,7 +68,7 @@ export async function readPromptLogprobs(
   { logprobs = 0, signal }: PromptLogprobsOptions = {},
 ): Promise<PromptToken[]> {
   const { vocabSize } = config;
-  const { tokens, characters, firstToken } = encodeText(tokenizer, text);
+  const { tokens, characters, firstToken } = encodeText(tokenizer, text, true); // read as any prompt is
   const bosFirst = tokenizer.bos !== null;
   const sequence = tokens.slice(bosFirst ? 0 : 1, -1); // without what only bounds the text
   const front = bosFirst ? 1 : 0;

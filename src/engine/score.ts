@@ -4,7 +4,13 @@
  */
 import { exp } from '../base/math.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { type Evaluation, evaluateStream, evaluateTexts } from '../score/evaluate.js';
+import {
+  type CountedSequence,
+  type Evaluation,
+  evaluateSequences,
+  evaluateStream,
+  evaluateTexts,
+} from '../score/evaluate.js';
 import { type Calibration, calibration } from '../score/percentiles.js';
 import { placesFor } from '../score/reading.js';
 import { type ScoreDetail, scoreTexts, type TextScore } from '../score/text.js';
@@ -28,6 +34,8 @@ export interface Scorer {
   calibrate(texts: readonly string[], options?: Pick<ScoreDetail, 'foldCase'>): Calibration;
   /** Documents, each from its beginning to its end. */
   evaluate(texts: readonly string[]): Evaluation;
+  /** Sequences as training has them, of which only some tokens count. */
+  evaluateSequences(count: number, sequenceAt: (i: number) => CountedSequence): Evaluation;
   /** One stream of tokens without beginning or end. */
   evaluateStream(tokens: ArrayLike<number>): Evaluation;
   /** Logits [V] for what follows some tokens, at most as many as the context holds. */
@@ -58,6 +66,7 @@ export function createScorer(model: Checkpoint, options: Pick<ScoreOptions, 'bac
       requireTexts('texts', texts);
       return evaluateTexts(decoder, texts, shape);
     },
+    evaluateSequences: (count, sequenceAt) => evaluateSequences(decoder, count, sequenceAt, shape),
     evaluateStream: (tokens) => evaluateStream(decoder, tokens, shape),
     predict(context) {
       const { blockSize, vocabSize } = config;
@@ -78,6 +87,7 @@ export function createScorer(model: Checkpoint, options: Pick<ScoreOptions, 'bac
  * @throws MG_OPTION_VALUE when they are no texts, MG_GEN_NONFINITE when the model is damaged.
  */
 export function score(model: Checkpoint, text: string, options?: ScoreOptions): TextScore;
+/** The same for a list of texts, in its order. */
 export function score(model: Checkpoint, texts: readonly string[], options?: ScoreOptions): TextScore[];
 export function score(
   model: Checkpoint,

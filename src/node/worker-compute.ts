@@ -231,10 +231,10 @@ export function createWorkerCompute(
   };
 }
 
-function sentModel(name: string, { config, tokenizer, parameters }: Checkpoint): SentModel {
+function sentModel(name: string, { config, tokenizer, parameters, run }: Checkpoint): SentModel {
   const shared = new Float64Array(new SharedArrayBuffer(parameters.byteLength));
   shared.set(parameters);
-  return { name, config, tokenizer: tokenizerToJson(tokenizer), parameters: shared };
+  return { name, config, tokenizer: tokenizerToJson(tokenizer), parameters: shared, exchanges: run?.['exchanges'] };
 }
 
 function received({ code, message, remedy }: SentError): Error {
