@@ -57,7 +57,7 @@ export {
 } from './engine/chat.js';
 export { type Choice, choices } from './engine/choices.js';
 export { type Completer, type CompleterOptions, type Continuation, createCompleter } from './engine/completer.js';
-export type { ReplyOptions } from './engine/conversation.js';
+export type { ChatModel, ReplyOptions } from './engine/conversation.js';
 export {
   BACKENDS,
   type BackendName,

@@ -109,7 +109,10 @@ for (const wrong of [
     );
     expect(bundled.code, bundled.stdout).toBe(0);
     const ran = await runCommand(process.execPath, ['main.js'], { cwd });
-    expect(ran).toMatchObject({ code: 0, stdout: '1 true\n2 true\n5 true 2 200 function\nMG_OPTION_VALUE true\nMG_OPTION_VALUE true\n' });
+    expect(ran).toMatchObject({
+      code: 0,
+      stdout: '1 true\n2 true\n5 true 2 200 function\nMG_OPTION_VALUE true\nMG_OPTION_VALUE true\n',
+    });
 
     const command = await runCommand('npx', ['--no-install', 'microgpt', 'train', 'names', '--steps', '2'], { cwd });
     expect(command.code, command.stderr).toBe(0);
