@@ -21,18 +21,24 @@ import { type OptionNames, requireCall, requireNames, requireSeed, requireSignal
 
 /** Sizes of a byte-level model and its learning rate; the defaults are those of the C++ trainer. */
 export interface ByteModelOptions {
+  /** Length of the vector that stands for a byte; 64 if left out. */
   readonly width?: number | undefined;
+  /** 1 if left out. */
   readonly layers?: number | undefined;
-  /** Context length. */
+  /** Context length in bytes; 64 if left out. */
   readonly context?: number | undefined;
+  /** 1 if left out. */
   readonly seed?: number | bigint | undefined;
+  /** For `trainBytes`; 3e-4 if left out. */
   readonly learningRate?: number | undefined;
 }
 
 /** How a byte-level model is trained on. */
 export interface ByteTrainingOptions {
   readonly data: Uint8Array;
+  /** 200 if left out. */
   readonly steps?: number | undefined;
+  /** Windows a step; 4 if left out. */
   readonly batchSize?: number | undefined;
   /** Tokens of a window; never more than the context. */
   readonly window?: number | undefined;

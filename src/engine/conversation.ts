@@ -22,6 +22,7 @@ import {
 import { type OptionNames, refuse, requireNames, requireOneOf, requireText } from './options.js';
 import { type Model, type SamplePlan, samplingOf } from './plan.js';
 
+/** As much of a checkpoint as is needed to ask for text or replies. */
 export type ChatModel = Model & Pick<Checkpoint, 'run'>;
 
 /** What somebody said. */

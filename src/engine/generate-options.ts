@@ -70,8 +70,9 @@ export interface GenerateOptions extends SamplingOptions, ConstraintOptions {
    * draws from the stream of seed + i.
    */
   readonly compat?: Compat | undefined;
+  /** Who computes; the fastest there is if left out. */
   readonly backend?: BackendName | 'auto' | undefined;
-  /** Threads for large models, from the host: `nodeThreads()` in 'microgpt/node'. */
+  /** Threads for large models, from the host: `nodeThreads()` of 'microgpt/node', `await browserThreads()` of 'microgpt/browser'. Not a number. */
   readonly threads?: Threads | undefined;
 }
 

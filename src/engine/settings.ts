@@ -22,13 +22,17 @@ export interface SettingsOptions {
   readonly settings?: Overrides<Settings> | undefined;
   /** The most used of them, for short. */
   readonly model?: { readonly [K in keyof Omit<ModelConfig, 'vocabSize'>]?: ModelConfig[K] | undefined } | undefined;
+  /** Steps to train; the recipe's if left out (1,000 in `canonical`). */
   readonly steps?: number | undefined;
+  /** Examples a step. */
   readonly batchSize?: number | undefined;
+  /** The full rate, of which the schedule leaves a share. */
   readonly learningRate?: number | undefined;
   /** For `standard`, seconds that training may take: decides the sizes. */
   readonly seconds?: number | undefined;
   /** Same seed, same data, same settings → the same weights; 42 if left out. */
   readonly seed?: number | bigint | undefined;
+  /** Who computes; the fastest there is if left out. */
   readonly backend?: BackendName | 'auto' | undefined;
   /** Starts from the weights of a model, with its configuration; the corpus must use its tokenizer. */
   readonly initFrom?: Checkpoint | undefined;

@@ -49,7 +49,7 @@ export interface TrainingOptions extends SettingsOptions {
   readonly source?: string | undefined;
   /** Settings to start from; `canonical` if left out. */
   readonly recipe?: RecipeName | undefined;
-  /** Threads that the wasm backend may share large work among, from the host: `nodeThreads()` in 'microgpt/node'. One thread if left out. */
+  /** Threads that the wasm backend may share large work among, from the host: see `GenerateOptions`. One thread if left out. */
   readonly threads?: Threads | undefined;
   /** Has the wasm backend's large matrix products computed by the host's BLAS, whose bits are its own. Not if left out. */
   readonly products?: NamedProducts | undefined;
@@ -84,16 +84,21 @@ const TRAINING_NAMES: OptionNames<TrainingOptions> = {
 
 /** A training run. Reading its events drives it; close it when it is over. */
 export interface Training {
+  /** Recipe, what was asked, and what suits the text, put together. */
   readonly settings: RunSettings;
   readonly config: ModelConfig;
+  /** What computes; for those who want to look inside while it trains. */
   readonly engine: Engine;
   readonly corpus: TextCorpus;
+  /** What is known of the text. */
   readonly data: DataFacts;
+  /** How many numbers the model has. */
   readonly parameters: number;
   /** How many threads its steps use at most: those it was given, or 1 where even its largest step is too small to be shared. */
   readonly threads: number;
   /** Steps done already when it was created; 0 but for a run that goes on. */
   readonly startStep: number;
+  /** Steps at which it ends. */
   readonly steps: number;
   /** Who has computed its large matrix products, one after the other; empty while it was always the kernels. */
   readonly computedBy: readonly string[];
@@ -118,6 +123,7 @@ export interface Training {
   gradients(): { readonly loss: number; readonly gradients: Float64Array };
   /** Bits per character of held-out text at a loss in nats per token. */
   bitsPerCharacter(loss: number): number;
+  /** Ends its threads and lets go of its memory. */
   close(): void;
 }
 
@@ -250,7 +256,10 @@ function computers(before: readonly string[] | undefined, products: NamedProduct
   return all.every((name) => name === own) ? [] : all;
 }
 
-/** Trains from start to end. For progress, or to stop early, use `createTraining`. */
+/**
+ * Trains from start to end. For progress, or to stop early, use `createTraining`.
+ * @throws what `createTraining` throws, MG_TRAIN_NONFINITE when the loss is no number any more
+ */
 export async function trainModel(options: TrainingOptions): Promise<Checkpoint> {
   const training = createTraining(options);
   try {

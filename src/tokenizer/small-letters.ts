@@ -4,6 +4,7 @@
  */
 import type { Tokenizer } from './tokenizer.js';
 
+/** A prompt as the model reads it, and what had to be changed for that. */
 export interface PromptReading {
   readonly ids: readonly number[];
   /** What the model reads, as text. */
