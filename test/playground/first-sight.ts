@@ -59,6 +59,29 @@ export function firstSightTests({ isolated, pasteOwn, upload, within }: Playgrou
     });
   });
 
+  test('attention over training time: as it was before the first step, after a reload too', async () => {
+    await within(async (page) => {
+      await openPlayground(page, isolated.address, SETTINGS);
+      await go(page, 'see/attention');
+      const looks = page.locator('.looks');
+      await looks.waitFor();
+      const first = await looks.textContent();
+      await press(page, 'Start');
+      await page.locator('.runner').waitFor({ state: 'detached' });
+      await page.getByText('Moment: after step 1,000').waitFor();
+      await page.waitForFunction(looksOtherwise, first);
+      const last = await looks.textContent();
+      for (const when of ['before', 'after']) {
+        if (when === 'after') await page.reload();
+        await page.waitForFunction(hasMoments, 13);
+        await page.getByRole('slider').fill('0');
+        await page.getByText(first ?? '').waitFor();
+        await press(page, 'Play');
+        await page.getByText(last ?? '').waitFor();
+      }
+    });
+  });
+
   test('a browser with room for the run alone says so, and keeps it', async () => {
     await within(async (page) => {
       await openPlayground(page, isolated.address, SETTINGS);
@@ -250,6 +273,11 @@ function hasFocus(name: string): boolean {
 function hasMoments(count: number): boolean {
   const slider = (globalThis as unknown as World).document.querySelector('input[type=range]');
   return slider?.getAttribute('max') === `${count - 1}`;
+}
+
+/** Whether the token looks at others than these; runs in the page. */
+function looksOtherwise(before: string | null): boolean {
+  return (globalThis as unknown as World).document.querySelector('.looks')?.textContent !== before;
 }
 
 /** Whether the weights of this moment are the ones that are painted; runs in the page. */
