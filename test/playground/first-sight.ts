@@ -60,6 +60,13 @@ export function firstSightTests({ isolated, pasteOwn, upload, within }: Playgrou
   });
 
   test('attention over training time: as it was before the first step, after a reload too', async () => {
+    const { look, tokens } = inspect(model, 'maria', { top: 1 });
+    const at = look.length - 1;
+    const row = [...look.attention[0].subarray(at * look.length, (at + 1) * look.length)];
+    const shares = row.map((share, i) => ({ i, share })).sort((a, b) => b.share - a.share);
+    const nameOf = (i: number) => (i === at ? 'itself' : `“${tokens[i].text ?? 'begin'}”`);
+    const said = shares.slice(0, 4).map(({ i, share }) => `${nameOf(i)} ${percent(share)}`);
+    const last = `“a” looks at ${said.join(', ')}`;
     await within(async (page) => {
       await openPlayground(page, isolated.address, SETTINGS);
       await go(page, 'see/attention');
@@ -69,15 +76,15 @@ export function firstSightTests({ isolated, pasteOwn, upload, within }: Playgrou
       await press(page, 'Start');
       await page.locator('.runner').waitFor({ state: 'detached' });
       await page.getByText('Moment: after step 1,000').waitFor();
-      await page.waitForFunction(looksOtherwise, first);
-      const last = await looks.textContent();
+      await page.waitForFunction(areLooks, last);
+      expect(last).not.toBe(first);
       for (const when of ['before', 'after']) {
         if (when === 'after') await page.reload();
         await page.waitForFunction(hasMoments, 13);
         await page.getByRole('slider').fill('0');
-        await page.getByText(first ?? '').waitFor();
+        await page.waitForFunction(areLooks, first);
         await press(page, 'Play');
-        await page.getByText(last ?? '').waitFor();
+        await page.waitForFunction(areLooks, last);
       }
     });
   });
@@ -275,9 +282,9 @@ function hasMoments(count: number): boolean {
   return slider?.getAttribute('max') === `${count - 1}`;
 }
 
-/** Whether the token looks at others than these; runs in the page. */
-function looksOtherwise(before: string | null): boolean {
-  return (globalThis as unknown as World).document.querySelector('.looks')?.textContent !== before;
+/** Whether the page says that the token looks at these; runs there. */
+function areLooks(said: string | null): boolean {
+  return (globalThis as unknown as World).document.querySelector('.looks')?.textContent === said;
 }
 
 /** Whether the weights of this moment are the ones that are painted; runs in the page. */
