@@ -28,10 +28,16 @@ function folderWith(model: Uint8Array): string {
 }
 
 /** A conversation at a terminal, with the model that has learned its answers. */
-async function talk(steps: Step[], options: { model?: Uint8Array; args?: string[]; columns?: number } = {}) {
-  const cwd = folderWith(options.model ?? learned);
-  const args = ['chat', ...(options.args ?? ['--temperature', '0.2'])];
-  return { cwd, ...(await atTerminal(args, { cwd, steps, columns: options.columns ?? 80 })) };
+async function talk(
+  steps: Step[],
+  {
+    model = learned,
+    args = ['--temperature', '0.2'],
+    ...how
+  }: { model?: Uint8Array; args?: string[]; columns?: number; term?: string } = {},
+) {
+  const cwd = folderWith(model);
+  return { cwd, ...(await atTerminal(['chat', ...args], { cwd, steps, ...how })) };
 }
 
 const CTRL_C = '\u0003';
@@ -41,6 +47,25 @@ const LEFT = '\u001b[D';
 const TALK = ['--temperature', '1'];
 
 describeWith(noTerminal(), 'at a terminal', () => {
+  test('a terminal that can only append gets no control sequences, and Ctrl-C clears the line there too', async () => {
+    const { raw, code, missed } = await talk(
+      [
+        { wait: 'you> ' },
+        { send: 'bye' },
+        { wait: 'bye' },
+        { send: CTRL_C },
+        { wait: 'you> ' },
+        { send: 'who?\r' },
+        { wait: 'microgpt> a cat\r\n' },
+        { wait: 'you> ' },
+        { send: CTRL_D },
+      ],
+      { term: 'dumb' },
+    );
+    expect([missed, code], raw).toEqual([null, 0]);
+    expect(raw).not.toContain('\u001b');
+  });
+
   test('typing, answers, commands, leaving', async () => {
     const { screen, code, missed, cwd } = await talk([
       { wait: 'you> ' },

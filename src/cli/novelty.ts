@@ -12,14 +12,14 @@ import { MOST_SAMPLE_UNITS } from '../score/copied-runs.js';
 import { type NoveltyReport, novelty } from '../score/novelty.js';
 import { addModelFlags, type ModelFlags, openModel } from './generate.js';
 import { trainingLines, trainingText } from './held-out.js';
-import { count, counted, printable, result, say } from './output.js';
-import { decimal, oneOf, path, seed, whole } from './values.js';
+import { count, counted, printable, result, say, unused } from './output.js';
+import { decimal, oneOf, path, seed, whole, written } from './values.js';
 
 interface NoveltyFlags extends ModelFlags {
   readonly data?: string;
   readonly samplesFrom?: string;
-  readonly samples: number;
-  readonly temperature: number;
+  readonly samples?: number;
+  readonly temperature?: number;
   readonly seed?: bigint;
   readonly format?: Format;
   readonly json?: boolean;
@@ -44,8 +44,8 @@ export function addNovelty(program: Command): void {
       oneOf('--format', FORMATS),
     )
     .option('--samples-from <file>', 'samples made before, one per line; - for standard input', path('--samples-from'))
-    .option('-n, --samples <n>', 'how many samples to make', whole('--samples', 1, 100_000), 1000)
-    .option('-t, --temperature <x>', 'how freely to make them', decimal('--temperature', 0, 100), 0.5)
+    .option('-n, --samples <n>', 'how many samples to make (default: 1000)', whole('--samples', 1, 100_000))
+    .option('-t, --temperature <x>', 'how freely to make them (default: 0.5)', decimal('--temperature', 0, 100))
     .option('--seed <n>', 'another seed, other samples (default: 42)', seed('--seed'))
     .option('--json', 'print JSON')
     .addHelpText(
@@ -107,6 +107,13 @@ interface Gathered {
 }
 
 async function gather(flags: NoveltyFlags): Promise<Gathered> {
+  if (flags.samplesFrom !== undefined) {
+    const made = (['samples', 'temperature', 'seed'] as const).filter((name) => flags[name] !== undefined);
+    const named = (['model', 'scenario'] as const).filter(
+      (name) => flags.data !== undefined && flags[name] !== undefined,
+    );
+    for (const name of [...made, ...named]) unused(written(name), 'the samples are those of --samples-from');
+  }
   if (flags.samplesFrom !== undefined && flags.data !== undefined) {
     const format = flags.format ?? 'lines';
     return { samples: await readSamples(flags.samplesFrom, format), data: flags.data, format };
@@ -123,8 +130,8 @@ async function gather(flags: NoveltyFlags): Promise<Gathered> {
   if (flags.samplesFrom !== undefined)
     return { samples: await readSamples(flags.samplesFrom, format), data, format, cells };
   await stat(data).catch(() => readDocuments(data)); // says now, not after the work, that it is not there
-  say(`making ${counted(flags.samples, 'sample')} …`);
-  const { samples, temperature, seed } = flags;
+  const { samples = 1000, temperature = 0.5, seed } = flags;
+  say(`making ${counted(samples, 'sample')} …`);
   const made = generate(checkpoint, { samples, temperature, seed });
   return { samples: made.map(format === 'text' ? collapsed : strip), data, format, cells };
 }

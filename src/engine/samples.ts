@@ -37,6 +37,7 @@ export interface Pace {
   readonly mayGoOn?: (() => boolean) | undefined;
 }
 
+/** A token and its probability. */
 export interface Likely {
   readonly token: number;
   readonly probability: number;
