@@ -59,6 +59,23 @@ export function firstSightTests({ isolated, pasteOwn, upload, within }: Playgrou
     });
   });
 
+  test('of a large model fewer moments are kept, from the first step to the last', async () => {
+    await within(async (page) => {
+      await trainedPage(page, `${SETTINGS}&steps=24&nEmbd=64&nLayer=2`);
+      const parameters = Number((await page.locator('.facts span').first().textContent())?.replace(/\D/g, ''));
+      const fit = Math.floor(2_000_000 / (2 * parameters)); // numbers: 8 MB of weights and gradients
+      expect(fit).toBeLessThan(13); // else this would test nothing
+      await go(page, 'see/weights');
+      const all = await momentsOf(page);
+      expect(all).toHaveLength(13);
+      await page.reload();
+      await page.waitForFunction(hasMoments, fit);
+      const kept = await momentsOf(page);
+      expect([kept[0], kept.at(-1)]).toEqual([all[0], all.at(-1)]);
+      expect(all.filter((said) => kept.includes(said))).toEqual(kept);
+    });
+  });
+
   test('attention over training time: as it was before the first step, after a reload too', async () => {
     const { look, tokens } = inspect(model, 'maria', { top: 1 });
     const at = look.length - 1;

@@ -78,6 +78,7 @@ export function Tokens({ tokens, model, chosen, choose }: Row) {
           type="button"
           key={String(i)}
           class="token"
+          aria-label={t.see.token(tokenName(token, model, i === 0), `${token.id}`)}
           aria-pressed={i === chosen}
           tabIndex={i === chosen ? 0 : -1}
           onClick={() => choose(i)}
