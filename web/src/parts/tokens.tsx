@@ -78,7 +78,6 @@ export function Tokens({ tokens, model, chosen, choose }: Row) {
           type="button"
           key={String(i)}
           class="token"
-          aria-label={t.see.token(tokenName(token, model, i === 0), `${token.id}`)}
           aria-pressed={i === chosen}
           tabIndex={i === chosen ? 0 : -1}
           onClick={() => choose(i)}
@@ -86,7 +85,10 @@ export function Tokens({ tokens, model, chosen, choose }: Row) {
           <span class={token.text === null || /^\s$/.test(token.text) ? 'named' : ''}>
             {tokenName(token, model, i === 0)}
           </span>
-          <small>{token.id}</small>
+          <small>
+            <i class="hidden">{t.see.token}</i>
+            {token.id}
+          </small>
         </button>
       ))}
     </div>

@@ -177,7 +177,7 @@ export const en = {
       scalar: 'One number at a time',
     },
     tokens: 'Tokens of the text',
-    token: (name: string, id: string) => `${name}, token ${id}`,
+    token: ', token ',
     tokensLead: 'The model reads these tokens. Choose one to look at it.',
     boundary: 'begin',
     end: 'end',
