@@ -95,7 +95,7 @@ export { encodeOnnx } from './export/onnx.js';
 export type { Demands } from './generate/constraints/acceptor.js';
 export { type ModelConfig, modelConfig } from './model/config.js';
 export { type InitialSpread, type Parameter, type ParameterTable, parameterTable } from './model/parameters.js';
-export type { Evaluation } from './score/evaluate.js';
+export type { CountedSequence, Evaluation } from './score/evaluate.js';
 export { type NoveltyReport, novelty } from './score/novelty.js';
 export type { Calibration } from './score/percentiles.js';
 export type { NextToken } from './score/surprise.js';

@@ -80,6 +80,7 @@ test('by header, where that is allowed; elsewhere the header means nothing', asy
   expect((await post(closed, CHAT, say('hi'), { 'x-microgpt-fault': 'status=500' })).status).toBe(200);
   const wrong: [object, string][] = [
     [{ status: 418 }, 'rules[1]: status is 418, expected one of 400, 401'],
+    [{ status: '429' }, 'rules[1]: status is "429", expected one of'],
     [{ contain: 'x' }, 'rules[1] has no option "contain"'],
     [{ reply: 5 }, 'rules[1]: reply is 5, expected a text'],
     [{ times: '2' }, 'rules[1]: times is "2", expected a whole number'],

@@ -158,9 +158,10 @@ export function requireRule(rule: Rule, where: string): void {
 function wrongIn(fault: Readonly<Record<string, unknown>>): string | null {
   for (const [name, value] of Object.entries(fault)) {
     if (value === undefined) continue;
-    const is = `${name} is ${JSON.stringify(value)}, expected`;
+    const is = `${name} is ${typeof value === 'number' ? value : JSON.stringify(value)}, expected`;
     if (name === 'status') {
-      if (STATUSES[value as number] === undefined) return `${is} one of ${Object.keys(STATUSES).join(', ')}`;
+      if (typeof value !== 'number' || STATUSES[value] === undefined)
+        return `${is} one of ${Object.keys(STATUSES).join(', ')}`;
     } else if (NUMBERS.includes(name)) {
       const whole = typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MOST_MS;
       if (!whole) return `${is} a whole number from 0 to ${MOST_MS}`;
