@@ -59,6 +59,53 @@ export function firstSightTests({ isolated, pasteOwn, upload, within }: Playgrou
     });
   });
 
+  test('of a large model fewer moments are kept, from the first step to the last', async () => {
+    await within(async (page) => {
+      await trainedPage(page, `${SETTINGS}&steps=24&nEmbd=64&nLayer=2`);
+      const parameters = Number((await page.locator('.facts span').first().textContent())?.replace(/\D/g, ''));
+      const fit = Math.floor(2_000_000 / (2 * parameters)); // numbers: 8 MB of weights and gradients
+      expect(fit).toBeLessThan(13); // else this would test nothing
+      await go(page, 'see/weights');
+      const all = await momentsOf(page);
+      expect(all).toHaveLength(13);
+      await page.reload();
+      await page.waitForFunction(hasMoments, fit);
+      const kept = await momentsOf(page);
+      expect([kept[0], kept.at(-1)]).toEqual([all[0], all.at(-1)]);
+      expect(all.filter((said) => kept.includes(said))).toEqual(kept);
+    });
+  });
+
+  test('attention over training time: as it was before the first step, after a reload too', async () => {
+    const { look, tokens } = inspect(model, 'maria', { top: 1 });
+    const at = look.length - 1;
+    const row = [...look.attention[0].subarray(at * look.length, (at + 1) * look.length)];
+    const shares = row.map((share, i) => ({ i, share })).sort((a, b) => b.share - a.share);
+    const nameOf = (i: number) => (i === at ? 'itself' : `“${tokens[i].text ?? 'begin'}”`);
+    const said = shares.slice(0, 4).map(({ i, share }) => `${nameOf(i)} ${percent(share)}`);
+    const last = `“a” looks at ${said.join(', ')}`;
+    await within(async (page) => {
+      await openPlayground(page, isolated.address, SETTINGS);
+      await go(page, 'see/attention');
+      const looks = page.locator('.looks');
+      await looks.waitFor();
+      const first = await looks.textContent();
+      await press(page, 'Start');
+      await page.locator('.runner').waitFor({ state: 'detached' });
+      await page.getByText('Moment: after step 1,000').waitFor();
+      await page.waitForFunction(areLooks, last);
+      expect(last).not.toBe(first);
+      for (const when of ['before', 'after']) {
+        if (when === 'after') await page.reload();
+        await page.waitForFunction(hasMoments, 13);
+        await page.getByRole('slider').fill('0');
+        await page.waitForFunction(areLooks, first);
+        await press(page, 'Play');
+        await page.waitForFunction(areLooks, last);
+      }
+    });
+  });
+
   test('a browser with room for the run alone says so, and keeps it', async () => {
     await within(async (page) => {
       await openPlayground(page, isolated.address, SETTINGS);
@@ -250,6 +297,11 @@ function hasFocus(name: string): boolean {
 function hasMoments(count: number): boolean {
   const slider = (globalThis as unknown as World).document.querySelector('input[type=range]');
   return slider?.getAttribute('max') === `${count - 1}`;
+}
+
+/** Whether the page says that the token looks at these; runs there. */
+function areLooks(said: string | null): boolean {
+  return (globalThis as unknown as World).document.querySelector('.looks')?.textContent === said;
 }
 
 /** Whether the weights of this moment are the ones that are painted; runs in the page. */

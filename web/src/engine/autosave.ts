@@ -33,8 +33,8 @@ const KEY = 'last';
 const keyOf = (step: number) => `moment ${step}`;
 const allMoments = () => IDBKeyRange.bound('moment ', 'moment!'); // '!' follows ' '
 /**
- * Moments take at most so many numbers of 4 bytes: 8 MB, less than one of the photos beside which a browser keeps them. All moments of a model of
- * up to 70,000 parameters fit; of a larger one fewer are kept, as evenly spread over training time as they come.
+ * All moments together take at most so many numbers of 4 bytes: 8 MB, and each is written once, so that an autosave stays small. The 14 moments
+ * of a model of up to 71,000 parameters fit; of a larger one fewer are kept, as evenly spread over training time as they come.
  */
 const MOST_NUMBERS = 2_000_000;
 
@@ -129,9 +129,9 @@ export async function writeAutosave(record: Autosave, moments: readonly Moment[]
   } catch {
     if (kept.length === 0) return 'nowhere';
   }
-  cramped = true;
   try {
     await put(record, []);
+    cramped = true;
     return 'cramped';
   } catch {
     return 'nowhere';

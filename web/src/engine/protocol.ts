@@ -200,7 +200,8 @@ export interface Calls {
   resume: [{ readonly model: ModelId; readonly source: Source }, Prepared];
   close: [{ readonly model: ModelId }, null];
   save: [{ readonly model: ModelId; readonly as: SaveKind; readonly name: string }, Saved];
-  see: [{ readonly model: ModelId; readonly text: string }, Seen];
+  /** `moment`: with the weights of the model in training as they were then; null for those of now. */
+  see: [{ readonly model: ModelId; readonly text: string; readonly moment: number | null }, Seen];
   /** How many tokens a text is, the one before it counted. */
   read: [{ readonly model: ModelId; readonly text: string }, Unread & { readonly length: number }];
   weightNames: [null, WeightNames | null];

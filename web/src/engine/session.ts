@@ -360,4 +360,11 @@ export function weightsAt(offset: number, rows: number, columns: number, moment:
   return { rows, columns, values: values ?? new Float32Array(rows * columns) };
 }
 
+/** The model in training as it was at one of the moments that were kept. */
+export function modelAt(moment: number): Checkpoint | null {
+  const weights = session?.moments[moment]?.weights;
+  if (session === null || weights === undefined) return null;
+  return { ...session.training.checkpoint(), parameters: Float64Array.from(weights) };
+}
+
 export const liveConfig = () => session?.prepared.config ?? null;

@@ -113,7 +113,7 @@ const calls: { [N in CallName]: (argument: Asked<N>) => Answered<N> | Promise<An
     return null;
   },
   save: ({ model, as, name }) => saveModel(model, as, name, session.resumable),
-  see: ({ model, text }) => see(modelOf(model), text),
+  see: ({ model, text, moment }) => see((moment === null ? null : session.modelAt(moment)) ?? modelOf(model), text),
   read({ model, text }) {
     const { tokenizer } = modelOf(model);
     const { ids, unknown, folded } = readPrompt(tokenizer, text);

@@ -85,7 +85,10 @@ export function Tokens({ tokens, model, chosen, choose }: Row) {
           <span class={token.text === null || /^\s$/.test(token.text) ? 'named' : ''}>
             {tokenName(token, model, i === 0)}
           </span>
-          <small>{token.id}</small>
+          <small>
+            <i class="hidden">{t.see.token}</i>
+            {token.id}
+          </small>
         </button>
       ))}
     </div>

@@ -1,8 +1,8 @@
 /** Weights and gradients of the model in training as colour maps, at the moments that were kept on the way. */
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { fail } from '../../actions';
 import { ask } from '../../engine/client';
-import { LIVE, type ModelInfo, type WeightMap, type WeightNames } from '../../engine/protocol';
+import { LIVE, type ModelInfo, type WeightMap } from '../../engine/protocol';
 import { usualMost } from '../../parts/colours';
 import { Matrix } from '../../parts/matrix';
 import { Words } from '../../parts/term';
@@ -10,46 +10,30 @@ import { quoted, tokenName } from '../../parts/tokens';
 import { useApp } from '../../state';
 import { t } from '../../texts';
 import { count, fixed } from '../../texts/numbers';
+import { useMoments } from './moments';
 
 const W = t.see.weights;
-const FRAME = 350; // ms for each moment
 
 export function Weights() {
-  const kept = useApp((app) => app.run.samples.length);
+  const { names, moment, chooser } = useMoments();
   const roles = useApp((app) => app.models.find(({ id }) => id === LIVE)?.roles ?? null);
   const run = useApp((app) => app.run.prepared?.run);
-  const [names, setNames] = useState<WeightNames | null>(null);
   const [tensor, setTensor] = useState('wte');
-  const [chosen, setChosen] = useState<number | null>(null);
   const [gradient, setGradient] = useState(false);
   const [map, setMap] = useState<(WeightMap & { readonly moment: number }) | null>(null);
-  const [playing, setPlaying] = useState(false);
   const [cell, setCell] = useState<readonly [row: number, column: number] | null>(null);
   const [pieces, setPieces] = useState<readonly (string | null)[]>([]);
-  const shown = useRef(0);
-  const moments = names?.moments ?? [];
-  const moment = Math.min(chosen ?? moments.length - 1, moments.length - 1);
 
   useEffect(() => {
-    ask('weightNames', null).then(setNames, fail);
     ask('pieces', { model: LIVE }).then(setPieces, () => setPieces([])); // before the first run there is none
-  }, [kept, run]);
-  shown.current = moment;
-  useEffect(() => {
-    if (!playing) return;
-    const timer = setInterval(() => {
-      if (shown.current >= moments.length - 1) setPlaying(false);
-      else setChosen(shown.current + 1);
-    }, FRAME);
-    return () => clearInterval(timer);
-  }, [playing, moments.length]);
+  }, [run]);
   useEffect(() => {
     if (names === null || moment < 0) return;
     const known = names.tensors.some(({ name }) => name === tensor) ? tensor : names.tensors[0].name;
     ask('weights', { tensor: known, moment, gradient }).then((found) => setMap({ ...found, moment }), fail);
   }, [names, tensor, moment, gradient]);
 
-  if (names === null || moments.length === 0)
+  if (names === null || moment < 0)
     return (
       <section class="panel">
         <p>{W.none}</p>
@@ -86,30 +70,7 @@ export function Weights() {
             <option value="gradients">{W.gradients}</option>
           </select>
         </label>
-        <button
-          type="button"
-          disabled={moments.length < 2}
-          onClick={() => {
-            if (!playing && moment === moments.length - 1) setChosen(0);
-            setPlaying(!playing);
-          }}
-        >
-          {playing ? W.stop : W.play}
-        </button>
-        <label class="field grow">
-          {W.moment}: {W.at(count(moments[moment]))}
-          <input
-            type="range"
-            min={0}
-            max={moments.length - 1}
-            value={moment}
-            aria-valuetext={W.at(count(moments[moment]))}
-            onInput={(event) => {
-              setPlaying(false);
-              setChosen(Number(event.currentTarget.value));
-            }}
-          />
-        </label>
+        {chooser}
       </div>
       <p class="note">{W.about(tensor)}</p>
       {map !== null && map.rows > 0 && (
