@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
@@ -12,7 +14,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { testOn } from '../../test/needs.js';
 import { MicrogptError } from '../base/errors.js';
 import { nodeProcesses } from './lock.js';
 import { openRun, type Run, type RunOptions } from './runs.js';
@@ -269,6 +273,32 @@ test('two trainers: the second is told who and since when; a lock of a dead proc
   rmSync(join(folder, 'run.lock'), { recursive: true });
   await resume();
 });
+
+testOn(
+  'Linux',
+  'a process that is dead and still in the list of processes, because nobody asked how it ended, holds nothing',
+  async () => {
+    // A shell starts a child and becomes a program that never asks; only then may the child come to its end.
+    const parent = spawn('sh', ['-c', 'cat <&3 & echo $!; exec sleep 600'], {
+      stdio: ['ignore', 'pipe', 'ignore', 'pipe'],
+    });
+    const until = async (path: string, holds: (text: string) => boolean) => {
+      while (!holds(readFileSync(path, 'utf8'))) await new Promise((r) => setTimeout(r, 5));
+    };
+    try {
+      const [said] = (await once(parent.stdio[1] as Readable, 'data')) as [Buffer];
+      const pid = Number(said.toString());
+      await until(`/proc/${parent.pid}/comm`, (name) => name.trim() === 'sleep');
+      (parent.stdio[3] as Writable).end();
+      await until(`/proc/${pid}/stat`, (stat) => stat.includes(') Z '));
+      const { self, isAlive } = nodeProcesses();
+      expect(isAlive({ ...self, pid, start: '0' })).toBe(false);
+      expect(isAlive({ ...self, pid: parent.pid ?? 0, start: '0' })).toBe(true);
+    } finally {
+      parent.kill();
+    }
+  },
+);
 
 test('what killed processes left unfinished is removed and said, and nothing else', async () => {
   await (await begin()).close();

@@ -147,6 +147,13 @@ test('byte ranges hold the bytes of each character in them and no others', () =>
     }),
     { seed, numRuns: 3000 },
   );
+  for (const surrogate of [0xd800, 0xdbff, 0xdc00, 0xdfff]) {
+    const bytes = bytesOf(surrogate); // no character: UTF-8 has no such bytes
+    const fits = byteRanges([0xd000, 0xf000]).filter((ranges) =>
+      ranges.every(([from, to], i) => bytes[i] >= from && bytes[i] <= to),
+    );
+    expect(fits).toEqual([]);
+  }
   expect(ANY.kind).toBe('set');
 });
 
@@ -243,5 +250,17 @@ describe('a walk can always be finished', () => {
       }
     }
     expect(cache.size).toBeGreaterThan(0);
+  });
+
+  test('a mask is not kept where more room would allow more, or less room less', () => {
+    const acceptor = createAcceptor({ matches: '(a{150}|b)c*' }, tokens, '');
+    for (const rooms of [
+      [200, 100],
+      [100, 200],
+    ]) {
+      const cache = new Map();
+      const masks = rooms.map((room) => [...createWalk({ acceptor, tokens, ends, room }, cache, null).mask()]);
+      expect(masks).toEqual(rooms.map((room) => [room >= 150 ? 1 : 0, 1, 0, 0]));
+    }
   });
 });
