@@ -300,6 +300,17 @@ testOn(
   },
 );
 
+test('what processes left that died while they took the lock is removed; of living ones it stays', async () => {
+  await (await begin()).close();
+  const claims = [2 ** 22 + 1, process.ppid].map((pid) => `.run.lock.${pid}.0.tmp`);
+  for (const claim of claims) {
+    mkdirSync(join(folder, claim));
+    writeFileSync(join(folder, claim, 'holder'), '');
+  }
+  await resume();
+  expect(claims.map((claim) => existsSync(join(folder, claim)))).toEqual([false, true]);
+});
+
 test('what killed processes left unfinished is removed and said, and nothing else', async () => {
   await (await begin()).close();
   const put = (name: string, size: number) => writeFileSync(join(folder, name), new Uint8Array(size));

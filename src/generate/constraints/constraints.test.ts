@@ -31,6 +31,7 @@ const patterns = fc.letrec((tie) => ({
       '[ab]',
       '[^a]',
       '[a-cx]',
+      '[a-xb]',
       '[^\\d😀]',
       '\\d',
       '\\W',
@@ -72,6 +73,10 @@ test.each<Alphabet>(['code points', 'bytes'])('patterns mean what they mean to R
   );
 });
 
+test('groups are counted by how deep they are, not by how many there are', () => {
+  expect(matches('(a)'.repeat(150), 'a'.repeat(150), 'code points')).toBe(true);
+});
+
 test('^ and $ at the ends, and \\s, \\w, . over all of a plane', () => {
   expect(matches('^ab$', 'ab', 'code points')).toBe(true);
   for (const pattern of ['\\s', '\\w', '.', '\\D']) {
@@ -90,6 +95,8 @@ test('^ and $ at the ends, and \\s, \\w, . over all of a plane', () => {
 test.each([
   ['(a', 'this group is not closed'],
   ['a)', 'closes nothing'],
+  ['a$b', '$ in the middle'],
+  ['a^b', '^ in the middle'],
   ['[a', 'not closed'],
   ['[b-a]', 'backwards'],
   ['[\\d-x]', 'both sides'],
