@@ -3,7 +3,9 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -12,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { testOn } from '../../test/needs.js';
+import { type FileSystem, nodeFileSystem } from './file-system.js';
 import { readFileBounded, requireWritable, writeFileDurably } from './files.js';
 import { findNewestModel } from './models.js';
 
@@ -29,6 +32,44 @@ test('a file is written with its folders, and replaced whole', async () => {
   await writeFileDurably(path, bytes('two'));
   expect(readFileSync(path, 'utf8')).toBe('two');
   expect(readdirSync(join(folder, 'a/b'))).toEqual(['c.txt']);
+});
+
+test('room is asked for before anything is written, and what arrived is counted', async () => {
+  const path = join(folder, 'x');
+  await writeFileDurably(path, bytes('old'));
+  const write = (other: Partial<FileSystem>) =>
+    writeFileDurably(path, new Uint8Array(100), { fs: { ...nodeFileSystem, ...other } });
+  await expect(
+    write({ free: async () => 105, open: () => Promise.reject(new Error('too early')) }),
+  ).rejects.toMatchObject({
+    code: 'MG_SAVE_DISK_FULL',
+    message: expect.stringContaining('105 bytes free'),
+  });
+  /** Loses the end of a new file and says nothing. */
+  const stat: FileSystem['stat'] = async (of) => {
+    const info = await nodeFileSystem.stat(of);
+    return of.endsWith('.tmp') ? { ...info, size: info.size - 1 } : info;
+  };
+  await expect(write({ stat })).rejects.toMatchObject({
+    code: 'MG_SAVE_FAILED',
+    message: expect.stringContaining('99 bytes arrived'),
+  });
+  expect(readFileSync(path, 'utf8')).toBe('old');
+  expect(readdirSync(folder)).toEqual(['x']);
+  await write({ free: async () => 111 });
+  expect(statSync(path).size).toBe(100);
+});
+
+testOn('Linux', 'who may read a file stays as it was, and links stay links, one to another too', async () => {
+  const path = join(folder, 'x');
+  writeFileSync(path, 'old', { mode: 0o600 });
+  symlinkSync('x', join(folder, 'link'));
+  symlinkSync('link', join(folder, 'link to it'));
+  await writeFileDurably(join(folder, 'link to it'), bytes('new'));
+  expect(readFileSync(path, 'utf8')).toBe('new');
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect(readlinkSync(join(folder, 'link to it'))).toBe('link');
+  expect(readlinkSync(join(folder, 'link'))).toBe('x');
 });
 
 testOn('Linux', 'a full disk: the error says so, the old file is intact, nothing is left', async () => {

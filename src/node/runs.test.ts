@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
@@ -12,8 +14,11 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { testOn } from '../../test/needs.js';
 import { MicrogptError } from '../base/errors.js';
+import { type FileSystem, nodeFileSystem } from './file-system.js';
 import { nodeProcesses } from './lock.js';
 import { openRun, type Run, type RunOptions } from './runs.js';
 
@@ -53,7 +58,7 @@ test('a run: settings, lines, checkpoints of which two stay, best and final; the
     run.appendMetrics([{ type: 'step', step, loss: 3 - step / 1000 }]);
     run.appendTiming({ step, seconds: step / 50 });
     await run.saveCheckpoint(step, bytes(`c${step}`));
-    expect(read('metrics.jsonl').trim().split('\n').length).toBe(step / 100);
+    for (const log of ['metrics.jsonl', 'timing.jsonl']) expect(read(log).trim().split('\n').length).toBe(step / 100);
   }
   await run.saveBest(300, bytes('best'));
   await run.saveFinal(400, bytes('final'));
@@ -268,6 +273,80 @@ test('two trainers: the second is told who and since when; a lock of a dead proc
   });
   rmSync(join(folder, 'run.lock'), { recursive: true });
   await resume();
+});
+
+testOn(
+  'Linux',
+  'a process that is dead and still in the list of processes, because nobody asked how it ended, holds nothing',
+  async () => {
+    // A shell starts a child and becomes a program that never asks; only then may the child come to its end.
+    const parent = spawn('sh', ['-c', 'cat <&3 & echo $!; exec sleep 600'], {
+      stdio: ['ignore', 'pipe', 'ignore', 'pipe'],
+    });
+    const until = async (path: string, holds: (text: string) => boolean) => {
+      while (!holds(readFileSync(path, 'utf8'))) await new Promise((r) => setTimeout(r, 5));
+    };
+    try {
+      const [said] = (await once(parent.stdio[1] as Readable, 'data')) as [Buffer];
+      const pid = Number(said.toString());
+      await until(`/proc/${parent.pid}/comm`, (name) => name.trim() === 'sleep');
+      (parent.stdio[3] as Writable).end();
+      await until(`/proc/${pid}/stat`, (stat) => stat.includes(') Z '));
+      const { self, isAlive } = nodeProcesses();
+      expect(isAlive({ ...self, pid, start: '0' })).toBe(false);
+      expect(isAlive({ ...self, pid: parent.pid ?? 0, start: '0' })).toBe(true);
+    } finally {
+      parent.kill();
+    }
+  },
+);
+
+test('a run that was on its way to previous/ comes back whole, wherever its way back is interrupted', async () => {
+  for (let failing = 0, done = false; !done; failing++) {
+    const run = await begin({ seed: failing }, 'anything');
+    run.appendMetrics([{ step: 100 }]);
+    await run.saveCheckpoint(100, bytes('c100'));
+    await run.close();
+    rmSync(join(folder, 'previous'), { recursive: true, force: true });
+    mkdirSync(join(folder, 'previous'));
+    for (const name of ['run.json', 'metrics.jsonl', 'timing.jsonl', 'checkpoints'])
+      renameSync(join(folder, name), join(folder, 'previous', name));
+    let calls = 0;
+    const rename: FileSystem['rename'] = async (from, to) => {
+      if (calls++ >= failing) throw Object.assign(new Error('no more'), { code: 'EIO' });
+      await nodeFileSystem.rename(from, to);
+    };
+    const interrupted = await openRun(folder, { resume: true, fs: { ...nodeFileSystem, rename } }).catch(() => null);
+    done = interrupted !== null;
+    await interrupted?.close();
+    const again = await resume();
+    expect([failing, again.settings]).toEqual([failing, { seed: failing }]);
+    expect((await again.newestCheckpoint(verify))?.step).toBe(100);
+    expect(read('metrics.jsonl')).toBe('{"step":100}\n');
+    await again.close();
+  }
+});
+
+test('damaged checkpoints are none of those to keep', async () => {
+  const run = await begin();
+  for (const step of [100, 200]) await run.saveCheckpoint(step, bytes(`c${step}`));
+  await run.close();
+  writeFileSync(join(folder, 'checkpoints/step-00000200.safetensors'), 'damaged');
+  const again = await resume();
+  expect((await again.newestCheckpoint(verify))?.step).toBe(100);
+  await again.saveCheckpoint(250, bytes('c250'));
+  expect(files('checkpoints')).toEqual(['step-00000100.safetensors', 'step-00000250.safetensors']);
+});
+
+test('what processes left that died while they took the lock is removed; of living ones it stays', async () => {
+  await (await begin()).close();
+  const claims = [2 ** 22 + 1, process.ppid].map((pid) => `.run.lock.${pid}.0.tmp`);
+  for (const claim of claims) {
+    mkdirSync(join(folder, claim));
+    writeFileSync(join(folder, claim, 'holder'), '');
+  }
+  await resume();
+  expect(claims.map((claim) => existsSync(join(folder, claim)))).toEqual([false, true]);
 });
 
 test('what killed processes left unfinished is removed and said, and nothing else', async () => {

@@ -103,3 +103,21 @@ test('a percentile is the share of the known that is less surprising', () => {
   expect([0, 1, 1.5, 2, 3, 4].map(percentile)).toEqual([0, 0, 25, 25, 75, 100]);
   expect(calibration([]).percentile(1)).toBe(0);
 });
+
+test('one edit in lines of up to nine characters, two from ten on', () => {
+  expect([1, 9, 10, 64].map(editsAllowed)).toEqual([1, 1, 2, 2]);
+});
+
+test('medians of even numbers lie between two; who repeats himself is told so below a half', () => {
+  const of = (...samples: string[]) => novelty(samples, ['xyz']);
+  expect(of('ab', 'abcd').medianLength).toBe(3);
+  expect(of('ax', 'abcy').medianCopiedShare).toBe((1 / 2 + 1 / 4) / 2);
+  expect(of('a', 'a', 'b', 'b').sentences.at(-1)).toBe('2 of the samples are distinct.');
+  expect(of('a', 'a', 'a', 'b', 'b').sentences.at(-1)).toContain('the model repeats itself');
+});
+
+test('a copied run is as long as it has characters, not units', () => {
+  const runs = createCopiedRuns(['x😀é😀y']);
+  runs.add('a😀é😀b');
+  expect(runs.longest()).toEqual([{ length: 3, text: '😀é😀' }]);
+});

@@ -31,6 +31,7 @@ const patterns = fc.letrec((tie) => ({
       '[ab]',
       '[^a]',
       '[a-cx]',
+      '[a-xb]',
       '[^\\d😀]',
       '\\d',
       '\\W',
@@ -72,6 +73,10 @@ test.each<Alphabet>(['code points', 'bytes'])('patterns mean what they mean to R
   );
 });
 
+test('groups are counted by how deep they are, not by how many there are', () => {
+  expect(matches('(a)'.repeat(150), 'a'.repeat(150), 'code points')).toBe(true);
+});
+
 test('^ and $ at the ends, and \\s, \\w, . over all of a plane', () => {
   expect(matches('^ab$', 'ab', 'code points')).toBe(true);
   for (const pattern of ['\\s', '\\w', '.', '\\D']) {
@@ -90,6 +95,8 @@ test('^ and $ at the ends, and \\s, \\w, . over all of a plane', () => {
 test.each([
   ['(a', 'this group is not closed'],
   ['a)', 'closes nothing'],
+  ['a$b', '$ in the middle'],
+  ['a^b', '^ in the middle'],
   ['[a', 'not closed'],
   ['[b-a]', 'backwards'],
   ['[\\d-x]', 'both sides'],
@@ -147,6 +154,13 @@ test('byte ranges hold the bytes of each character in them and no others', () =>
     }),
     { seed, numRuns: 3000 },
   );
+  for (const surrogate of [0xd800, 0xdbff, 0xdc00, 0xdfff]) {
+    const bytes = bytesOf(surrogate); // no character: UTF-8 has no such bytes
+    const fits = byteRanges([0xd000, 0xf000]).filter((ranges) =>
+      ranges.every(([from, to], i) => bytes[i] >= from && bytes[i] <= to),
+    );
+    expect(fits).toEqual([]);
+  }
   expect(ANY.kind).toBe('set');
 });
 
@@ -243,5 +257,17 @@ describe('a walk can always be finished', () => {
       }
     }
     expect(cache.size).toBeGreaterThan(0);
+  });
+
+  test('a mask is not kept where more room would allow more, or less room less', () => {
+    const acceptor = createAcceptor({ matches: '(a{150}|b)c*' }, tokens, '');
+    for (const rooms of [
+      [200, 100],
+      [100, 200],
+    ]) {
+      const cache = new Map();
+      const masks = rooms.map((room) => [...createWalk({ acceptor, tokens, ends, room }, cache, null).mask()]);
+      expect(masks).toEqual(rooms.map((room) => [room >= 150 ? 1 : 0, 1, 0, 0]));
+    }
   });
 });
