@@ -128,6 +128,19 @@ test('what was typed is what an error speaks of, and what to type is in the way 
   }
 });
 
+test('a model goes by the name of the text that it was trained on, whatever that is; a name that is none is told the others', async () => {
+  const cwd = temporaryFolder();
+  writeFileSync(join(cwd, 'class list v1.2.txt'), PETS);
+  const trained = await microgpt(['train', '--data', 'class list v1.2.txt', '--steps', '2', '-n', '0'], { cwd });
+  expect(trained.code, trained.stderr).toBe(0);
+  const found = await microgpt(['info', 'class list v1.2'], { cwd });
+  expect([found.code, found.stdout]).toEqual([0, expect.stringContaining('8 documents')]);
+  const lost = await microgpt(['info', 'class'], { cwd });
+  expect([lost.code, lost.stderr]).toEqual([3, expect.stringContaining('in ./models (class list v1.2), or one that')]);
+  for (const outside of ['../x', '.', './models/..'])
+    expect((await microgpt(['info', outside], { cwd })).stderr).toContain('MG_FILE_MISSING');
+});
+
 test('for scripts: generate and info as JSON, a sample with line ends in one line', async () => {
   const cwd = temporaryFolder();
   const pair = join(FIXTURES, 'prefix-bin/ckpt_d16_l2_step20');

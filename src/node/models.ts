@@ -32,12 +32,27 @@ export interface Loaded extends Decoded {
  */
 export async function loadModel(path: string, options: DecodeOptions = {}): Promise<Loaded> {
   const file = await modelFile(path);
-  const bytes = await readFileBounded(file, LIMITS.modelBytes, TRAIN_FIRST);
+  const wayOut = (await kindOf(file)) === null ? await otherModels() : TRAIN_FIRST;
+  const bytes = await readFileBounded(file, LIMITS.modelBytes, wayOut);
   const recognised = recognise(bytes, file);
   if (recognised.partner === null) return { ...recognised.decode(options), file, bytes: bytes.length };
   const other = join(dirname(file), recognised.partner(basename(file)));
   const partner = await readFileBounded(other, LIMITS.modelBytes, `put it beside ${file}: the two are one model`);
   return { ...recognised.decode({ ...options, partner }), file, bytes: bytes.length + partner.length };
+}
+
+const SHOWN = 8;
+
+/** The way out for whoever names a model that is not there. */
+async function otherModels(): Promise<string> {
+  const names: string[] = [];
+  for (const name of (await readdir('models').catch(() => [])).sort()) {
+    const files = await readdir(join('models', name)).catch(() => []);
+    if (files.some((file) => /^model\.(safetensors|json)$/.test(file))) names.push(name);
+  }
+  if (names.length === 0) return TRAIN_FIRST;
+  const more = names.length > SHOWN ? ' …' : '';
+  return `name one that is in ./models (${names.slice(0, SHOWN).join(', ')}${more}), or one that comes with microgpt: names or chat`;
 }
 
 /** The file to open for a path. */
