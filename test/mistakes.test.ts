@@ -16,6 +16,7 @@ test('a mistake is answered with what to type instead', async () => {
   const cwd = temporaryFolder();
   mkdirSync(join(cwd, 'empty'));
   writeFileSync(join(cwd, 'my pets.txt'), PETS);
+  writeFileSync(join(cwd, 'notes.txt'), Buffer.from(`\ufeff${PETS}`, 'utf16le'));
   cpSync(join(FIXTURES, 'prefix-bin/init_d16_l2.json'), join(cwd, 'ckpt.json'));
   cpSync(join(FIXTURES, 'prefix-bin/init_d16_l2.bin'), join(cwd, 'ckpt.bin'));
   const answers: readonly (readonly [args: string[], code: number, answer: string])[] = [
@@ -29,6 +30,9 @@ test('a mistake is answered with what to type instead', async () => {
     [['data', 'inspect'], 2, 'see microgpt data inspect --help'],
     [['data', 'ftech'], 2, 'see microgpt data --help'],
     [['novelty', '--data', 'nosuch'], 3, 'there is no file nosuch'],
+    [['novelty', '--data', 'empty'], 3, 'empty is a folder'],
+    [['eval', 'notes.txt', '-m', 'names'], 3, 'is UTF-16 text (little-endian), expected UTF-8 text'],
+    [['score', 'my pets.txt', '--calibrate', 'notes.txt', '-m', 'names'], 3, 'save it as plain text (UTF-8) first'],
     [['train', 'names', '--init-from', 'ckpt'], 2, 'read the text as bytes too, with --format bytes'],
     [['train', 'chat', '--init-from', 'names'], 2, 'reads texts of characters, and this text would be read as chat'],
     [['train', '--data', 'my pets.txt', '--format', 'bytes', '--init-from', 'names'], 2, 'would be read as bytes'],

@@ -143,13 +143,17 @@ export async function findNewestModel(folder = '.'): Promise<string> {
 
 /** As `findNewestModel`; null when there is none. */
 export async function newestModelIn(folder: string): Promise<string | null> {
+  return (await modelsByAge(folder))[0] ?? null;
+}
+
+/** ./model.safetensors, ./model.json and the same in ./models/<name>/, the newest first. */
+export async function modelsByAge(folder: string): Promise<string[]> {
   const names = await readdir(join(folder, 'models')).catch(() => []);
   const folders = [folder, ...names.sort().map((name) => join(folder, 'models', name))];
-  let newest: { readonly path: string; readonly time: number } | null = null;
+  const found: { readonly path: string; readonly time: number }[] = [];
   for (const path of folders.flatMap((place) => [join(place, 'model.json'), join(place, 'model.safetensors')])) {
     const info = await stat(path).catch(() => null);
-    if (info?.isFile() && info.mtimeMs >= (newest?.time ?? Number.NEGATIVE_INFINITY))
-      newest = { path, time: info.mtimeMs };
+    if (info?.isFile()) found.unshift({ path, time: info.mtimeMs }); // of equally old ones, the last by name
   }
-  return newest?.path ?? null;
+  return found.sort((a, b) => b.time - a.time).map(({ path }) => path);
 }
