@@ -1,9 +1,10 @@
 // microgpt sweep as a user runs it: a bounded number of processes, a table and a page, and going on after Ctrl-C and after kill -9.
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { pathToFileURL } from 'node:url';
+import { expect, test } from 'vitest';
 import { runJobs } from '../src/node/process-pool.js';
-import { microgpt, temporaryFolder } from './cli.js';
+import { microgpt, ROOT, temporaryFolder } from './cli.js';
 
 const SWEEP = {
   scenario: 'names',
@@ -38,28 +39,11 @@ test('trials, failures, the table and the page; nothing is computed twice', asyn
 
 test('stopped and called again, trials go on to the bits of a run that was never stopped', async () => {
   const cwd = temporaryFolder();
-  const long = { ...SWEEP, fixed: { ...SWEEP.fixed, steps: 4000, 'save-every': 50 }, vary: { lr: [0.01] } };
+  const long = { ...SWEEP, fixed: { ...SWEEP.fixed, steps: 400, 'save-every': 50 }, vary: { lr: [0.01] } };
   writeFileSync(join(cwd, 'mine.json'), JSON.stringify(long));
   const runs = join(cwd, 'sweeps/mine/runs');
-  let stop = (): void => {};
-  const timer = setInterval(() => {
-    const saved =
-      existsSync(runs) &&
-      readdirSync(runs).some(
-        (id) => existsSync(join(runs, id, 'checkpoints')) && readdirSync(join(runs, id, 'checkpoints')).length > 0,
-      );
-    if (saved) stop();
-  }, 20);
-  onTestFinished(() => clearInterval(timer));
-  const stopped = await microgpt(['sweep', 'mine.json'], {
-    cwd,
-    onStderr: (_, kill) => {
-      stop = () => {
-        clearInterval(timer);
-        kill('SIGINT');
-      };
-    },
-  });
+  const stop = `--import=${pathToFileURL(join(ROOT, 'test/programs/stop-at-save.mjs')).href}`;
+  const stopped = await microgpt(['sweep', 'mine.json'], { cwd, env: { NODE_OPTIONS: stop } });
   expect(stopped.code).toBe(130);
   expect(stopped.stderr).toContain('1 of 1 trial left; go on: microgpt sweep mine.json');
   const again = await microgpt(['sweep', 'mine.json'], { cwd });

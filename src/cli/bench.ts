@@ -49,7 +49,7 @@ export function addBench(program: Command): void {
       'Checks that each backend computes what the reference backend computes, then measures training and generating. ' +
         'Without a scenario, the batches are made-up tokens that fill the context.',
     )
-    .argument('[scenario]', 'whose texts and settings to measure with: names')
+    .argument('[scenario]', 'whose text and settings to measure with, as for train: names, alice, …')
     .option('-s, --scenario <name>', 'the same as the argument')
     .option('--data <file>', 'another text than the scenario’s', path('--data'))
     .option('--n-embd <n>', 'width: numbers per token', whole('--n-embd', 1, LIMITS.nEmbd))

@@ -57,8 +57,16 @@ async function run(flags: ChatFlags): Promise<number> {
   }
   const { checkpoint } = await openModel(flags, 'chat');
   const chat = createChat(checkpoint, {
-    ...flags,
+    temperature: flags.temperature,
     seed: seedOf(flags),
+    maxTokens: flags.maxTokens,
+    compat: flags.compat,
+    topK: flags.topK,
+    topP: flags.topP,
+    minP: flags.minP,
+    repetitionPenalty: flags.repetitionPenalty,
+    repetitionWindow: flags.repetitionWindow,
+    asciiOnly: flags.asciiOnly,
     bias: flags.bias && biasOf(flags.bias, checkpoint.tokenizer),
   });
   saysOfUnused(flags);

@@ -32,7 +32,7 @@ export function addInspect(data: Command): void {
   addTableFlags(command)
     .option('--encoding <how>', 'strict, or lossy: replace what is not UTF-8', oneOf('--encoding', ['strict', 'lossy']))
     .option('--block-size <n>', 'the context length to look at', whole('--block-size', 1, LIMITS.blockSize))
-    .option('--chunk-size <n>', 'chunked: tokens in a chunk', whole('--chunk-size', 1, LIMITS.blockSize))
+    .option('--chunk-size <n>', 'chunked: characters in a window', whole('--chunk-size', 1, LIMITS.blockSize))
     .option('--json', 'as one line of JSON')
     .addHelpText('after', '\nExample:\n  microgpt data inspect pets.txt')
     .action(inspect);

@@ -42,7 +42,7 @@ export function addGenerate(program: Command): void {
 Examples:
   microgpt generate                            20 samples from the newest model in ./models
   microgpt generate -n 5 --prompt an           5 that begin with "an"
-  microgpt generate --model models/names/model.json --temperature 0.8 --seed 7
+  microgpt generate --model models/names --temperature 0.8 --seed 7
   microgpt generate -n 10 --unique --matches '[a-m]{4,6}' --ends-with a
   microgpt generate --scenario alice -n 1 --chain --max-tokens 1000 --prompt "Alice "
 

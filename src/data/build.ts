@@ -4,6 +4,7 @@
  */
 import { count, counted } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
+import { refuse, requireNames } from '../base/options.js';
 import { createByteTokenizer } from '../tokenizer/byte.js';
 import { type ByteCounts, byteCorpus, countBytes } from './byte-corpus.js';
 import { type Columns, memoryColumns } from './columns.js';
@@ -11,7 +12,7 @@ import { type Corpus, type CorpusFacts, type CorpusOptions, selectDocuments, typ
 import { columnSink, createDocumentWriter, type DocumentWriter, type Written } from './document-writer.js';
 import { byteEncoder, charEncoder, type Encoded, type Encoder, learningEncoder } from './encoder.js';
 import { requireTextFile } from './file-kinds.js';
-import { requireCorpusOptions } from './options.js';
+import { CORPUS_NAMES, requireCorpusOptions } from './options.js';
 import { chatReader, linesReader, type TextReader } from './readers.js';
 import { createSelection } from './selection.js';
 import { tableReader } from './tables.js';
@@ -68,6 +69,8 @@ export function createCorpusBuilder(options: CorpusOptions, columns: Columns): C
 
 /** The corpus of a text in memory. @throws as createCorpusBuilder */
 export function corpusFromText(text: string | Uint8Array, options: CorpusOptions): TextCorpus {
+  if (typeof text !== 'string' && !(text instanceof Uint8Array)) refuse('the text', text, 'a text or its bytes');
+  requireNames('corpusFromText', options, CORPUS_NAMES);
   requireCorpusOptions(options);
   const bytes = typeof text === 'string' ? new TextEncoder().encode(text) : text;
   if (options.format === 'bytes') {
@@ -85,6 +88,11 @@ export function corpusFromDocuments(
   documents: Iterable<string>,
   options: Omit<CorpusOptions, 'format'> = {},
 ): TextCorpus {
+  if (typeof documents !== 'object' || !(Symbol.iterator in documents)) {
+    refuse('documents', documents, 'a list of texts');
+  }
+  const { format: _, ...names } = CORPUS_NAMES;
+  requireNames('corpusFromDocuments', options, names);
   const all: CorpusOptions = { ...options, format: 'lines' };
   requireCorpusOptions(all);
   const source = options.source ?? 'the data';

@@ -16,8 +16,10 @@ import { plainStep } from '../train/learner.js';
 import { adamHyper } from '../train/optimizer.js';
 import { createEngine } from './create-engine.js';
 import type { BackendName, Threads } from './engine.js';
-import { requireSeed, requireWhole } from './options.js';
+import { COMPUTER_NAMES } from './generate-options.js';
+import { type OptionNames, requireCall, requireNames, requireSeed, requireSignal, requireWhole } from './options.js';
 
+/** Sizes of a byte-level model and its learning rate; the defaults are those of the C++ trainer. */
 export interface ByteModelOptions {
   readonly width?: number | undefined;
   readonly layers?: number | undefined;
@@ -27,6 +29,7 @@ export interface ByteModelOptions {
   readonly learningRate?: number | undefined;
 }
 
+/** How a byte-level model is trained on. */
 export interface ByteTrainingOptions {
   readonly data: Uint8Array;
   readonly steps?: number | undefined;
@@ -40,6 +43,24 @@ export interface ByteTrainingOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const MODEL_NAMES: OptionNames<ByteModelOptions> = {
+  width: true,
+  layers: true,
+  context: true,
+  seed: true,
+  learningRate: true,
+};
+const TRAINING_NAMES: OptionNames<ByteTrainingOptions> = {
+  data: true,
+  steps: true,
+  batchSize: true,
+  window: true,
+  seed: true,
+  ...COMPUTER_NAMES,
+  signal: true,
+};
+
+/** A step that is done: its number and its loss in nats per token. */
 export interface ByteStep {
   /** Of the whole run, earlier parts of it included. */
   readonly step: number;
@@ -50,6 +71,7 @@ const LEAST_BYTES = 1024;
 
 /** An untrained model, as that program draws it: a generator for each tensor, normal with 1/√(fan-in), biases 0. */
 export function newByteModel(options: ByteModelOptions = {}): Checkpoint {
+  requireNames('newByteModel', options, MODEL_NAMES);
   const { width = 64, layers = 1, context = 64, seed = 1, learningRate = 3e-4 } = options;
   requireSeed(seed);
   const tokenizer = createByteTokenizer();
@@ -75,7 +97,9 @@ export function newByteModel(options: ByteModelOptions = {}): Checkpoint {
  * @throws MG_DATA_TOO_SMALL for less than 1,024 bytes, or than a window; MG_CKPT_FORMAT for a model of another architecture
  */
 export function* trainBytes(from: Checkpoint, options: ByteTrainingOptions): Generator<ByteStep, Checkpoint, void> {
+  requireCall('trainBytes', from, options, TRAINING_NAMES);
   requirePrefix(from);
+  requireSignal(options.signal);
   const { steps = 200, batchSize = 4, seed = 1, data } = options;
   const window = Math.min(options.window ?? from.config.blockSize, from.config.blockSize);
   requireWhole('steps', steps, 0);

@@ -7,10 +7,11 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import type { CorpusFacts } from '../data/corpus.js';
 import type { ModelConfig } from '../model/config.js';
 import type { Recipe } from '../train/recipes.js';
+import { SCHEDULES } from '../train/schedules.js';
 import { type Overrides, type RunSettings, type Settings, withOverrides } from '../train/settings.js';
 import { sizesFor } from '../train/sizes.js';
 import { type BackendName, DEFAULT_BACKEND } from './engine.js';
-import { requireNames, requireNumber, requireSeed, requireWhole } from './options.js';
+import { requireNames, requireNumber, requireOneOf, requireSeed, requireWhole } from './options.js';
 
 /** What the sizes depend on. */
 type TextFacts = Pick<CorpusFacts, 'format' | 'documents' | 'heldOut' | 'tokens' | 'longest'>;
@@ -119,6 +120,7 @@ export function requireSettings(settings: RunSettings): void {
   requireWhole('steps', settings.steps, 1);
   requireWhole('batchSize', settings.batchSize, 1);
   requireWhole('accumulate', settings.accumulate, 1);
+  requireOneOf('schedule', settings.schedule, SCHEDULES);
   requireWhole('warmup', settings.warmup, 0);
   requireWhole('evalEvery', settings.evalEvery, 0);
   requireWhole('patience', settings.patience, 0);

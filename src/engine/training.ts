@@ -18,20 +18,28 @@ import type { Ranks } from '../train/ranks.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
 import type { DataFacts, RunSettings, Settings } from '../train/settings.js';
 import { type LoopState, newLoopState, trainLoop } from '../train/trainer.js';
-import { createEngine } from './create-engine.js';
+import { createEngine, requireBackend } from './create-engine.js';
 import type { BackendName, Engine, NamedProducts, Threads } from './engine.js';
 import { extrasOf, requireMemory, usefulThreads } from './memory.js';
-import { requireDocuments, requireNames } from './options.js';
+import {
+  type OptionNames,
+  requireDocuments,
+  requireNames,
+  requireSignal,
+  requireThreads,
+  requireWhole,
+} from './options.js';
 import { factsOf, partsForAll, requireSame, shareWeights } from './ranks.js';
 import { resumedFrom, runOf } from './run-state.js';
 import { requireSettings, resolveSettings, type SettingsOptions } from './settings.js';
 import { type LeftOut, trainingBatches } from './training-data.js';
-import { type SampleOptions, trainingSamples } from './training-samples.js';
+import { SAMPLE_NAMES, type SampleOptions, trainingSamples } from './training-samples.js';
 
 /** At least so many held-out examples side by side, and about so many tokens in all: each look costs as much as a few steps. */
 const VALIDATION_BATCH = 16;
 const VALIDATION_TOKENS = 20_000;
 
+/** What is learned, how, and who computes. */
 export interface TrainingOptions extends SettingsOptions {
   /** The texts to learn from, one example each. */
   readonly documents?: readonly string[] | undefined;
@@ -53,8 +61,7 @@ export interface TrainingOptions extends SettingsOptions {
   readonly allowChanged?: 'data' | undefined;
 }
 
-/** Every option, kept whole by its type. */
-const TRAINING_NAMES: Readonly<Record<keyof TrainingOptions, true>> = {
+const TRAINING_NAMES: OptionNames<TrainingOptions> = {
   documents: true,
   corpus: true,
   source: true,
@@ -75,6 +82,7 @@ const TRAINING_NAMES: Readonly<Record<keyof TrainingOptions, true>> = {
   initFrom: true,
 };
 
+/** A training run. Reading its events drives it; close it when it is over. */
 export interface Training {
   readonly settings: RunSettings;
   readonly config: ModelConfig;
@@ -119,6 +127,7 @@ export interface Training {
  */
 export function createTraining(options: TrainingOptions): Training {
   requireNames('training', options, TRAINING_NAMES);
+  requireThreads(options.threads);
   const resumed = options.resume && resumedFrom(options.resume);
   const recipe = recipeCalled(options.recipe ?? 'canonical');
   const asked = resumed?.settings ?? recipe;
@@ -126,6 +135,7 @@ export function createTraining(options: TrainingOptions): Training {
   const { ranks } = options;
   const settings = resumed?.settings ?? partsForAll(resolveSettings(recipe, options, corpus.facts), options);
   requireSettings(settings);
+  requireBackend(settings.backend);
   const data = dataFacts(corpus);
   resumed?.requireSame(data, corpus.tokenizer, options.allowChanged === 'data');
 
@@ -178,6 +188,8 @@ export function createTraining(options: TrainingOptions): Training {
   }
 
   function sample(count: number, python: boolean, asked: SampleOptions): string[] {
+    requireWhole('count', count, 0);
+    requireNames('samples', asked, SAMPLE_NAMES);
     const decoder = engine.decoder();
     const draw = python ? pythonDraw(random) : counterDraw(seed);
     try {
@@ -206,9 +218,15 @@ export function createTraining(options: TrainingOptions): Training {
     computedBy,
     heldOut,
     leftOut: examples.leftOut,
-    events: ({ signal } = {}) => events(signal),
+    events(options = {}) {
+      requireNames('events', options, { signal: true });
+      requireSignal(options.signal);
+      return events(options.signal);
+    },
     step: () => step,
-    checkpoint({ optimizer = false } = {}) {
+    checkpoint(options = {}) {
+      requireNames('checkpoint', options, { optimizer: true });
+      const { optimizer = false } = options;
       const model = { config, tokenizer: corpus.tokenizer, parameters: engine.parameters() };
       const run = runOf({ settings, data, step, loop, computedBy }, optimizer);
       if (!optimizer) return { ...model, run };

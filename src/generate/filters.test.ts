@@ -59,6 +59,8 @@ const CASES: [string, Sampling, number[]?, (Uint8Array | null)?][] = [
   ['min-p between two that are near each other', { temperature: 1, minP: 0.63 }], // 2.5 has e^-0.5 = 0.61 of what 3 has
   ['min-p 1', { temperature: 1, minP: 1 }],
   ['penalty', { temperature: 0.7, repetitionPenalty: 1.3 }, [1, 1, 2, 3]],
+  ['penalty of a score that the temperature made small', { temperature: 4, repetitionPenalty: 1.3 }, [0, 2]],
+  ['top-p before min-p', { temperature: 1, topP: 0.75, minP: 0.3 }], // the other way round, three would be left of four
   ['penalty with a window', { temperature: 0.7, repetitionPenalty: 1.3, repetitionWindow: 2 }, [1, 1, 2, 3]],
   [
     'bias',
@@ -113,6 +115,16 @@ describe.each(CASES)('%s', (_, sampling, tokens = [0], mask = null) => {
     });
     expect(chi2, `seed ${seed}`).toBeLessThan(possible > 1 ? critical(possible - 1) : 1e-9);
   });
+});
+
+test('top-p: those that reach it exactly are enough', () => {
+  const p = createFilters({ temperature: 1, topP: 0.5 }, 4).probabilities(
+    [7, 7, 7, 7],
+    0,
+    sequence(),
+    new Float64Array(4),
+  );
+  expect([...p]).toEqual([0.5, 0.5, 0, 0]);
 });
 
 test('control: the χ² test notices draws by other probabilities', () => {

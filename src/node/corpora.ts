@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { count } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
+import { requireNames } from '../base/options.js';
 import { decodeUtf8, documentsFromLines } from '../data/documents.js';
 import { requireTextFile } from '../data/file-kinds.js';
 import { DownloadError, download } from './download.js';
@@ -21,6 +22,7 @@ export async function readDocuments(path: string): Promise<string[]> {
   return documentsFromLines(decodeUtf8(bytes, path), path);
 }
 
+/** A text that can be downloaded. */
 export interface Download {
   readonly name: string;
   readonly about: string;
@@ -33,6 +35,7 @@ export interface Download {
   readonly format: 'lines' | 'chunked';
 }
 
+/** The well-known texts that `fetchCorpus` can get. */
 export const DOWNLOADS: readonly Download[] = [
   {
     name: 'names',
@@ -81,6 +84,7 @@ export async function fetchCorpus(
   wanted: Download,
   options: { readonly url?: string | undefined; readonly folder?: string | undefined } = {},
 ): Promise<{ readonly path: string; readonly cached: boolean; readonly sha256: string }> {
+  requireNames('fetchCorpus', options, { url: true, folder: true });
   const path = join(options.folder ?? cacheFolder(), `${wanted.name}.txt`);
   const url = options.url ?? wanted.url;
   const expected = wanted.sha256 ?? (await recordedHash(path));

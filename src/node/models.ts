@@ -6,10 +6,12 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { MicrogptError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
+import { requireNames } from '../base/options.js';
 import { shellWord } from '../base/shell-word.js';
 import type { Checkpoint, Decoded, DecodeOptions, FormatName } from '../checkpoint/checkpoint.js';
-import { recognise } from '../checkpoint/decode.js';
+import { DECODE_NAMES, recognise } from '../checkpoint/decode.js';
 import { type EncodeOptions, encodeModel, formatForPath } from '../checkpoint/formats.js';
+import { requireModel, requireText } from '../engine/options.js';
 import { readFileBounded, writeFileDurably } from './files.js';
 
 const TRAIN_FIRST = 'train one first: microgpt train names; or name one that comes with microgpt: names or chat';
@@ -19,6 +21,7 @@ const IN_FOLDER = ['model.safetensors', 'model.json', 'meta.json'] as const;
 const CHECKPOINTS = 'checkpoints';
 const CHECKPOINT = /^step-\d+\.safetensors$/;
 
+/** A model and the file that it comes from. */
 export interface Loaded extends Decoded {
   /** The file that was opened first. */
   readonly file: string;
@@ -31,6 +34,8 @@ export interface Loaded extends Decoded {
  * @throws MG_FILE_* when a file cannot be read, MG_CKPT_* when it is not a sound model.
  */
 export async function loadModel(path: string, options: DecodeOptions = {}): Promise<Loaded> {
+  requireText('the path of a model', path);
+  requireNames('loadModel', options, DECODE_NAMES);
   const file = await modelFile(path);
   const wayOut = (await kindOf(file)) === null ? await otherModels() : TRAIN_FIRST;
   const bytes = await readFileBounded(file, LIMITS.modelBytes, wayOut);
@@ -94,6 +99,7 @@ async function kindOf(path: string): Promise<'file' | 'folder' | 'other' | null>
   return info.isFile() ? 'file' : info.isDirectory() ? 'folder' : 'other';
 }
 
+/** How a model becomes files. */
 export interface SaveModelOptions extends EncodeOptions {
   /** Instead of the format that the path asks for. */
   readonly format?: FormatName | undefined;
@@ -107,13 +113,17 @@ export interface SaveModelOptions extends EncodeOptions {
 export async function saveModelAs(
   path: string,
   model: Checkpoint,
-  { format, precision }: SaveModelOptions = {},
+  options: SaveModelOptions = {},
 ): Promise<{
   readonly format: FormatName;
   readonly bytes: number;
   readonly lost: readonly string[];
   readonly paths: readonly string[];
 }> {
+  requireText('the path of a model', path);
+  requireModel(model);
+  requireNames('saveModelAs', options, { format: true, precision: true });
+  const { format, precision } = options;
   const chosen = format ?? formatForPath(path, (await kindOf(path)) === 'folder');
   const { files, lost } = encodeModel(model, chosen, path, { precision });
   for (const file of files) await writeFileDurably(file.path, file.bytes);

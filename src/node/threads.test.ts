@@ -33,6 +33,9 @@ function work(backend: WasmBackend, damaged = false): Op[] {
   return [{ op: 'linear', x: damaged ? { ...x, at: 2 ** 29 } : x, w, bias: null, out }];
 }
 
+/** Half of the minute after which a kernel gives up waiting for another thread: whoever is told sooner was told by the thread's end. */
+const SOON = 30_000; // ms
+
 const AWAIT_RUN = 'Atomics.wait(c, 0, 0);';
 
 test.each([
@@ -41,12 +44,12 @@ test.each([
   ['comes to its end in the middle of a run', AWAIT_RUN],
   ['exits a while after the run began', `${AWAIT_RUN} Atomics.wait(b, 7, 0, 300); process.exit(3);`],
   ['exits before the first run', 'process.exit(0);'],
-])('a thread that %s is an error of the caller within seconds, and from then on', (_, body) => {
+])('a thread that %s is an error of the caller long before a minute is over, and from then on', (_, body) => {
   const backend = createWasmBackend({ threads: threadsThat(body) });
   const ops = work(backend);
   const start = performance.now();
   expect(() => backend.run(ops)).toThrow('kernel thread 1 failed');
-  expect(performance.now() - start).toBeLessThan(10_000);
+  expect(performance.now() - start).toBeLessThan(SOON);
   expect(() => backend.run(ops)).toThrow('create a new one');
   backend.close();
 });
@@ -69,7 +72,7 @@ test('commands that trap on the caller’s own thread are an error, and no later
   const start = performance.now();
   expect(() => backend.run(damaged)).toThrow();
   expect(() => backend.run(work(backend))).toThrow('create a new one');
-  expect(performance.now() - start).toBeLessThan(10_000);
+  expect(performance.now() - start).toBeLessThan(SOON);
   backend.close();
 });
 

@@ -9,6 +9,7 @@ import { readSequences } from './reading.js';
 import { largestSurprise, NATS_PER_BIT, rank, surprise } from './surprise.js';
 import { encodeText, type ScoreShape, WHICH_CHARACTER } from './text.js';
 
+/** How well a model predicts texts. */
 export interface Evaluation {
   /** Tokens that were predicted. */
   readonly tokens: number;

@@ -14,6 +14,7 @@ export interface PromptReading {
   readonly unknown: readonly string[];
 }
 
+/** The ids of a text, read with small letters where the tokenizer knows only those; what it knows neither way is left out and named. */
 export function readPrompt(tokenizer: Tokenizer, text: string): PromptReading {
   const strict = tokenizer.encode(text);
   const { ids, unknown } = strict.unknown.length === 0 ? strict : tokenizer.encode(inSmallLetters(tokenizer, text));

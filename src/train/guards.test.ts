@@ -49,9 +49,21 @@ test('gradients far above their median for five steps: one warning with the numb
   const often = (step: number) => (step > 50 && step % 20 < 5 ? 812 : 3.1);
   const many = warnings(1000, { loss: falling, norm: often });
   expect(many.length).toBeGreaterThan(5);
-  many.slice(1).forEach(({ step }, i) => {
-    expect(step - many[i].step).toBeGreaterThanOrEqual(100);
-  });
+  // Five in a row end every 20 steps: the next may be told 100 steps after the one before, not later.
+  for (const [i, { step }] of many.slice(1).entries()) expect(step - many[i].step).toBe(100);
+});
+
+test('the median is that of the last 64 norms, and counts from the sixteenth on', () => {
+  const early = (from: number) => (step: number) => (step >= from && step < from + 5 ? 812 : 3.1);
+  expect(warnings(40, { loss: falling, norm: early(9) })).toEqual([]);
+  expect(codes(warnings(40, { loss: falling, norm: early(17) }))).toEqual(['MG_TRAIN_SPIKE']);
+  const rising = (step: number) => (step < 200 ? 1 : step < 280 ? 8 : 12);
+  expect(warnings(320, { loss: falling, norm: rising })).toEqual([]);
+  const state = newGuardState();
+  const guards = createGuards(state, null);
+  for (let step = 1; step <= 200; step++)
+    guards.step({ type: 'step', step, steps: 200, loss: 1 / step, learningRate: 0.01, gradNorm: 1, predictions: 7 });
+  expect(state.norms).toHaveLength(64); // goes into every checkpoint
 });
 
 test('a loss far above what it was for five steps', () => {
@@ -112,6 +124,7 @@ test('overfitting: three validations above the best by 2 % while the training lo
   expect(validated(rising, () => 3)).toEqual([]); // the training loss does not fall: something else is wrong
   expect(validated([3, 2, 2.01, 2.02, 2.03, 2.02, 2.01], learning)).toEqual([]);
   expect(validated([3, 2, 2.1, 2.1, 1.9, 2, 2, 1.8], learning)).toEqual([]);
+  expect(validated([3, 2, 2.1, 2.1, 2.01, 2.1, 2.1], learning)).toEqual([]); // never three in a row
 });
 
 test('dead units: above 99 % of a layer; once', () => {

@@ -14,6 +14,15 @@ test('more time, a model that is no smaller; a step of about as many tokens as t
     expect(batchSize * 7.6).toBeGreaterThan(200);
   }
   expect(sizesFor(names, null)).toEqual(sizesFor(names, 10));
+  for (const [least, most] of [
+    [0.5, 2],
+    [3, 20],
+    [21, 90],
+    [91, 900],
+  ]) {
+    expect(sizesFor(names, most)).toEqual(sizesFor(names, least));
+    expect(sizesFor(names, most + 1)).not.toEqual(sizesFor(names, most));
+  }
 });
 
 test('dropout only with time to spare and a model that could learn the text by heart', () => {

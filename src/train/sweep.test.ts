@@ -62,6 +62,14 @@ test('equal trials are one, and a trial keeps its name when others come', () => 
   );
 });
 
+test.each('run resume output overwrite json samples eta no-eta timing stop-after time'.split(' '))(
+  '--%s is the sweep’s own business, varied or fixed',
+  (name) => {
+    expect(() => read({ vary: { [name]: [1] } })).toThrow(`"${name}" cannot be chosen`);
+    expect(() => read({ vary: { lr: [1] }, fixed: { [name]: 1 } })).toThrow(`"${name}" cannot be chosen`);
+  },
+);
+
 test.each([
   [{}, '"vary" is missing'],
   [[], 'what it holds is no object'],

@@ -128,6 +128,9 @@ test('patience: so many validations without a better one end the run early, and 
   expect(again.events).toEqual([{ type: 'stopped', reason: 'early', step: 3, steps: 9 }]);
   const patient = await run({ losses: [3], evals }, { steps: 4, validation: validation(1), patience: 3 });
   expect(patient.events.at(-1)).toMatchObject({ reason: 'done' });
+  // All steps are done, whatever the last look says.
+  const last = await run({ losses: [3], evals }, { steps: 3, validation: validation(1), patience: 2 });
+  expect(last.events.at(-1)).toMatchObject({ reason: 'done', step: 3 });
   // As good as the best is no better.
   const flat = await run({ losses: [3], evals: [2, 2, 2, 2] }, { steps: 9, validation: validation(1), patience: 2 });
   expect(flat.events.filter((e) => e.type === 'eval').map(({ best }) => best)).toEqual([true, false, false]);
@@ -147,6 +150,7 @@ test('a run that goes on gives the same events, wherever it was saved', async ()
   expect(new Set(whole.events.map((e) => e.type))).toEqual(new Set(['step', 'eval', 'warning', 'stopped']));
   const codes = whole.events.flatMap((e) => (e.type === 'warning' ? [e.code] : []));
   expect(codes).toEqual(expect.arrayContaining(['MG_TRAIN_SPIKE', 'MG_TRAIN_DEAD_UNITS']));
+  expect(whole.events).toContainEqual(expect.objectContaining({ code: 'MG_TRAIN_DEAD_UNITS', step: 250 }));
   const checks: Promise<void>[] = [];
   let compared = 0;
   whole.events.forEach((event, i) => {

@@ -5,7 +5,7 @@ import { ask } from '../engine/client';
 import type { Seen } from '../engine/protocol';
 import { ModelChoice, NoModel, Parts, useModel } from '../parts/model-choice';
 import { Words } from '../parts/term';
-import { Tokens } from '../parts/tokens';
+import { Otherwise, Tokens } from '../parts/tokens';
 import { update, useApp } from '../state';
 import { t } from '../texts';
 import { Attention } from './see/attention';
@@ -63,6 +63,7 @@ export function See() {
         {S.text}
         <input
           value={text}
+          dir="auto"
           spellcheck={false}
           onInput={(event) => {
             update({ text: event.currentTarget.value });
@@ -76,9 +77,8 @@ export function See() {
           <p class="note">
             {S.tokensLead} <Words of={['token', 'boundary']} />
           </p>
-          <Tokens tokens={seen.tokens} chosen={chosen} choose={setAt} />
-          {seen.folded.length > 0 && <p class="note">{S.folded(seen.folded.join(' '))}</p>}
-          {seen.unknown.length > 0 && <p class="note">{S.unknown(seen.unknown.join(' '))}</p>}
+          <Tokens tokens={seen.tokens} model={model} chosen={chosen} choose={setAt} />
+          <Otherwise unknown={seen.unknown} folded={seen.folded} />
           {seen.cut && <p class="note">{S.cut}</p>}
         </div>
       )}
@@ -87,9 +87,9 @@ export function See() {
   return (
     <Frame part={part}>
       {reads && asked}
-      {part === 'next' && seen !== null && <NextToken seen={seen} at={chosen} tokens={model.config.vocabSize} />}
-      {part === 'attention' && seen !== null && <Attention seen={seen} at={chosen} choose={setAt} />}
-      {part === 'path' && seen !== null && <Path seen={seen} at={chosen} tokens={model.config.vocabSize} />}
+      {part === 'next' && seen !== null && <NextToken seen={seen} at={chosen} model={model} />}
+      {part === 'attention' && seen !== null && <Attention seen={seen} at={chosen} model={model} choose={setAt} />}
+      {part === 'path' && seen !== null && <Path seen={seen} at={chosen} model={model} />}
       {part === 'weights' && <Weights />}
       {part === 'scalar' && <Scalar model={model.id} text={text} asked={asked} />}
     </Frame>
