@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -273,6 +273,25 @@ describe('from a pipe, and one message', () => {
     expect(await chat(`''`, '--message bye')).toMatchObject({ code: 0, stdout: 'so long\n' });
     const twice = await Promise.all([1, 2].map(() => chat(`''`, '--message hi --temp 2 --seed 7')));
     expect(twice[0].stdout).toBe(twice[1].stdout);
+  });
+
+  test('nothing named: the newest model of conversations, though others are newer', async () => {
+    const cwd = temporaryFolder();
+    const names = readFileSync(join(ROOT, 'bundled/names.safetensors'));
+    for (const [name, model, seconds] of [
+      ['old', talker, 1000],
+      ['talks', learned, 2000],
+      ['broken', Buffer.from('no model'), 3000],
+      ['names', names, 4000],
+    ] as const) {
+      const file = join(cwd, 'models', name, 'model.safetensors');
+      mkdirSync(join(cwd, 'models', name), { recursive: true });
+      writeFileSync(file, model);
+      utimesSync(file, seconds, seconds);
+    }
+    const { code, stderr, stdout } = await microgpt(['chat', '--message', 'bye', '--temperature', '0.2'], { cwd });
+    expect([code, stdout], stderr).toEqual([0, 'so long\n']);
+    expect(stderr).toMatch(/names.model.safetensors was not trained on conversations\nnote: using models.talks.model/);
   });
 
   test('a model that was not trained on conversations', async () => {

@@ -16,6 +16,7 @@ test('a mistake is answered with what to type instead', async () => {
   const cwd = temporaryFolder();
   mkdirSync(join(cwd, 'empty'));
   writeFileSync(join(cwd, 'my pets.txt'), PETS);
+  writeFileSync(join(cwd, 'notes.txt'), Buffer.from(`\ufeff${PETS}`, 'utf16le'));
   cpSync(join(FIXTURES, 'prefix-bin/init_d16_l2.json'), join(cwd, 'ckpt.json'));
   cpSync(join(FIXTURES, 'prefix-bin/init_d16_l2.bin'), join(cwd, 'ckpt.bin'));
   const answers: readonly (readonly [args: string[], code: number, answer: string])[] = [
@@ -29,6 +30,9 @@ test('a mistake is answered with what to type instead', async () => {
     [['data', 'inspect'], 2, 'see microgpt data inspect --help'],
     [['data', 'ftech'], 2, 'see microgpt data --help'],
     [['novelty', '--data', 'nosuch'], 3, 'there is no file nosuch'],
+    [['novelty', '--data', 'empty'], 3, 'empty is a folder'],
+    [['eval', 'notes.txt', '-m', 'names'], 3, 'is UTF-16 text (little-endian), expected UTF-8 text'],
+    [['score', 'my pets.txt', '--calibrate', 'notes.txt', '-m', 'names'], 3, 'save it as plain text (UTF-8) first'],
     [['train', 'names', '--init-from', 'ckpt'], 2, 'read the text as bytes too, with --format bytes'],
     [['train', 'chat', '--init-from', 'names'], 2, 'reads texts of characters, and this text would be read as chat'],
     [['train', '--data', 'my pets.txt', '--format', 'bytes', '--init-from', 'names'], 2, 'would be read as bytes'],
@@ -126,6 +130,19 @@ test('what was typed is what an error speaks of, and what to type is in the way 
       expect.stringMatching(answer),
     ]);
   }
+});
+
+test('a model goes by the name of the text that it was trained on, whatever that is; a name that is none is told the others', async () => {
+  const cwd = temporaryFolder();
+  writeFileSync(join(cwd, 'class list v1.2.txt'), PETS);
+  const trained = await microgpt(['train', '--data', 'class list v1.2.txt', '--steps', '2', '-n', '0'], { cwd });
+  expect(trained.code, trained.stderr).toBe(0);
+  const found = await microgpt(['info', 'class list v1.2'], { cwd });
+  expect([found.code, found.stdout]).toEqual([0, expect.stringContaining('8 documents')]);
+  const lost = await microgpt(['info', 'class'], { cwd });
+  expect([lost.code, lost.stderr]).toEqual([3, expect.stringContaining('in ./models (class list v1.2), or one that')]);
+  for (const outside of ['../x', '.', './models/..'])
+    expect((await microgpt(['info', outside], { cwd })).stderr).toContain('MG_FILE_MISSING');
 });
 
 test('for scripts: generate and info as JSON, a sample with line ends in one line', async () => {

@@ -6,6 +6,7 @@ import { MicrogptError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { documentsFromLines } from '../data/documents.js';
+import { requireTextFile } from '../data/file-kinds.js';
 import { createUtf8Decoder } from '../data/utf8.js';
 import { createSpaceCollapser } from '../data/white-space.js';
 import { createScorer, type Scorer } from '../engine/score.js';
@@ -154,6 +155,7 @@ async function evaluate(
     );
   }
   if (format === 'chat') return { format, ...(await evaluateConversations(file, checkpoint, scorer, encoding)) };
+  requireTextFile(bytes, file);
   const decoder = createUtf8Decoder(
     file,
     encoding,

@@ -12,7 +12,7 @@ import { inOrder, stream } from '../engine/stream.js';
 import { ACTIVATIONS, type ModelConfig } from '../model/config.js';
 import { BUNDLED_MODELS, type BundledModel, findModel } from '../node/bundled-models.js';
 import { readDocuments } from '../node/corpora.js';
-import { loadModel } from '../node/models.js';
+import { loadModel, modelsByAge } from '../node/models.js';
 import { findScenarioText, loadScenario } from '../node/scenarios.js';
 import { readPrompt } from '../tokenizer/small-letters.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
@@ -73,7 +73,7 @@ export function addModelFlags(command: Command): Command {
 
 /**
  * Opens the model that the flags name, or the one found without (see `findModel`); says on stderr what it had to find or assume.
- * For `chat`, a model that was found and not asked for is passed over when it is none of conversations.
+ * For `chat`, models that were found and not asked for are passed over when they are none of conversations.
  */
 export async function openModel(
   { model, scenario, activation }: ModelFlags,
@@ -86,14 +86,24 @@ export async function openModel(
   let decoded = await loadModel(path, { activation });
   if (usual === 'chat' && asked === undefined && decoded.checkpoint.tokenizer.roles === null) {
     note(`${path} was not trained on conversations`);
-    bundled = BUNDLED_MODELS.find(({ name }) => name === usual)!;
-    path = bundled.path;
+    const chat = bundled === null ? await newestOfConversations() : null;
+    if (chat === null) bundled = BUNDLED_MODELS.find(({ name }) => name === usual)!;
+    path = chat ?? bundled!.path;
     decoded = await loadModel(path);
   }
   if (bundled !== null) note(usesBundled(bundled));
   else if (path !== model) note(`using ${path}`);
   for (const sentence of decoded.notes) note(sentence);
   return { ...decoded, path };
+}
+
+/** Null when there is none here. One that cannot be read is passed over: nobody has asked for it. */
+async function newestOfConversations(): Promise<string | null> {
+  for (const path of await modelsByAge('.')) {
+    const loaded = await loadModel(path).catch(() => null);
+    if (loaded !== null && loaded.checkpoint.tokenizer.roles !== null) return path;
+  }
+  return null;
 }
 
 /** What is used and how to have one's own, for every command that falls back on a model of the package. */

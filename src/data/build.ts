@@ -11,7 +11,7 @@ import { type Columns, memoryColumns } from './columns.js';
 import { type Corpus, type CorpusFacts, type CorpusOptions, selectDocuments, type TextCorpus } from './corpus.js';
 import { columnSink, createDocumentWriter, type DocumentWriter, type Written } from './document-writer.js';
 import { byteEncoder, charEncoder, type Encoded, type Encoder, learningEncoder } from './encoder.js';
-import { recogniseFile } from './file-kinds.js';
+import { requireTextFile } from './file-kinds.js';
 import { CORPUS_NAMES, requireCorpusOptions } from './options.js';
 import { chatReader, linesReader, type TextReader } from './readers.js';
 import { createSelection } from './selection.js';
@@ -44,7 +44,7 @@ export function createCorpusBuilder(options: CorpusOptions, columns: Columns): C
   let started = false;
   return {
     push(bytes) {
-      if (!started && bytes.length > 0) requireText(bytes, source);
+      if (!started && bytes.length > 0) requireTextFile(bytes, source, ', or take it as it is with --format bytes');
       started ||= bytes.length > 0;
       text.reader.push(decoder.push(bytes));
     },
@@ -264,16 +264,6 @@ function encoderFor(options: CorpusOptions, source: string, documentsSoFar: () =
       'leave such characters out with --unknown skip, or train a new model',
     );
   });
-}
-
-function requireText(head: Uint8Array, source: string): void {
-  const kind = recogniseFile(head);
-  if (kind === null) return;
-  throw new MicrogptError(
-    'MG_DATA_KIND',
-    `${source} is ${kind.name}, expected UTF-8 text`,
-    `${kind.remedy}, or take it as it is with --format bytes`,
-  );
 }
 
 function requireContent(

@@ -51,8 +51,11 @@ export interface FoundModel {
   readonly bundled: BundledModel | null;
 }
 
-/** What a model may be called besides by its path: one word without dots and slashes. */
-const NAME = /^[\p{L}\p{N}_-]+$/u;
+/**
+ * What a model may be called besides by its path: as its folder in ./models, which is called like the text. Nothing that leads elsewhere,
+ * nothing that is the name of a file.
+ */
+const NAME = /^(?!.*\.(?:safetensors|json|bin)$)[^./\\:\0][^/\\:\0]*$/s;
 
 /**
  * The model that `called` means. A path is that path. A name, where there is no such file or folder, is the model trained under it in

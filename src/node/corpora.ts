@@ -11,12 +11,14 @@ import { MicrogptError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import { requireNames } from '../base/options.js';
 import { decodeUtf8, documentsFromLines } from '../data/documents.js';
+import { requireTextFile } from '../data/file-kinds.js';
 import { DownloadError, download } from './download.js';
 import { readFileBounded, writeFileDurably } from './files.js';
 
-/** One document per line. @throws MG_FILE_*, MG_DATA_EMPTY, MG_DATA_UTF8 */
+/** One document per line. @throws MG_FILE_*, MG_DATA_KIND, MG_DATA_EMPTY, MG_DATA_UTF8 */
 export async function readDocuments(path: string): Promise<string[]> {
   const bytes = await readFileBounded(path, LIMITS.textBytes, 'give the path of a text file with one example per line');
+  requireTextFile(bytes, path);
   return documentsFromLines(decodeUtf8(bytes, path), path);
 }
 

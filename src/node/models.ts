@@ -37,12 +37,27 @@ export async function loadModel(path: string, options: DecodeOptions = {}): Prom
   requireText('the path of a model', path);
   requireNames('loadModel', options, DECODE_NAMES);
   const file = await modelFile(path);
-  const bytes = await readFileBounded(file, LIMITS.modelBytes, TRAIN_FIRST);
+  const wayOut = (await kindOf(file)) === null ? await otherModels() : TRAIN_FIRST;
+  const bytes = await readFileBounded(file, LIMITS.modelBytes, wayOut);
   const recognised = recognise(bytes, file);
   if (recognised.partner === null) return { ...recognised.decode(options), file, bytes: bytes.length };
   const other = join(dirname(file), recognised.partner(basename(file)));
   const partner = await readFileBounded(other, LIMITS.modelBytes, `put it beside ${file}: the two are one model`);
   return { ...recognised.decode({ ...options, partner }), file, bytes: bytes.length + partner.length };
+}
+
+const SHOWN = 8;
+
+/** The way out for whoever names a model that is not there. */
+async function otherModels(): Promise<string> {
+  const names: string[] = [];
+  for (const name of (await readdir('models').catch(() => [])).sort()) {
+    const files = await readdir(join('models', name)).catch(() => []);
+    if (files.some((file) => /^model\.(safetensors|json)$/.test(file))) names.push(name);
+  }
+  if (names.length === 0) return TRAIN_FIRST;
+  const more = names.length > SHOWN ? ' …' : '';
+  return `name one that is in ./models (${names.slice(0, SHOWN).join(', ')}${more}), or one that comes with microgpt: names or chat`;
 }
 
 /** The file to open for a path. */
@@ -138,13 +153,17 @@ export async function findNewestModel(folder = '.'): Promise<string> {
 
 /** As `findNewestModel`; null when there is none. */
 export async function newestModelIn(folder: string): Promise<string | null> {
+  return (await modelsByAge(folder))[0] ?? null;
+}
+
+/** ./model.safetensors, ./model.json and the same in ./models/<name>/, the newest first. */
+export async function modelsByAge(folder: string): Promise<string[]> {
   const names = await readdir(join(folder, 'models')).catch(() => []);
   const folders = [folder, ...names.sort().map((name) => join(folder, 'models', name))];
-  let newest: { readonly path: string; readonly time: number } | null = null;
+  const found: { readonly path: string; readonly time: number }[] = [];
   for (const path of folders.flatMap((place) => [join(place, 'model.json'), join(place, 'model.safetensors')])) {
     const info = await stat(path).catch(() => null);
-    if (info?.isFile() && info.mtimeMs >= (newest?.time ?? Number.NEGATIVE_INFINITY))
-      newest = { path, time: info.mtimeMs };
+    if (info?.isFile()) found.unshift({ path, time: info.mtimeMs }); // of equally old ones, the last by name
   }
-  return newest?.path ?? null;
+  return found.sort((a, b) => b.time - a.time).map(({ path }) => path);
 }
