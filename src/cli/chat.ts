@@ -43,7 +43,7 @@ While talking: ${Object.entries(CHAT_COMMANDS)
         .join('')}
 
 Examples:
-  microgpt chat                          the newest model in ./models
+  microgpt chat                          the newest model of conversations in ./models
   microgpt chat --message "Hello"        one reply
   microgpt chat < questions.txt          one line in, one line out`,
     )
