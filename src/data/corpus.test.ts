@@ -210,6 +210,10 @@ test('a table’s column, by name or by number', () => {
   expect(() => corpusFromText('a\n"b', { format: 'csv', column: 'a' })).toThrow(
     'row 2: a quote is left open until the end',
   );
+  for (const end of ['\n', '\r\n', '\r'])
+    expect(() => corpusFromText(`a${end}1${end}"b`, { format: 'csv', column: 'a' })).toThrow(
+      'row 3: a quote is left open',
+    );
   expect(() => corpusFromText('a\n"b"c', { format: 'csv', column: 'a' })).toThrow('text after the quote');
 });
 

@@ -4,6 +4,8 @@ import type { MicrogptError } from '../base/errors.js';
 import { charTokenizerFrom, createCharTokenizer } from '../tokenizer/char.js';
 import { collate, encodeDocuments, sequentialBatches, splitBatch } from './batches.js';
 import { decodeUtf8, documentsFromLines, strip } from './documents.js';
+import { recogniseFile } from './file-kinds.js';
+import { guessFormat } from './guess-format.js';
 
 test('documents are lines, stripped by Python’s rules', () => {
   expect(strip('\t\u001c\u0085\u00a0\u3000a b\u2028\r\n')).toBe('a b');
@@ -117,4 +119,14 @@ test('a split batch: whole sequences, their rows and weights as they were, in th
       }
     }),
   );
+});
+
+test('zeros everywhere are no UTF-16; damaged text is bytes, unless it is to be read as text', () => {
+  expect(recogniseFile(new Uint8Array(512))).toBeNull();
+  expect(recogniseFile(Uint8Array.from({ length: 512 }, (_, i) => (i % 2 === 0 ? 0x61 : 0)))).toMatchObject({
+    name: 'UTF-16 text (little-endian, without a mark)',
+  });
+  const latin1 = Uint8Array.from('café olé\n'.repeat(20), (c) => c.charCodeAt(0));
+  expect(guessFormat('menu.txt', latin1)).toEqual({ format: 'bytes', because: 'it is not text in UTF-8' });
+  expect(guessFormat('menu.txt', latin1, true).format).toBe('lines');
 });
