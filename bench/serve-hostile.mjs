@@ -1,4 +1,4 @@
-// What those who mean no good can do to the times of others. Each figure is one of the table in docs/server.md's limits:
+// What those who mean no good can do to the times of others. The limits are those of docs/server.md; the tests of test/http call the cases by the same names:
 //   N3   how long a request body keeps the event loop, at most (least of ten tries each)
 //   N6   answers to a normal client while 600 slow connections and 1,000 idle ones are held, by those without (p50, p99)
 //   N23  time that a key takes to be refused, by how much of its beginning is right, over 100,000 tries (medians)

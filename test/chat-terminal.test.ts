@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -28,10 +28,16 @@ function folderWith(model: Uint8Array): string {
 }
 
 /** A conversation at a terminal, with the model that has learned its answers. */
-async function talk(steps: Step[], options: { model?: Uint8Array; args?: string[]; columns?: number } = {}) {
-  const cwd = folderWith(options.model ?? learned);
-  const args = ['chat', ...(options.args ?? ['--temperature', '0.2'])];
-  return { cwd, ...(await atTerminal(args, { cwd, steps, columns: options.columns ?? 80 })) };
+async function talk(
+  steps: Step[],
+  {
+    model = learned,
+    args = ['--temperature', '0.2'],
+    ...how
+  }: { model?: Uint8Array; args?: string[]; columns?: number; term?: string } = {},
+) {
+  const cwd = folderWith(model);
+  return { cwd, ...(await atTerminal(['chat', ...args], { cwd, steps, ...how })) };
 }
 
 const CTRL_C = '\u0003';
@@ -41,6 +47,25 @@ const LEFT = '\u001b[D';
 const TALK = ['--temperature', '1'];
 
 describeWith(noTerminal(), 'at a terminal', () => {
+  test('a terminal that can only append gets no control sequences, and Ctrl-C clears the line there too', async () => {
+    const { raw, code, missed } = await talk(
+      [
+        { wait: 'you> ' },
+        { send: 'bye' },
+        { wait: 'bye' },
+        { send: CTRL_C },
+        { wait: 'you> ' },
+        { send: 'who?\r' },
+        { wait: 'microgpt> a cat\r\n' },
+        { wait: 'you> ' },
+        { send: CTRL_D },
+      ],
+      { term: 'dumb' },
+    );
+    expect([missed, code], raw).toEqual([null, 0]);
+    expect(raw).not.toContain('\u001b');
+  });
+
   test('typing, answers, commands, leaving', async () => {
     const { screen, code, missed, cwd } = await talk([
       { wait: 'you> ' },
@@ -248,6 +273,25 @@ describe('from a pipe, and one message', () => {
     expect(await chat(`''`, '--message bye')).toMatchObject({ code: 0, stdout: 'so long\n' });
     const twice = await Promise.all([1, 2].map(() => chat(`''`, '--message hi --temp 2 --seed 7')));
     expect(twice[0].stdout).toBe(twice[1].stdout);
+  });
+
+  test('nothing named: the newest model of conversations, though others are newer', async () => {
+    const cwd = temporaryFolder();
+    const names = readFileSync(join(ROOT, 'bundled/names.safetensors'));
+    for (const [name, model, seconds] of [
+      ['old', talker, 1000],
+      ['talks', learned, 2000],
+      ['broken', Buffer.from('no model'), 3000],
+      ['names', names, 4000],
+    ] as const) {
+      const file = join(cwd, 'models', name, 'model.safetensors');
+      mkdirSync(join(cwd, 'models', name), { recursive: true });
+      writeFileSync(file, model);
+      utimesSync(file, seconds, seconds);
+    }
+    const { code, stderr, stdout } = await microgpt(['chat', '--message', 'bye', '--temperature', '0.2'], { cwd });
+    expect([code, stdout], stderr).toEqual([0, 'so long\n']);
+    expect(stderr).toMatch(/names.model.safetensors was not trained on conversations\nnote: using models.talks.model/);
   });
 
   test('a model that was not trained on conversations', async () => {

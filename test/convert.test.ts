@@ -29,7 +29,7 @@ test('between the formats of the Python and Rust systems; what only microgpt rea
     return outcome.stderr;
   };
   expect(await run('scenario.json', 'rust/')).toContain(
-    "on the format's other programs, which do not read it: activation relu2",
+    'activation relu2: not read by the other programs that this format is for',
   );
   expect(await run('rust', 'nested.json')).not.toContain('lost');
   await run('nested.json', 'flat.json', '--to', 'flat');

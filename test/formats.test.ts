@@ -101,9 +101,19 @@ describe('the pair of the C++ trainer', () => {
 
   test('other architectures are refused, and all that differs is named', () => {
     const model = some({ nEmbd: 4, nHead: 2 }, charTokenizerFrom(['ab'], 'last'));
-    expect(() => encodePrefix(model)).toThrow(/nHead 2 .*norm rmsnorm .*activation relu .*char tokenizer of 3/);
+    expect(() => encodePrefix(model)).toThrow(
+      /only models whose tokens are bytes; .* 2 characters and 1 special token$/,
+    );
+    expect(() => encodePrefix(some({ nEmbd: 4, nHead: 2, finalNorm: true }, createByteTokenizer('chat')))).toThrow(
+      /the bytes and 4 special tokens$/,
+    );
     expect(codeOf(() => encodePrefix(model))).toBe('MG_CKPT_FORMAT');
     const { checkpoint } = read('init_d16_l2');
+    const twoHeads = {
+      ...checkpoint,
+      config: modelConfig({ ...checkpoint.config, nHead: 2, norm: 'rmsnorm' as const }),
+    };
+    expect(() => encodePrefix(twoHeads)).toThrow(/holds models with 1 head, layernorm; this one has 2 heads, rmsnorm$/);
     expect(codeOf(() => encodePrefix({ ...checkpoint, parameters: checkpoint.parameters.with(0, 1e39) }))).toBe(
       'MG_CKPT_FORMAT',
     );

@@ -63,7 +63,7 @@ describeFull('as a user gets it', () => {
     );
     writeFileSync(
       join(cwd, 'main.ts'),
-      `import { createTraining, generate, trainModel, type Checkpoint } from 'microgpt';
+      `import { createService, createTraining, generate, MicrogptError, trainModel, type Checkpoint, type DataFacts } from 'microgpt';
 import { loadModel, saveModel } from 'microgpt/node';
 import { createServer, type Server } from 'microgpt/server';
 import { whyNoThreads } from 'microgpt/browser';
@@ -74,11 +74,24 @@ const bytes: number = await saveModel('pets.json', model);
 const { checkpoint } = await loadModel('pets.json');
 const names: string[] = generate(checkpoint, { samples: 2, seed: 1 });
 const training = createTraining({ documents, steps: 2 });
+const facts: DataFacts = training.data;
 for await (const event of training.events()) if (event.type === 'step') console.log(event.step, event.loss > 0);
 const server: Server = createServer({ models: { pets: checkpoint } });
 const answer: Response = await server.fetch('/v1/models');
-console.log(bytes > 1000, names.length, answer.status, typeof whyNoThreads);
+console.log(facts.documents, bytes > 1000, names.length, answer.status, typeof whyNoThreads);
 await server.close();
+for (const wrong of [
+  // @ts-expect-error a number makes no threads
+  () => generate(checkpoint, { threads: 2 }),
+  // @ts-expect-error misspelled
+  () => createService(checkpoint, { place: 2 }),
+]) {
+  try {
+    wrong();
+  } catch (error) {
+    console.log(error instanceof MicrogptError && error.code, error instanceof MicrogptError && error.remedy.length > 20);
+  }
+}
 `,
     );
     const checked = await runCommand(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.'], {
@@ -96,7 +109,10 @@ await server.close();
     );
     expect(bundled.code, bundled.stdout).toBe(0);
     const ran = await runCommand(process.execPath, ['main.js'], { cwd });
-    expect(ran).toMatchObject({ code: 0, stdout: '1 true\n2 true\ntrue 2 200 function\n' });
+    expect(ran).toMatchObject({
+      code: 0,
+      stdout: '1 true\n2 true\n5 true 2 200 function\nMG_OPTION_VALUE true\nMG_OPTION_VALUE true\n',
+    });
 
     const command = await runCommand('npx', ['--no-install', 'microgpt', 'train', 'names', '--steps', '2'], { cwd });
     expect(command.code, command.stderr).toBe(0);

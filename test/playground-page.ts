@@ -24,6 +24,7 @@ export interface Locator {
   locator(selector: string): Locator;
   getByRole(role: string, options?: { name?: string | RegExp; exact?: boolean }): Locator;
   press(key: string): Promise<void>;
+  focus(): Promise<void>;
   hover(options?: { position?: { x: number; y: number } }): Promise<void>;
   boundingBox(): Promise<{
     readonly x: number;

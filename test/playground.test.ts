@@ -3,6 +3,7 @@
 import { NO_BROWSER } from './chromium.js';
 import { describeFullWith } from './needs.js';
 import { detailTests } from './playground/details.js';
+import { firstSightTests } from './playground/first-sight.js';
 import { keepingTests } from './playground/keeping.js';
 import { setUpPlayground } from './playground/set-up.js';
 import { trainingTests } from './playground/training.js';
@@ -14,4 +15,5 @@ describeFullWith(NO_BROWSER, 'the playground', () => {
   keepingTests(playground);
   viewTests(playground);
   detailTests(playground);
+  firstSightTests(playground);
 });

@@ -1,5 +1,5 @@
 # Runs a command on a pseudo-terminal of its own and plays a user: waits for text, types, resizes. One JSON object in, one out.
-#   {"command": [...], "cwd": "...", "columns": 80, "steps": [{"wait": "text"} | {"send": "text"} | {"bytes": [..]} | {"resize": [rows, columns]} | {"pause": seconds} | {"more": bytes}], "timeout": 20}
+#   {"command": [...], "cwd": "...", "columns": 80, "term": "xterm", "steps": [{"wait": "text"} | {"send": "text"} | {"bytes": [..]} | {"resize": [rows, columns]} | {"pause": seconds} | {"more": bytes}], "timeout": 20}
 # Out: what the screen received (Latin-1 of its bytes), the exit status, and which step was not reached in time (null when all were).
 import fcntl, json, os, pty, select, signal, struct, sys, termios, time
 
@@ -14,7 +14,7 @@ def resize(fd, rows, columns):
 pid, fd = pty.fork()
 if pid == 0:
     os.chdir(job["cwd"])
-    os.environ["TERM"] = "xterm"
+    os.environ["TERM"] = job.get("term", "xterm")
     os.execvp(job["command"][0], job["command"])
 resize(fd, 24, job.get("columns", 80))
 

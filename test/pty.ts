@@ -41,7 +41,8 @@ export function atTerminal(
     steps,
     columns = 80,
     timeout = 30,
-  }: { cwd: string; steps: readonly Step[]; columns?: number; timeout?: number },
+    term = 'xterm',
+  }: { cwd: string; steps: readonly Step[]; columns?: number; timeout?: number; term?: string },
 ): Promise<Session> {
   const command = [process.execPath, `${ROOT}/bin/microgpt.js`, ...args];
   return new Promise((resolve, reject) => {
@@ -60,7 +61,7 @@ export function atTerminal(
         reject(error);
       }
     });
-    child.stdin.end(JSON.stringify({ command, cwd, steps, columns, timeout }));
+    child.stdin.end(JSON.stringify({ command, cwd, steps, columns, timeout, term }));
   });
 }
 

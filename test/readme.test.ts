@@ -1,9 +1,17 @@
-// The README's promises: every command in it runs, and prints what it says.
+// The README's promises: every command in it runs, and prints what it says. And of all pages: what they name is there.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
+import { ERRORS } from '../src/base/errors.js';
+import { WARNINGS } from '../src/base/warnings.js';
 import { ROOT, temporaryFolder } from './cli.js';
 import { asInAClone, codeBlocks, runCommands, runProgram } from './pages.js';
+
+const pages = [ROOT, join(ROOT, 'docs'), join(ROOT, 'docs/decisions')].flatMap((folder) =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join(folder, name)),
+);
 
 test('every command in the README runs, in order, and prints what stands below it', async () => {
   const cwd = temporaryFolder();
@@ -22,11 +30,6 @@ test('the library example runs as it stands', async () => {
 });
 
 test('every link from page to page leads to a file that is there, and to a heading in it', () => {
-  const pages = [ROOT, join(ROOT, 'docs'), join(ROOT, 'docs/decisions')].flatMap((folder) =>
-    readdirSync(folder)
-      .filter((name) => name.endsWith('.md'))
-      .map((name) => join(folder, name)),
-  );
   const anchors = (page: string) =>
     [...readFileSync(page, 'utf8').matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
       heading
@@ -45,4 +48,40 @@ test('every link from page to page leads to a file that is there, and to a headi
     }
   }
   expect(links).toBeGreaterThan(30);
+});
+
+/** Flags of other programs that pages tell about. */
+const OF_OTHERS =
+  `--allow-addons --cpu-prof --cpus-per-task --hostfile --ignore-scripts --job-name --mca --mpi --no-install-recommends --nodes
+  --ntasks-per-node --permission --signal --wdir`.split(/\s+/);
+
+test('every flag, error code and file of the code that a page names is there', () => {
+  const below = (folder: string) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => !name.includes('node_modules'))
+      .map((name) => `${folder}/${name}`);
+  const files = ['src', 'web/src', 'kernels', 'test', 'bench', 'scripts', 'examples', 'docs'].flatMap(below);
+  const commands = files
+    .filter((name) => /^(?:src\/cli|bench|scripts)\/.*\.(?:ts|mjs)$/.test(name))
+    .map((name) => readFileSync(join(ROOT, name), 'utf8'))
+    .join('\n');
+  const isFlag = (flag: string) => OF_OTHERS.includes(flag) || new RegExp(`${flag}(?![a-z0-9-])`).test(commands);
+  const isCode = (code: string) => code in ERRORS || code in WARNINGS;
+  const isFile = (name: string) => files.some((file) => file === name || file.endsWith(`/${name}`));
+  const missing: string[] = [];
+  let named = 0;
+  for (const page of pages) {
+    const words = readFileSync(page, 'utf8');
+    const look = (pattern: RegExp, isThere: (name: string) => boolean) => {
+      for (const [, name] of words.matchAll(pattern)) {
+        named++;
+        if (!isThere(name)) missing.push(`${page}: ${name}`);
+      }
+    };
+    look(/(?<![\w-])(--[a-z][a-z0-9-]*)/g, isFlag);
+    look(/\b(MG_[A-Z0-9]+(?:_[A-Z0-9]+)+)\b/g, isCode);
+    look(/`([\w./-]+\.(?:tsx?|mjs))`/g, isFile);
+  }
+  expect(missing).toEqual([]);
+  expect(named).toBeGreaterThan(500);
 });

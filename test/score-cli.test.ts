@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { corpusFromText } from '../src/data/build.js';
 import { score } from '../src/engine/score.js';
 import { microgpt, ROOT, temporaryFolder } from './cli.js';
 import { corpusTest } from './corpora.js';
@@ -208,6 +209,54 @@ test('eval prints the loss of a file, and as JSON the same', async () => {
   expect(await refused()).toMatch('MG_CLI_USAGE');
   expect(await refused('names.txt', '--format', 'bytes')).toMatch(/MG_CLI_VALUE.*model of bytes/);
   expect(await refused('names.txt', '--sanity-offset', '0')).toMatch(/MG_CLI_VALUE.*256 tokens/);
+});
+
+test('eval reads conversations as training does: its loss is the validation loss of the run', async () => {
+  const cwd = temporaryFolder();
+  const said = [
+    ['hi', 'hello there'],
+    ['who?', 'a cat'],
+    ['bye', 'so long'],
+    ['how are you', 'fine, thanks'],
+  ];
+  const talks = said.flatMap(([a, b]) =>
+    said.map(([c, d]) =>
+      JSON.stringify([a, b, c, d].map((content, i) => ({ role: i % 2 === 0 ? 'user' : 'assistant', content }))),
+    ),
+  );
+  writeFileSync(join(cwd, 'talks.jsonl'), `${talks.join('\n')}\n`);
+  const flags = ['--steps', '8', '--validation', '0.4', '-n', '0', '--run', 'r'];
+  const trained = await microgpt(['train', '--data', 'talks.jsonl', ...flags], { cwd });
+  expect(trained.code, trained.stderr).toBe(0);
+  const [, loss] = /^validation loss (\S+), /m.exec(trained.stderr) ?? [];
+  const { validation } = corpusFromText(`${talks.join('\n')}\n`, { format: 'chat', heldOut: 0.4 });
+  if (validation === null || validation.kind === 'stream') throw new Error('nothing was held out');
+  const held = Array.from({ length: validation.count }, (_, i) => talks[validation.number(i) - 1]);
+  writeFileSync(join(cwd, 'held.jsonl'), `${held.join('\n')}\n`);
+  const evaluated = async (...args: string[]) =>
+    JSON.parse((await microgpt(['eval', '--model', 'r', '--json', ...args], { cwd })).stdout);
+  const found = await evaluated('held.jsonl');
+  expect([found.format, found.loss.toFixed(4), found.unknown]).toEqual(['chat', loss, 0]);
+  expect((await evaluated('held.jsonl', '--format', 'lines')).unknown).toBeGreaterThan(0); // the same file, brackets and all
+});
+
+test('eval says how it read the file, and its ways out exist', async () => {
+  const cwd = folder();
+  writeFileSync(
+    join(cwd, 'talk.jsonl'),
+    '[{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yo"}]\n',
+  );
+  writeFileSync(join(cwd, 'old.txt'), Buffer.from('anna\nren\u00e9\n', 'latin1'));
+  const run = (...args: string[]) => microgpt(['eval', ...args, ...MODEL], { cwd });
+  expect((await run('talk.jsonl')).stderr).toContain('read as lines, for the model was trained on no conversations');
+  expect((await run('talk.jsonl', '--format', 'chat')).stderr).toMatch(/MG_CLI_VALUE.*trained on conversations/);
+  const strict = await run('old.txt');
+  expect([strict.code, strict.stderr]).toEqual([3, expect.stringMatching(/line 2[\s\S]*with --encoding lossy$/m)]);
+  const lossy = await run('old.txt', '--encoding', 'lossy');
+  expect([lossy.code, lossy.stderr]).toEqual([0, expect.stringContaining('1 place not in UTF-8 became U+FFFD')]);
+  // Elsewhere there is no such flag, and none is advised.
+  const score = await microgpt(['score', '--calibrate', 'old.txt', 'names.txt', ...MODEL], { cwd });
+  expect(score.stderr).toMatch(/MG_DATA_UTF8[\s\S]*iconv -f latin1 -t utf-8/);
 });
 
 corpusTest('the earlier trainer’s check of one place, to the byte', 'the-verdict.txt', async (data) => {

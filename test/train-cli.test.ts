@@ -250,7 +250,7 @@ describe('nothing is dropped in silence', () => {
     const bad = await train(cwd, 'names', '--lr', '5', '--steps', '60', '-n', '0', '--run', 'bad');
     expect(bad.stderr).toMatch(/note: the loss ended at \d+(\.\d+)?, and 3\.30 is to know nothing: try a lower --lr/);
     const timed = await train(cwd, 'names', '--time', '0.3s', '-n', '0', '--json');
-    const steps = Number(/note: ([\d,]+) steps fit into 0\.3 s/.exec(timed.stderr)?.[1].replace(',', ''));
+    const steps = Number(/note: ([\d,]+) steps? fit into 0\.3 s/.exec(timed.stderr)?.[1].replace(',', ''));
     const events = lines(timed.stdout).map(
       (line) => JSON.parse(line) as { type: string; step: number; texts?: string[] },
     );

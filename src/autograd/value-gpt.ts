@@ -28,6 +28,7 @@ export interface ValueCache {
   readonly values: Vector[][];
 }
 
+/** An empty one, for the beginning of a sequence. */
 export function createValueCache(config: ValueGptConfig): ValueCache {
   const perLayer = () => Array.from({ length: config.nLayer }, (): Vector[] => []);
   return { keys: perLayer(), values: perLayer() };

@@ -12,7 +12,7 @@ export function errorPage(): string {
 Every refusal prints \`error CODE: what is wrong\` and \`→ what to do\` on stderr; nothing is left half-written.
 In the library it is a \`MicrogptError\` with \`code\`, \`message\`, \`remedy\` and \`exitCode\`.
 
-Exit codes: 0 done · 1 a bug of ours · 2 usage · 3 bad data or model · 4 disk, permission or network · 5 training diverged · 130 and 143 stopped by a signal.
+Exit codes: 0 done · 1 a bug of ours · 2 usage · 3 bad data or model · 4 disk, permission or network · 5 training diverged · 129, 130 and 143 stopped by a signal (the terminal closed, Ctrl-C, SIGTERM).
 
 | code | exit | what it stands for |
 |---|---|---|

@@ -17,11 +17,13 @@ export const EXIT = {
   sigterm: 143,
 } as const;
 
+/** What a code stands for. */
 export interface ErrorKind {
   readonly exit: number;
   readonly about: string;
 }
 
+/** All codes: what each stands for, and the exit code of the command line. */
 export const ERRORS = {
   MG_CLI_USAGE: { exit: EXIT.usage, about: 'A flag, a command or an argument that does not exist or is missing.' },
   MG_CLI_VALUE: { exit: EXIT.usage, about: 'A flag has a value outside its range or of the wrong kind.' },
@@ -35,7 +37,7 @@ export const ERRORS = {
   MG_ENGINE_MEMORY: { exit: EXIT.usage, about: 'Training at these sizes would take more memory than the engine has.' },
   MG_TRAIN_NONFINITE: {
     exit: EXIT.diverged,
-    about: 'The loss or a gradient became NaN or infinite; training stopped and nothing was saved.',
+    about: 'The loss or a gradient became NaN or infinite; training stopped, and the last save is intact.',
   },
   MG_RUN_INVALID: { exit: EXIT.data, about: 'A folder is not that of a run, or the record of the run is damaged.' },
   MG_RESUME_IMPOSSIBLE: {
@@ -145,8 +147,10 @@ export const ERRORS = {
   },
 } as const satisfies Record<string, ErrorKind>;
 
+/** A code of an error: stable, for programs. */
 export type ErrorCode = keyof typeof ERRORS;
 
+/** Every refusal of the library: `code` for programs, `message` says what was found and where, `remedy` the way out. */
 export class MicrogptError extends Error {
   readonly code: ErrorCode;
   /** What to do about it. */

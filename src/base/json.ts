@@ -15,12 +15,19 @@ const [MINUS, PLUS, POINT, ZERO, CAPITAL_I] = [0x2d, 0x2b, 0x2e, 0x30, 0x49];
 const isDigit = (c: number): boolean => c >= 0x30 && c <= 0x39;
 const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype']);
 
+const WHOLE = 'use a file that is whole and unchanged';
+/** Files that people write themselves. */
+const BY_HAND: Readonly<Partial<Record<ErrorCode, string>>> = {
+  MG_CLI_SCENARIO: 'it has to be JSON: correct it there; docs/training.md shows a scenario',
+  MG_SWEEP_INVALID: 'it has to be JSON: correct it there; microgpt sweep --help shows a file',
+};
+
 /** @throws `code` with the offset, in characters, of what is wrong in `source`; `nameCode` for names that are not allowed. */
 export function parseJson(text: string, source: string, code: ErrorCode, nameCode: ErrorCode = code): Json {
   let at = 0;
 
   function fail(what: string, as: ErrorCode = code): never {
-    throw new MicrogptError(as, `${source}: ${what} at offset ${count(at)}`, 'use a file that is whole and unchanged');
+    throw new MicrogptError(as, `${source}: ${what} at offset ${count(at)}`, BY_HAND[as] ?? WHOLE);
   }
 
   function skipSpace(): void {

@@ -12,4 +12,5 @@ export const WARNINGS = {
   MG_TRAIN_DEAD_UNITS: 'Nearly all hidden units of a layer give 0 whatever comes in; once in a run.',
 } as const satisfies Record<string, string>;
 
+/** A code of a warning: stable, for programs. */
 export type WarningCode = keyof typeof WARNINGS;

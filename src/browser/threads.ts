@@ -8,6 +8,7 @@
  */
 import type { Threads } from '../backend/wasm/index.js';
 import { reportEnd, WORKER_SOURCE, type WorkerData } from '../backend/wasm/pool.js';
+import { requireWhole } from '../engine/options.js';
 
 /** Threads for one engine at a time: when it is closed, the next may have them. */
 export interface BrowserThreads extends Threads {
@@ -54,12 +55,14 @@ export function whyNoThreads(): string | null {
 }
 
 /**
- * Threads for all cores, or `count` with the caller's own. Without threads: undefined, and `say` hears why, once.
+ * Threads for all cores, or `count` with the caller's own: what `threads` takes in a browser. Without threads: undefined, and `say` hears
+ * why, once. @throws MG_OPTION_VALUE
  */
 export async function browserThreads(
   count: number = browser.navigator?.hardwareConcurrency ?? 1,
   say: (why: string) => void = () => {},
 ): Promise<BrowserThreads | undefined> {
+  requireWhole('the number of threads', count, 1);
   if (count <= 1) return undefined;
   const why = whyNoThreads();
   if (why !== null) {

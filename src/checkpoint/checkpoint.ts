@@ -5,6 +5,7 @@
 import type { ModelConfig } from '../model/config.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 
+/** A model, and where it is known, what training needs to go on. */
 export interface Checkpoint {
   readonly config: ModelConfig;
   readonly tokenizer: Tokenizer;
@@ -31,6 +32,7 @@ export interface OptimizerState {
 /** Everything else about a run, as plain JSON: settings, seed, the data's sha256, validation so far. The trainer reads it; codecs carry it. */
 export type RunState = { readonly [name: string]: JsonValue };
 
+/** What JSON can hold. */
 export type JsonValue =
   | string
   | number
@@ -39,6 +41,7 @@ export type JsonValue =
   | readonly JsonValue[]
   | { readonly [name: string]: JsonValue };
 
+/** A model as it was read, and what was assumed in reading it. */
 export interface Decoded {
   readonly checkpoint: Checkpoint;
   readonly format: FormatName;
@@ -46,6 +49,7 @@ export interface Decoded {
   readonly notes: readonly string[];
 }
 
+/** The file formats that models are read from. */
 export const FORMATS = [
   'nested model.json',
   'flat model.json',
@@ -53,6 +57,7 @@ export const FORMATS = [
   'prefix .json + .bin',
   'weights.json + meta.json',
 ] as const;
+/** The name of a file format. */
 export type FormatName = (typeof FORMATS)[number];
 
 /** What a file may leave open and the user may then say. */

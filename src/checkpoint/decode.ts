@@ -5,6 +5,7 @@
 import { MicrogptError } from '../base/errors.js';
 import { type JsonObject, parseJson } from '../base/json.js';
 import { LIMITS } from '../base/limits.js';
+import { type OptionNames, requireNames } from '../base/options.js';
 import { decodeUtf8 } from '../data/documents.js';
 import type { Decoded, DecodeOptions, FormatName } from './checkpoint.js';
 import { decodeFlatJson, isFlatJson } from './flat-json.js';
@@ -15,6 +16,8 @@ import { decodeSafetensors } from './safetensors.js';
 import { isSafetensors } from './safetensors-container.js';
 import { foreignFile } from './signatures.js';
 import { decodeWeightsMeta, isMeta, isWeights } from './weights-meta.js';
+
+export const DECODE_NAMES: OptionNames<DecodeOptions> = { activation: true, partner: true };
 
 /** A file of which the format is known and nothing else has been checked. */
 export interface Recognised {
@@ -29,6 +32,7 @@ export interface Recognised {
  * @throws MG_CKPT_UNKNOWN for anything that is not a model, MG_CKPT_JSON for broken JSON, and what the codec of the format throws.
  */
 export function decodeModel(bytes: Uint8Array, source = 'the model', options: DecodeOptions = {}): Decoded {
+  requireNames('decodeModel', options, DECODE_NAMES);
   if (!(bytes instanceof Uint8Array)) {
     throw new MicrogptError('MG_OPTION_VALUE', `a model is ${typeof bytes}, expected its bytes`, 'give a Uint8Array');
   }

@@ -3,6 +3,7 @@
  * Refuses to know: disks. Invariant: what a format cannot hold and is not listed as lost, its encoder refuses.
  */
 import { MicrogptError } from '../base/errors.js';
+import { refuse, requireNames } from '../base/options.js';
 import type { Checkpoint, FormatName } from './checkpoint.js';
 import { encodeFlatJson } from './flat-json.js';
 import { configFields, type Habit, MODEL_JSON } from './json-fields.js';
@@ -19,6 +20,7 @@ export interface ModelFile {
   readonly bytes: Uint8Array;
 }
 
+/** How a model becomes files. */
 export interface EncodeOptions {
   /** Only safetensors has other precisions than exact. */
   readonly precision?: Precision | undefined;
@@ -87,8 +89,11 @@ export function encodeModel(
   checkpoint: Checkpoint,
   format: FormatName,
   path: string,
-  { precision = 'exact' }: EncodeOptions = {},
+  options: EncodeOptions = {},
 ): { readonly files: readonly ModelFile[]; readonly lost: readonly string[] } {
+  requireNames('encodeModel', options, { precision: true });
+  const { precision = 'exact' } = options;
+  if (!Object.hasOwn(FORMAT_TABLE, format)) refuse('format', format, `one of ${Object.keys(FORMAT_TABLE).join(', ')}`);
   if (precision !== 'exact' && format !== 'safetensors') {
     const message = `${format} holds its weights in one precision only`;
     throw new MicrogptError('MG_CKPT_FORMAT', message, 'give a path that ends in .safetensors');
@@ -138,7 +143,7 @@ function lostRun({ run }: Checkpoint): string[] {
 function lostOnOthers({ config }: Checkpoint, habit: Habit): string[] {
   const { n_embd, n_head, n_layer, block_size, vocab_size, ...markers } = configFields(config, habit);
   const names = Object.entries(markers).map(([name, value]) => `${name} ${value}`);
-  return names.length === 0 ? [] : [`on the format's other programs, which do not read it: ${names.join(', ')}`];
+  return names.length === 0 ? [] : [`${names.join(', ')}: not read by the other programs that this format is for`];
 }
 
 function rounded({ parameters, optimizer }: Checkpoint): string[] {

@@ -10,7 +10,7 @@ import { type ModelConfig, modelConfig } from '../model/config.js';
 import { parameterTable } from '../model/parameters.js';
 import { createByteTokenizer } from '../tokenizer/byte.js';
 import type { Checkpoint, Decoded, OptimizerState } from './checkpoint.js';
-import { bad, count, describe } from './refusal.js';
+import { bad, count, counted, describe } from './refusal.js';
 
 const FORMAT = 'build-llm-using-cpp-checkpoint';
 const VERSION = 1;
@@ -143,20 +143,44 @@ export function totalStep({ optimizer, run }: Checkpoint): number {
   return typeof step === 'number' && Number.isSafeInteger(step) && step >= 0 ? step : (optimizer?.step ?? 0);
 }
 
-/** @throws MG_CKPT_FORMAT, naming all that differs */
+/** What is wrong with a model of another shape, in the words of the flags and of `info`. */
+const SHAPE_WORDS: Readonly<Record<keyof typeof FIXED, (value: unknown) => string>> = {
+  nHead: (heads) => counted(Number(heads), 'head'),
+  norm: (name) => String(name),
+  activation: (name) => `activation ${String(name)}`,
+  bias: (has) => (has ? 'biases' : 'no biases'),
+  embedNorm: (has) => (has ? 'a norm after the embedding' : 'no norm after the embedding'),
+  finalNorm: (has) => (has ? 'a final norm' : 'no final norm'),
+};
+
+/** @throws MG_CKPT_FORMAT: tokens that are no bytes, which no training mends, come before a shape that differs. */
 export function requirePrefix({ config, tokenizer, parameters, optimizer }: Checkpoint): void {
-  const wrong = Object.entries(FIXED)
-    .filter(([name, value]) => config[name as keyof typeof FIXED] !== value)
-    .map(([name, value]) => `${name} ${config[name as keyof typeof FIXED]} (it needs ${value})`);
   if (tokenizer.kind !== 'byte' || tokenizer.size !== VOCABULARY) {
-    wrong.push(`a ${tokenizer.kind} tokenizer of ${tokenizer.size} (it needs the ${VOCABULARY} bytes)`);
+    const special = tokenizer.pieces.filter((piece) => piece === null).length;
+    const own =
+      tokenizer.kind === 'byte'
+        ? `those of this one are the bytes and ${counted(special, 'special token')}`
+        : `those of this one are ${counted(tokenizer.size - special, 'character')} and ${counted(special, 'special token')}`;
+    throw notForPrefix(`the pair .json + .bin of the C++ trainer holds only models whose tokens are bytes; ${own}`);
+  }
+  const differing = (Object.keys(FIXED) as (keyof typeof FIXED)[]).filter((name) => config[name] !== FIXED[name]);
+  if (differing.length > 0) {
+    const words = (of: Partial<ModelConfig>) => differing.map((name) => SHAPE_WORDS[name](of[name])).join(', ');
+    throw notForPrefix(
+      `the pair .json + .bin of the C++ trainer holds models with ${words(FIXED)}; this one has ${words(config)}`,
+    );
   }
   const { m, v } = optimizer?.moments ?? {};
-  const tooLarge = [parameters, m, v].some((numbers) => numbers?.some((x) => !Number.isFinite(Math.fround(x))));
-  if (tooLarge) wrong.push('numbers beyond float32');
-  if (wrong.length === 0) return;
-  const message = `a prefix .json + .bin holds only the byte-level model of the C++ trainer; this one has ${wrong.join(', ')}`;
-  throw new MicrogptError('MG_CKPT_FORMAT', message, 'convert to a .safetensors file, which holds every model');
+  if ([parameters, m, v].some((numbers) => numbers?.some((x) => !Number.isFinite(Math.fround(x)))))
+    throw notForPrefix('the pair .json + .bin holds float32; this model has numbers beyond it');
+}
+
+function notForPrefix(message: string): MicrogptError {
+  return new MicrogptError(
+    'MG_CKPT_FORMAT',
+    message,
+    'give a name that ends in .safetensors, which holds every model; for that trainer, train one with microgpt train --compat cpp --data FILE --save NAME',
+  );
 }
 
 /** A tensor of theirs: `columns` is its width when ours is the transpose of it, else 1. */
@@ -253,8 +277,11 @@ function readJson(json: JsonObject, source: string) {
     number
   >;
   if (sizes.vocabSize !== VOCABULARY) {
-    const what = `${sizes.vocabSize} tokens: only the ${VOCABULARY} bytes need no tokenizer of their own, which these files do not hold`;
-    throw bad('MG_CKPT_TOKENIZER', source, what);
+    throw new MicrogptError(
+      'MG_CKPT_TOKENIZER',
+      `${source}: ${sizes.vocabSize} tokens, and neither the .json nor the .bin says which characters they are; only a model of the ${VOCABULARY} bytes can do without`,
+      'give the model in a format that holds its characters: a .safetensors file, a model.json, or a folder with weights.json and meta.json',
+    );
   }
   const step = number('step');
   if (!Number.isSafeInteger(step) || step < 0) {

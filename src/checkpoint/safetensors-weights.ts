@@ -13,7 +13,9 @@ export const MOMENTS = { m: 'optimizer.m.', v: 'optimizer.v.' } as const;
 const SCALE = '.scale';
 
 /** `half` keeps 11 bits of each number, `int8` 8 bits and a scale per row. */
-export type Precision = 'exact' | 'half' | 'int8';
+export const PRECISIONS = ['exact', 'half', 'int8'] as const;
+/** How weights are kept: as they are, as f16, or as 8-bit numbers with a scale for each row. */
+export type Precision = (typeof PRECISIONS)[number];
 
 /** The largest number that each way of writing can hold. */
 const LARGEST: Record<Precision, number> = { exact: Number.MAX_VALUE, half: LARGEST_F16, int8: 3e38 };

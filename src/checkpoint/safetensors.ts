@@ -7,6 +7,7 @@
  */
 import { MicrogptError } from '../base/errors.js';
 import { type JsonObject, parseJson } from '../base/json.js';
+import { refuse, requireNames } from '../base/options.js';
 import type { ModelConfig } from '../model/config.js';
 import { parameterTable } from '../model/parameters.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
@@ -19,6 +20,7 @@ import { type Container, readContainer, verifySums, writeContainer } from './saf
 import {
   MOMENTS,
   momentTensors,
+  PRECISIONS,
   type Precision,
   readTensors,
   requireFiniteTensors,
@@ -37,6 +39,7 @@ const OPTIMIZER_NUMBERS = [
   ['weight_decay', 'weightDecay'],
 ] as const;
 
+/** How a model becomes a safetensors file. */
 export interface SafetensorsOptions {
   /** `exact` if left out; the others leave out the optimizer's moments, which are of no use to rounded weights. */
   readonly precision?: Precision | undefined;
@@ -45,8 +48,11 @@ export interface SafetensorsOptions {
 /** @throws MG_CKPT_FORMAT for what could not be read again: too large, a run that is no plain JSON; MG_CKPT_NONFINITE */
 export function encodeSafetensors(
   { config, tokenizer, parameters, optimizer, run }: Checkpoint,
-  { precision = 'exact' }: SafetensorsOptions = {},
+  options: SafetensorsOptions = {},
 ): Uint8Array {
+  requireNames('encodeSafetensors', options, { precision: true });
+  const { precision = 'exact' } = options;
+  if (!PRECISIONS.includes(precision)) refuse('precision', precision, `one of ${PRECISIONS.join(', ')}`);
   const table = parameterTable(config);
   const tensors = weightTensors(table, parameters, precision);
   const moments = (precision === 'exact' && optimizer?.moments) || null;

@@ -17,10 +17,10 @@ import { RECIPES } from '../train/recipes.js';
 import { type Settings, withOverrides } from '../train/settings.js';
 import { ACCELERATE, ACCELERATE_HELP, type Accelerate, openProducts } from './accelerate.js';
 import { benchTable, roughly, stepsLines } from './bench-table.js';
-import { counted, result, say } from './output.js';
+import { counted, result, say, unused } from './output.js';
 import { backendCalled, corpusOptions } from './train-flags.js';
 import { openText } from './train-text.js';
-import { list, oneOf, path, whole } from './values.js';
+import { eitherOf, list, oneOf, path, whole } from './values.js';
 
 interface BenchFlags {
   readonly scenario?: string;
@@ -35,9 +35,11 @@ interface BenchFlags {
   readonly blockSize?: number;
   readonly vocabSize?: number;
   readonly batchSize?: number;
-  readonly runs: number;
+  readonly runs?: number;
   readonly json?: true;
 }
+
+const RUNS = 5;
 
 export function addBench(program: Command): void {
   program
@@ -47,7 +49,7 @@ export function addBench(program: Command): void {
       'Checks that each backend computes what the reference backend computes, then measures training and generating. ' +
         'Without a scenario, the batches are made-up tokens that fill the context.',
     )
-    .argument('[scenario]', 'whose texts and settings to measure with: names')
+    .argument('[scenario]', 'whose text and settings to measure with, as for train: names, alice, …')
     .option('-s, --scenario <name>', 'the same as the argument')
     .option('--data <file>', 'another text than the scenario’s', path('--data'))
     .option('--n-embd <n>', 'width: numbers per token', whole('--n-embd', 1, LIMITS.nEmbd))
@@ -78,9 +80,8 @@ export function addBench(program: Command): void {
     .option('--accelerate <how>', ACCELERATE_HELP, oneOf('--accelerate', ACCELERATE))
     .option(
       '--runs <n>',
-      'runs of each measurement, of which the best and the median count',
+      'runs of each measurement, of which the best and the median count (default: 5)',
       whole('--runs', 1, 1000),
-      5,
     )
     .option('--json', 'print one JSON object instead of a table')
     .addHelpText(
@@ -96,7 +97,9 @@ Examples:
 GFLOP/s counts 6 operations for each matrix weight and token and 6·C·t·(t+1) of attention for each layer and sequence of t tokens.
 The peak is the best 256 × 256 × 256 matrix product on the same backend and threads, measured before and after.`,
     )
-    .action((scenario: string | undefined, flags: BenchFlags) => runBench(scenario ?? flags.scenario, flags));
+    .action((scenario: string | undefined, flags: BenchFlags) =>
+      runBench(eitherOf('the scenario', scenario, '--scenario', flags.scenario), flags),
+    );
 }
 
 async function runBench(scenarioName: string | undefined, flags: BenchFlags): Promise<void> {
@@ -125,6 +128,12 @@ async function runBench(scenarioName: string | undefined, flags: BenchFlags): Pr
     batchSize: flags.batchSize,
   });
   say(describe(job, scenario?.name));
+  if (flags.steps !== undefined) {
+    if (flags.runs !== undefined) unused('--runs', '--steps times the beginning of one run');
+    if (flags.accelerate !== undefined) unused('--accelerate', '--steps times the backends by themselves');
+  }
+  if (flags.threads !== undefined && combinations(flags).every(([backend]) => backend !== 'wasm'))
+    unused('--threads', 'only the wasm backend has more than one');
   const expected = expectedLoss(job);
   if (flags.steps !== undefined) return timeSteps(job, expected, scenario?.name, flags, flags.steps);
   const rows: BenchRow[] = [];
@@ -132,7 +141,7 @@ async function runBench(scenarioName: string | undefined, flags: BenchFlags): Pr
     say(`measuring ${backend}${backend === 'wasm' ? `, ${counted(threads, 'thread')}` : ''} …`);
     const row = bench(job, expected, backend, {
       now: () => performance.now(),
-      runs: flags.runs,
+      runs: flags.runs ?? RUNS,
       threads: threads > 1 ? nodeThreads(threads) : undefined,
       products: backend === 'wasm' ? await openProducts(flags.accelerate, backend, threads) : undefined,
     });

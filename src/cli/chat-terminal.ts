@@ -6,7 +6,7 @@
 import { createInterface, type Interface } from 'node:readline';
 import { Writable } from 'node:stream';
 import type { Conversation } from './chat-conversation.js';
-import { complain, harmless, say } from './output.js';
+import { complain, harmless, isDumb, say } from './output.js';
 
 const PROMPT = 'you> ';
 const REPLY = 'microgpt> ';
@@ -124,6 +124,13 @@ function createScreen() {
 }
 
 function clearLine(editor: Interface): void {
+  if (isDumb()) {
+    // There node:readline knows no keys but Enter, and what is on the screen stays there.
+    Object.assign(editor, { line: '', cursor: 0 });
+    process.stdout.write('\n');
+    editor.prompt();
+    return;
+  }
   editor.write(null, { ctrl: true, name: 'e' });
   editor.write(null, { ctrl: true, name: 'u' });
 }

@@ -4,13 +4,13 @@
  */
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
-import { EXIT } from '../base/errors.js';
+import { EXIT, MicrogptError } from '../base/errors.js';
 import { createChat } from '../engine/chat.js';
 import { exchangesOf } from '../engine/conversation.js';
 import { CHAT_COMMANDS, type Conversation, createConversation } from './chat-conversation.js';
 import { chatOnTerminal } from './chat-terminal.js';
 import { addModelFlags, type ModelFlags, openModel } from './generate.js';
-import { addSamplingFlags, biasOf, type GenerateFlags, seedOf } from './generate-flags.js';
+import { addSamplingFlags, biasOf, type GenerateFlags, saysOfUnused, seedOf } from './generate-flags.js';
 import { harmless, note, say } from './output.js';
 import { oneOf, whole } from './values.js';
 
@@ -51,12 +51,25 @@ Examples:
 }
 
 async function run(flags: ChatFlags): Promise<number> {
+  if (flags.message?.trim() === '') {
+    const remedy = 'give --message something to say, or leave it out to talk';
+    throw new MicrogptError('MG_CLI_VALUE', '--message is empty: there is nothing to answer', remedy);
+  }
   const { checkpoint } = await openModel(flags, 'chat');
   const chat = createChat(checkpoint, {
-    ...flags,
+    temperature: flags.temperature,
     seed: seedOf(flags),
+    maxTokens: flags.maxTokens,
+    compat: flags.compat,
+    topK: flags.topK,
+    topP: flags.topP,
+    minP: flags.minP,
+    repetitionPenalty: flags.repetitionPenalty,
+    repetitionWindow: flags.repetitionWindow,
+    asciiOnly: flags.asciiOnly,
     bias: flags.bias && biasOf(flags.bias, checkpoint.tokenizer),
   });
+  saysOfUnused(flags);
   const conversation = createConversation(chat);
   if (exchangesOf(checkpoint) === 1)
     note('this model answers each message by itself: it does not read what was said before');

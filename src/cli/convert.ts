@@ -11,7 +11,7 @@ import { ACTIVATIONS, type ModelConfig } from '../model/config.js';
 import { findModel } from '../node/bundled-models.js';
 import { readDocuments } from '../node/corpora.js';
 import { loadModel, saveModelAs } from '../node/models.js';
-import { counted, note, say, size } from './output.js';
+import { counted, note, say, size, unused } from './output.js';
 import { oneOf, path } from './values.js';
 
 interface ConvertFlags {
@@ -67,12 +67,14 @@ async function convert(from: string, to: string, flags: ConvertFlags): Promise<v
     throw new MicrogptError('MG_CLI_USAGE', '--half and --int8 exclude each other', 'give one of them');
   }
   if (to === '') throw new MicrogptError('MG_CLI_VALUE', 'the path of the result is empty', 'give a path');
+  if (flags.data !== undefined && !flags.half && !flags.int8)
+    unused('--data', 'it is to measure what rounding costs, and nothing is rounded');
   const precision: Precision = flags.half ? 'half' : flags.int8 ? 'int8' : 'exact';
   const { checkpoint, format, notes, bytes, file } = await loadModel((await findModel(from)).path, {
     activation: flags.activation,
   });
   for (const sentence of notes) note(sentence);
-  const documents = flags.data === undefined ? undefined : await readDocuments(flags.data);
+  const documents = flags.data === undefined || precision === 'exact' ? undefined : await readDocuments(flags.data);
   const saved = await saveModelAs(to, checkpoint, {
     precision,
     format: flags.to === undefined ? undefined : formatCalled(flags.to),

@@ -10,7 +10,7 @@ import { modelConfig } from '../model/config.js';
 import { parameterTable } from '../model/parameters.js';
 import { guessFileFormat, type OpenCorpus, openCorpus } from '../node/corpus.js';
 import { sizesFor } from '../train/sizes.js';
-import { count, counted, note, printable, result, size } from './output.js';
+import { count, counted, note, printable, result, size, unused } from './output.js';
 import { addTableFlags, firstRowNotes, headerOf, type TableFlags, tableOptions } from './table-flags.js';
 import { oneOf, whole } from './values.js';
 
@@ -32,7 +32,7 @@ export function addInspect(data: Command): void {
   addTableFlags(command)
     .option('--encoding <how>', 'strict, or lossy: replace what is not UTF-8', oneOf('--encoding', ['strict', 'lossy']))
     .option('--block-size <n>', 'the context length to look at', whole('--block-size', 1, LIMITS.blockSize))
-    .option('--chunk-size <n>', 'chunked: tokens in a chunk', whole('--chunk-size', 1, LIMITS.blockSize))
+    .option('--chunk-size <n>', 'chunked: characters in a window', whole('--chunk-size', 1, LIMITS.blockSize))
     .option('--json', 'as one line of JSON')
     .addHelpText('after', '\nExample:\n  microgpt data inspect pets.txt')
     .action(inspect);
@@ -43,6 +43,15 @@ async function inspect(file: string, flags: InspectFlags): Promise<void> {
   const format = flags.format ?? guess!.format;
   const table = tableOptions(flags.column, headerOf(flags));
   for (const sentence of firstRowNotes({ format, ...table })) note(sentence);
+  for (const [flag, value, formats] of [
+    ['--column', flags.column, ['csv', 'tsv']],
+    ['--header', flags.header, ['csv', 'tsv']],
+    ['--chunk-size', flags.chunkSize, ['chunked']],
+    ['--encoding', flags.encoding, FORMAT_NAMES.filter((name) => name !== 'bytes')],
+  ] as const) {
+    if (value !== undefined && !(formats as readonly string[]).includes(format))
+      unused(flag, `the text is read as ${format}`);
+  }
   const corpus = await openCorpus(file, {
     format,
     ...table,

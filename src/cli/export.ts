@@ -9,7 +9,7 @@ import { encodeOnnx } from '../export/onnx.js';
 import { writeFileDurably } from '../node/files.js';
 import { pageModules } from '../node/page-modules.js';
 import { addModelFlags, type ModelFlags, openModel } from './generate.js';
-import { count, say, size } from './output.js';
+import { count, say, size, unused } from './output.js';
 import { path } from './values.js';
 
 interface ExportFlags extends ModelFlags {
@@ -42,6 +42,7 @@ async function exportModel(flags: ExportFlags): Promise<void> {
     const remedy = 'give --html PATH, or --onnx PATH, or both';
     throw new MicrogptError('MG_CLI_USAGE', 'export needs to know what to write', remedy);
   }
+  if (flags.half && flags.html === undefined) unused('--half', 'an ONNX graph is always written in float32');
   const { checkpoint, path: from } = await openModel(flags);
   if (flags.onnx !== undefined) await save(flags.onnx, encodeOnnx(checkpoint));
   if (flags.html !== undefined) {

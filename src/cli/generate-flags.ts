@@ -5,7 +5,7 @@ import { randomInt } from 'node:crypto';
 import type { Command } from 'commander';
 import { MicrogptError } from '../base/errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { note } from './output.js';
+import { note, unused } from './output.js';
 import { alias, decimal, oneOf, path, seed, whole } from './values.js';
 
 export interface GenerateFlags {
@@ -39,6 +39,7 @@ export interface GenerateFlags {
   readonly printNextTop?: number;
   readonly printNextTopEachStep?: boolean;
   readonly compat?: 'python' | 'cpp' | 'rust';
+  readonly json?: true;
 }
 
 const COMPATS = ['python', 'cpp', 'rust'] as const;
@@ -71,6 +72,7 @@ export function addGenerateFlags(command: Command): Command {
     .option('--escape-bytes [0|1]', 'print bytes beyond printable ASCII as \\xHH', onOff('--escape-bytes'))
     .option('--print-next-top <n>', 'before the first token, print the likeliest ones', whole('--print-next-top', 0))
     .option('--print-next-top-each-step [0|1]', 'before every token', onOff('--print-next-top-each-step'))
+    .option('--json', 'print each sample as a line of JSON: also those with line ends in them come whole')
     .option(
       '--compat <program>',
       'draw as an earlier program does: python, cpp (the byte-level trainer), rust',
@@ -119,6 +121,12 @@ export function addSamplingFlags(command: Command): Command {
   alias(command, '--temperature', '--temp');
   alias(command, '--top-k', '--topk');
   return command;
+}
+
+/** What is asked of the drawing and changes nothing of it. */
+export function saysOfUnused({ repetitionPenalty = 1, repetitionWindow }: GenerateFlags): void {
+  if (repetitionWindow !== undefined && repetitionPenalty === 1)
+    unused('--repetition-window', 'nothing is made less likely without --repetition-penalty');
 }
 
 /** The seed that was asked for. With --no-seed one that nobody chose, said in a note, because what cannot be repeated cannot be shown to anyone. */

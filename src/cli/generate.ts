@@ -1,6 +1,7 @@
 /**
  * microgpt generate: samples from a model file, on stdout as they come.
  */
+import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
@@ -11,16 +12,16 @@ import { inOrder, stream } from '../engine/stream.js';
 import { ACTIVATIONS, type ModelConfig } from '../model/config.js';
 import { BUNDLED_MODELS, type BundledModel, findModel } from '../node/bundled-models.js';
 import { readDocuments } from '../node/corpora.js';
-import { loadModel } from '../node/models.js';
+import { loadModel, modelsByAge } from '../node/models.js';
 import { findScenarioText, loadScenario } from '../node/scenarios.js';
 import { readPrompt } from '../tokenizer/small-letters.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
-import { addGenerateFlags, biasOf, type GenerateFlags, seedOf } from './generate-flags.js';
+import { addGenerateFlags, biasOf, type GenerateFlags, saysOfUnused, seedOf } from './generate-flags.js';
 import { trainingLines } from './held-out.js';
-import { note } from './output.js';
+import { note, unused } from './output.js';
 import { saysOfReading } from './prompt-notes.js';
 import { createSamplePrinter } from './sample-printer.js';
-import { alias, oneOf, path } from './values.js';
+import { alias, oneOf, path, written } from './values.js';
 
 export interface ModelFlags {
   readonly model?: string;
@@ -41,7 +42,7 @@ export function addGenerate(program: Command): void {
 Examples:
   microgpt generate                            20 samples from the newest model in ./models
   microgpt generate -n 5 --prompt an           5 that begin with "an"
-  microgpt generate --model models/names/model.json --temperature 0.8 --seed 7
+  microgpt generate --model models/names --temperature 0.8 --seed 7
   microgpt generate -n 10 --unique --matches '[a-m]{4,6}' --ends-with a
   microgpt generate --scenario alice -n 1 --chain --max-tokens 1000 --prompt "Alice "
 
@@ -72,25 +73,37 @@ export function addModelFlags(command: Command): Command {
 
 /**
  * Opens the model that the flags name, or the one found without (see `findModel`); says on stderr what it had to find or assume.
- * For `chat`, a model that was found and not asked for is passed over when it is none of conversations.
+ * For `chat`, models that were found and not asked for are passed over when they are none of conversations.
  */
 export async function openModel(
   { model, scenario, activation }: ModelFlags,
   usual: BundledModel['name'] = 'names',
 ): Promise<Decoded & { readonly path: string }> {
   const asked = model ?? (await scenarioModel(scenario));
+  if (model !== undefined && scenario !== undefined)
+    unused(`--scenario ${scenario}`, `--model ${model} says which model`);
   let { path, bundled } = await findModel(asked, { usual });
   let decoded = await loadModel(path, { activation });
   if (usual === 'chat' && asked === undefined && decoded.checkpoint.tokenizer.roles === null) {
     note(`${path} was not trained on conversations`);
-    bundled = BUNDLED_MODELS.find(({ name }) => name === usual)!;
-    path = bundled.path;
+    const chat = bundled === null ? await newestOfConversations() : null;
+    if (chat === null) bundled = BUNDLED_MODELS.find(({ name }) => name === usual)!;
+    path = chat ?? bundled!.path;
     decoded = await loadModel(path);
   }
   if (bundled !== null) note(usesBundled(bundled));
   else if (path !== model) note(`using ${path}`);
   for (const sentence of decoded.notes) note(sentence);
   return { ...decoded, path };
+}
+
+/** Null when there is none here. One that cannot be read is passed over: nobody has asked for it. */
+async function newestOfConversations(): Promise<string | null> {
+  for (const path of await modelsByAge('.')) {
+    const loaded = await loadModel(path).catch(() => null);
+    if (loaded !== null && loaded.checkpoint.tokenizer.roles !== null) return path;
+  }
+  return null;
 }
 
 /** What is used and how to have one's own, for every command that falls back on a model of the package. */
@@ -112,11 +125,16 @@ async function scenarioModel(name: string | undefined): Promise<string | undefin
 }
 
 async function printSamples(flags: GenerateFlags & ModelFlags): Promise<void> {
-  const opened = await openModel(flags);
+  // Beside --model, the scenario names the text that no sample may come from.
+  const { scenario, ...named } = flags;
+  const opened = await openModel(flags.model !== undefined && flags.notInTraining === true ? named : flags);
   const { tokenizer, config } = opened.checkpoint;
   const options = await optionsOf(flags, opened);
   saysOfReading(tokenizer, flags.prompt, true, options.compat !== undefined);
+  saysOfUnused(flags);
+  if (flags.compat === 'cpp') saysOfCpp(flags);
   saysOfLength(options, tokenizer, config.blockSize);
+  if (flags.json) return await printJson(opened.checkpoint, options, flags);
   const printer = createSamplePrinter(process.stdout, tokenizer, {
     escape: flags.escapeBytes === true,
     bytes: flags.compat === 'cpp',
@@ -128,6 +146,34 @@ async function printSamples(flags: GenerateFlags & ModelFlags): Promise<void> {
   } finally {
     await printer.flush();
   }
+}
+
+/** One sample, one line. @throws MG_CLI_USAGE beside flags that change how text looks */
+async function printJson(model: Decoded['checkpoint'], options: StreamOptions, flags: GenerateFlags): Promise<void> {
+  const other = (['escapeBytes', 'printNextTop', 'printNextTopEachStep'] as const).find((name) => flags[name]);
+  if (other !== undefined) {
+    throw new MicrogptError('MG_CLI_USAGE', `${written(other)} and --json exclude each other`, 'leave one of them out');
+  }
+  let text = '';
+  for await (const event of inOrder(stream(model, options))) {
+    text += event.text;
+    if (event.end === null) continue;
+    const line = `${JSON.stringify({ sample: event.sample, text, end: event.end })}\n`;
+    text = '';
+    if (!process.stdout.write(line)) await once(process.stdout, 'drain');
+  }
+}
+
+/** What the byte-level trainer does in its own way whatever else is asked. */
+function saysOfCpp({ prompt, chain, chainContext, stopToken, stopAtBos }: GenerateFlags): void {
+  if (prompt === '') note('--compat cpp writes nothing without --prompt, as that program does');
+  if (chain || chainContext !== undefined)
+    unused(
+      chain ? '--chain' : '--chain-context',
+      'with --compat cpp the context slides by one token, as in that program',
+    );
+  if (stopToken !== undefined || !stopAtBos)
+    unused(stopToken === undefined ? '--no-stop-at-bos' : '--stop-token', 'with --compat cpp no token ends a sample');
 }
 
 async function optionsOf(

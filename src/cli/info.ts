@@ -8,6 +8,7 @@ import { parameterTable } from '../model/parameters.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { addModelFlags, type ModelFlags, openModel } from './generate.js';
 import { count, counted, printable, result } from './output.js';
+import { eitherOf } from './values.js';
 
 export function addInfo(program: Command): void {
   const command = program
@@ -18,6 +19,7 @@ export function addInfo(program: Command): void {
     )
     .addArgument(new Argument('[path]', 'the same as --model'));
   addModelFlags(command)
+    .option('--json', 'print JSON')
     .addHelpText(
       'after',
       `
@@ -25,17 +27,44 @@ Examples:
   microgpt info
   microgpt info model.json`,
     )
-    .action((path: string | undefined, flags: ModelFlags) =>
-      printInfo(path === undefined ? flags : { ...flags, model: path }),
+    .action((path: string | undefined, flags: InfoFlags) =>
+      printInfo(flags, eitherOf('the path', path, '--model', flags.model)),
     );
+}
+
+interface InfoFlags extends ModelFlags {
+  readonly json?: boolean;
 }
 
 type Row = readonly [string, string];
 
-async function printInfo(flags: ModelFlags): Promise<void> {
-  const { checkpoint, format, path } = await openModel(flags);
+async function printInfo(flags: InfoFlags, model: string | undefined): Promise<void> {
+  const { checkpoint, format, path } = await openModel(model === undefined ? flags : { ...flags, model });
   const { config, tokenizer } = checkpoint;
   const table = parameterTable(config);
+  if (flags.json) {
+    const { kind, size, bos, roles, pieces } = tokenizer;
+    const { optimizer, run } = checkpoint;
+    result(
+      JSON.stringify({
+        file: path,
+        format,
+        config,
+        parameters: table.total,
+        tokenizer: {
+          kind,
+          size,
+          bos,
+          roles,
+          ...(kind === 'char' ? { characters: pieces.filter((p) => p !== null) } : {}),
+        },
+        step: stepOf(checkpoint) ?? null,
+        optimizer: optimizer === undefined ? null : { ...optimizer, moments: optimizer.moments !== null },
+        run: run ?? null,
+      }),
+    );
+    return;
+  }
   const extras = [
     config.bias ? 'biases' : 'no biases',
     config.embedNorm ? 'norm after the embedding' : 'no norm after the embedding',
@@ -68,9 +97,16 @@ function tokenizerRows(tokenizer: Tokenizer): Row[] {
   ];
 }
 
-function trainingRows({ optimizer, run }: Checkpoint): Row[] {
+/** Undefined where the file does not say. */
+function stepOf({ optimizer, run }: Checkpoint): number | undefined {
   const step = run?.['step'] ?? optimizer?.step;
-  const rows: Row[] = typeof step === 'number' ? [['step', count(step)]] : [];
+  return typeof step === 'number' ? step : undefined;
+}
+
+function trainingRows(checkpoint: Checkpoint): Row[] {
+  const { optimizer, run } = checkpoint;
+  const step = stepOf(checkpoint);
+  const rows: Row[] = step === undefined ? [] : [['step', count(step)]];
   if (optimizer !== undefined) {
     const { learningRate, beta1, beta2, eps, weightDecay, moments } = optimizer;
     const betas = `rate ${short(learningRate)}, β ${short(beta1)} and ${short(beta2)}, ε ${short(eps)}, decay ${short(weightDecay)}`;

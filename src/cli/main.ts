@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { EXIT, MicrogptError } from '../base/errors.js';
+import { shellWord } from '../base/shell-word.js';
 import { complain, say, worksOnUnread } from './output.js';
 
 /** Adds a command to the program; `exit` takes its exit code where that is not 0. */
@@ -58,7 +59,9 @@ export async function main(argv: readonly string[]): Promise<number> {
       if (error.exitCode === 0) return EXIT.ok; // --help, --version
       if (error.code === 'commander.help') return EXIT.usage; // a command that needs another; its help was shown
       const message = error.message.replace(/^error: /, '').replace(/\n/g, ' ');
-      return complain(new MicrogptError('MG_CLI_USAGE', message, `see microgpt ${commandPath(program, argv)}--help`));
+      const help = `see microgpt ${commandPath(program, argv)}--help`;
+      const wayOut = error.code === 'commander.excessArguments' ? modelInstead(program, argv) : undefined;
+      return complain(new MicrogptError('MG_CLI_USAGE', message, wayOut === undefined ? help : `${wayOut}; ${help}`));
     }
     return complain(error);
   }
@@ -77,6 +80,15 @@ async function createProgram(called: string | undefined, exit: (code: number) =>
   const alone = called !== undefined && Object.hasOwn(COMMANDS, called) ? COMMANDS[called] : undefined;
   for (const load of alone === undefined ? Object.values(COMMANDS) : [alone]) (await load())(program, exit);
   return program;
+}
+
+/** Who has typed `train names` types `generate names` next. */
+function modelInstead(program: Command, [called, word]: readonly string[]): string | undefined {
+  const takesModel = program.commands
+    .find((command) => command.name() === called)
+    ?.options.some(({ long }) => long === '--model');
+  if (!takesModel || word === undefined || word.startsWith('-')) return undefined;
+  return `a model is named by its flag: microgpt ${called} --model ${shellWord(word)}`;
 }
 
 /** "train " for the arguments of train, "data inspect " for those of data inspect, "" where there is no such command. */

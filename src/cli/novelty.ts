@@ -1,7 +1,6 @@
 /**
  * microgpt novelty: does a model repeat what it was trained on?
  */
-import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { MicrogptError } from '../base/errors.js';
 import { strip } from '../data/documents.js';
@@ -12,14 +11,14 @@ import { MOST_SAMPLE_UNITS } from '../score/copied-runs.js';
 import { type NoveltyReport, novelty } from '../score/novelty.js';
 import { addModelFlags, type ModelFlags, openModel } from './generate.js';
 import { trainingLines, trainingText } from './held-out.js';
-import { count, counted, printable, result, say } from './output.js';
-import { decimal, oneOf, path, seed, whole } from './values.js';
+import { count, counted, printable, result, say, unused } from './output.js';
+import { decimal, oneOf, path, seed, whole, written } from './values.js';
 
 interface NoveltyFlags extends ModelFlags {
   readonly data?: string;
   readonly samplesFrom?: string;
-  readonly samples: number;
-  readonly temperature: number;
+  readonly samples?: number;
+  readonly temperature?: number;
   readonly seed?: bigint;
   readonly format?: Format;
   readonly json?: boolean;
@@ -44,8 +43,8 @@ export function addNovelty(program: Command): void {
       oneOf('--format', FORMATS),
     )
     .option('--samples-from <file>', 'samples made before, one per line; - for standard input', path('--samples-from'))
-    .option('-n, --samples <n>', 'how many samples to make', whole('--samples', 1, 100_000), 1000)
-    .option('-t, --temperature <x>', 'how freely to make them', decimal('--temperature', 0, 100), 0.5)
+    .option('-n, --samples <n>', 'how many samples to make (default: 1000)', whole('--samples', 1, 100_000))
+    .option('-t, --temperature <x>', 'how freely to make them (default: 0.5)', decimal('--temperature', 0, 100))
     .option('--seed <n>', 'another seed, other samples (default: 42)', seed('--seed'))
     .option('--json', 'print JSON')
     .addHelpText(
@@ -59,7 +58,7 @@ Examples:
 }
 
 async function printNovelty(flags: NoveltyFlags): Promise<void> {
-  const { samples, data, format, cells } = await gather(flags);
+  const { samples, data, format, lines } = await gather(flags);
   const units = samples.reduce((sum, sample) => sum + sample.length, 0);
   if (samples.length === 0) throw new MicrogptError('MG_DATA_EMPTY', 'there are no samples', 'give at least one line');
   if (units > MOST_SAMPLE_UNITS) {
@@ -70,7 +69,6 @@ async function printNovelty(flags: NoveltyFlags): Promise<void> {
     );
   }
   const whole = format === 'text';
-  const lines = cells ?? (await readDocuments(data));
   const report = novelty(samples, whole ? [collapsed(lines.join(' '))] : lines, { whole });
   if (flags.json) {
     result(JSON.stringify({ data, ...report }));
@@ -102,14 +100,22 @@ interface Gathered {
   readonly samples: string[];
   readonly data: string;
   readonly format: Format;
-  /** What the run read of a table; a line of one is more than that. */
-  readonly cells?: readonly string[] | undefined;
+  /** Of the training text; of a table what the run read of it, since a line of one is more than that. */
+  readonly lines: readonly string[];
 }
 
 async function gather(flags: NoveltyFlags): Promise<Gathered> {
+  if (flags.samplesFrom !== undefined) {
+    const made = (['samples', 'temperature', 'seed'] as const).filter((name) => flags[name] !== undefined);
+    const named = (['model', 'scenario'] as const).filter(
+      (name) => flags.data !== undefined && flags[name] !== undefined,
+    );
+    for (const name of [...made, ...named]) unused(written(name), 'the samples are those of --samples-from');
+  }
   if (flags.samplesFrom !== undefined && flags.data !== undefined) {
     const format = flags.format ?? 'lines';
-    return { samples: await readSamples(flags.samplesFrom, format), data: flags.data, format };
+    const lines = await readDocuments(flags.data);
+    return { samples: await readSamples(flags.samplesFrom, format), data: flags.data, format, lines };
   }
   const { checkpoint, path: modelPath } = await openModel(flags);
   if (checkpoint.tokenizer.roles !== null && flags.samplesFrom === undefined) throw notOfConversations();
@@ -117,16 +123,16 @@ async function gather(flags: NoveltyFlags): Promise<Gathered> {
   const data = flags.data ?? dataOf(found);
   const isTable = flags.data === undefined && 'run' in found && /^[ct]sv$/.test(found.run.settings.data.format);
   const known = isTable ? await trainingLines(checkpoint, modelPath) : null;
-  const cells = known !== null && 'lines' in known ? known.lines : undefined;
   const prose = 'run' in found && (found.run.settings.data.format === 'chunked' || checkpoint.tokenizer.bos === null);
   const format = flags.format ?? (prose ? 'text' : 'lines');
+  // Before the samples are made: what is wrong with the text is said now, and not after the work.
+  const lines = known !== null && 'lines' in known ? known.lines : await readDocuments(data);
   if (flags.samplesFrom !== undefined)
-    return { samples: await readSamples(flags.samplesFrom, format), data, format, cells };
-  await stat(data).catch(() => readDocuments(data)); // says now, not after the work, that it is not there
-  say(`making ${counted(flags.samples, 'sample')} …`);
-  const { samples, temperature, seed } = flags;
+    return { samples: await readSamples(flags.samplesFrom, format), data, format, lines };
+  const { samples = 1000, temperature = 0.5, seed } = flags;
+  say(`making ${counted(samples, 'sample')} …`);
   const made = generate(checkpoint, { samples, temperature, seed });
-  return { samples: made.map(format === 'text' ? collapsed : strip), data, format, cells };
+  return { samples: made.map(format === 'text' ? collapsed : strip), data, format, lines };
 }
 
 /** What such a model writes by itself is no line of its file, whose lines are JSON: they would never meet. */

@@ -4,6 +4,7 @@
 export { count, counted } from '../base/count.js';
 
 import { MicrogptError } from '../base/errors.js';
+import { written } from './values.js';
 
 let silent = false;
 
@@ -28,10 +29,10 @@ export function divert(write: ((text: string) => void) | null): void {
   sink = write;
 }
 
-/** Where lines about the work appear. */
+/** Where lines about the work appear. A terminal that can only append is none: a line on it is not rewritten. */
 export const screen = {
   get isTTY(): boolean {
-    return sink === null && process.stderr.isTTY === true;
+    return sink === null && process.stderr.isTTY === true && !isDumb();
   },
   get columns(): number {
     return process.stderr.columns ?? 80;
@@ -41,6 +42,9 @@ export const screen = {
     else if (!silent) process.stderr.write(text);
   },
 };
+
+/** TERM=dumb: the terminals of some editors and logs, which show control sequences as rubbish. */
+export const isDumb = (): boolean => process.env['TERM'] === 'dumb';
 
 /** A line about the work, on stderr. */
 export function say(line: string): void {
@@ -55,6 +59,11 @@ export function sayAside(line: string): void {
 /** Something the user did not say and should know. */
 export function note(sentence: string): void {
   say(`note: ${sentence}`);
+}
+
+/** A flag that changes nothing beside the others: said, so that nobody believes that it did. */
+export function unused(flag: string, because: string): void {
+  note(`${flag} is not used: ${because}`);
 }
 
 /** A line of the result. On a terminal, characters that could command it are shown as \\u escapes; elsewhere text stays as it is. */
@@ -73,10 +82,24 @@ export function harmless(text: string): string {
   return text.replace(/[^\P{Cc}\n\t]/gu, printable);
 }
 
+/** Options of the library, as the errors that it throws about them call them. */
+const OPTIONS =
+  /"(?:[^"\\]|\\.)*"|\b(?:nEmbd|nHead|nLayer|blockSize|batchSize|minLength|maxLength|startsWith|endsWith|stopTokens|notInTraining|maxTokens)\b/g;
+const ABOUT_OPTIONS: readonly string[] = ['MG_CONFIG_INVALID', 'MG_OPTION_VALUE', 'MG_GEN_IMPOSSIBLE'];
+
+/** With the names that are typed here. What stands in quotes was given by the user, and stays. */
+function inFlags(text: string): string {
+  return text.replace(OPTIONS, (name) => {
+    if (name.startsWith('"')) return name;
+    return name === 'stopTokens' ? '--stop-token' : written(name);
+  });
+}
+
 /** Prints an error in its form and returns the exit code. Only our own bugs show a stack. */
 export function complain(error: unknown): number {
   if (error instanceof MicrogptError) {
-    say(`error ${error.code}: ${printable(error.message)}\n  → ${harmless(error.remedy)}`);
+    const spoken = ABOUT_OPTIONS.includes(error.code) ? inFlags : (text: string) => text;
+    say(`error ${error.code}: ${printable(spoken(error.message))}\n  → ${harmless(spoken(error.remedy))}`);
     return error.exitCode;
   }
   say(`error: this is a bug in microgpt, please report it\n${error instanceof Error ? error.stack : String(error)}`);

@@ -21,7 +21,7 @@ export interface ProgressOptions {
 
 const REDRAW_MS = 100;
 const WINDOW = { least: 10, most: 100 }; // steps that the loss is averaged over: a twentieth of the run
-const SURE_MS = 300; // before that, or so many steps, the speed says nothing about the time that is left
+const SURE_MS = 3000; // before that, or so many steps, the speed says nothing about the time that is left: the first step takes longest
 const SURE_STEPS = 20;
 const SPEED_WINDOW_MS = 2000; // how far back the speed looks, so that it forgets the slow first steps
 
@@ -51,7 +51,7 @@ export function createProgress(
   let last: Step | null = null;
   let shown = 0;
 
-  function line(event: Step): string {
+  function line(event: Step): readonly string[] {
     const seconds = Math.max(now() - marks[0].time, 1e-3) / 1000;
     const speed = Math.max(event.step - marks[0].step, 1e-9) / seconds;
     const isSure = event.step - marks[0].step >= SURE_STEPS;
@@ -65,7 +65,7 @@ export function createProgress(
       `lr ${Number(event.learningRate.toPrecision(2))}`,
       ...(gradNorm === null ? [] : [`grad ${Number(gradNorm.toPrecision(2))}`]),
       ...(timing ? [`${Number((1000 / speed).toPrecision(3))} ms/step`] : []),
-    ].join('  ');
+    ];
   }
 
   function draw(event: Step): void {
@@ -74,9 +74,9 @@ export function createProgress(
     const old = marks.findLastIndex((mark) => drawn - mark.time >= SPEED_WINDOW_MS);
     if (old > 0) marks = marks.slice(old);
     shown = event.step;
-    const text = line(event);
-    if (screen.isTTY) screen.write(`\r\u001b[K${text.slice(0, (screen.columns || 80) - 1)}`);
-    else screen.write(`${text}\n`);
+    const parts = line(event);
+    if (screen.isTTY) screen.write(`\r\u001b[K${fitting(parts, (screen.columns || 80) - 1)}`);
+    else screen.write(`${parts.join('  ')}\n`);
   }
 
   function step(event: Step): void {
@@ -106,6 +106,16 @@ export function createProgress(
       if (screen.isTTY && last !== null) screen.write('\n');
     },
   };
+}
+
+/** As many of the parts as a line holds: half a number would be another one. */
+function fitting(parts: readonly string[], width: number): string {
+  let line = parts[0].slice(0, width);
+  for (const part of parts.slice(1)) {
+    if (line.length + 2 + part.length > width) break;
+    line += `  ${part}`;
+  }
+  return line;
 }
 
 /** 830, 12.3k, 1.20M */

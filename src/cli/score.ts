@@ -88,6 +88,10 @@ function threshold(value: string): Threshold {
 }
 
 async function scoreLines(file: string, flags: ScoreFlags): Promise<number> {
+  if (flags.invert && flags.threshold === undefined) {
+    const remedy = 'add --threshold, such as --threshold p99, or leave it out';
+    throw new MicrogptError('MG_CLI_USAGE', '--invert turns a threshold around, and there is none', remedy);
+  }
   const model = await openModel(flags);
   const scorer = createScorer(model.checkpoint);
   try {
@@ -107,13 +111,14 @@ async function calibrate(
   { checkpoint, path }: Decoded & { readonly path: string },
   flags: ScoreFlags,
 ): Promise<Calibration | null> {
-  if (flags.calibrate !== undefined) return scorer.calibrate(await readDocuments(flags.calibrate), flags);
+  const { foldCase } = flags;
+  if (flags.calibrate !== undefined) return scorer.calibrate(await readDocuments(flags.calibrate), { foldCase });
   const found = await heldOutLines(checkpoint, path);
   if ('lines' in found) {
     const known = found.lines.length;
     const rough = known < FEW ? ': too few for more than a rough idea, --calibrate FILE takes others' : '';
     note(`percentiles are among ${counted(known, 'line')} of ${found.path} that training held out${rough}`);
-    return scorer.calibrate(found.lines, flags);
+    return scorer.calibrate(found.lines, { foldCase });
   }
   if (flags.threshold !== undefined && 'percentile' in flags.threshold) {
     throw new MicrogptError(
@@ -136,12 +141,13 @@ async function scoreAll(
   let units = 0;
   let found = false;
   let said = flags.foldCase === true; // that capitals could be read as small letters
+  const detail = { perCharacter: flags.perCharacter, foldCase: flags.foldCase };
   const print = (scores: readonly Scored[]) => write(scores.map((one) => row(one, flags)));
 
   for await (const lines of lineBatches(file)) {
     for (let from = 0; from < lines.length; from += AT_ONCE) {
       const part = lines.slice(from, from + AT_ONCE);
-      const scores = scorer.score(part.map(strip), flags).map(
+      const scores = scorer.score(part.map(strip), detail).map(
         (score, i): Scored => ({
           ...score,
           line: part[i],

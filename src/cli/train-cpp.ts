@@ -19,6 +19,7 @@ import { note, result } from './output.js';
 import { createSamplePrinter } from './sample-printer.js';
 import { listenForSignals } from './signals.js';
 import { backendCalled, type TrainFlags } from './train-flags.js';
+import { written } from './values.js';
 
 /** What that program has no word for. */
 const FOREIGN = [
@@ -81,10 +82,8 @@ export function refuseCppFlags(flags: TrainFlags): void {
   }
 }
 
-const written = (flag: string): string => `--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-
 function requireFlags(scenario: string | undefined, flags: TrainFlags, steps: number): void {
-  const foreign = FOREIGN.find((name) => flags[name] !== undefined);
+  const foreign = FOREIGN.find((name) => flags[name] !== undefined) ?? (flags.eta ? undefined : 'noEta');
   const named = scenario ?? (foreign && written(foreign));
   if (named !== undefined) {
     throw new MicrogptError(

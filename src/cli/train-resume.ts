@@ -3,6 +3,7 @@
  */
 import { basename, join } from 'node:path';
 import { MicrogptError } from '../base/errors.js';
+import { shellWord } from '../base/shell-word.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { decodeModel } from '../checkpoint/decode.js';
 import type { BackendName } from '../engine/engine.js';
@@ -38,6 +39,13 @@ export async function resumeTraining(
     const record = recordOf(run.settings, folder);
     refuseOthers(record.settings, scenario, folder, flags);
     if (run.finished !== null) {
+      if (flags.output !== undefined) {
+        throw new MicrogptError(
+          'MG_CLI_USAGE',
+          `the run in ${folder} is finished, so --output ${flags.output} would save nothing`,
+          `its model in another place: microgpt convert ${shellWord(folder)} ${shellWord(flags.output)}`,
+        );
+      }
       note(`the run in ${folder} is finished: its model has all ${run.finished} steps`);
       giveStart(ranks, null);
       return 0;

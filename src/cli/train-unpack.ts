@@ -27,7 +27,14 @@ export async function unpackRun(
   path: string,
   flags: TrainFlags,
 ): Promise<{ readonly folder: string; readonly flags: TrainFlags }> {
-  if (!(await stat(path).catch(() => null))?.isFile()) return { folder: path, flags };
+  if (!(await stat(path).catch(() => null))?.isFile()) {
+    if (!flags.overwrite) return { folder: path, flags };
+    throw new MicrogptError(
+      'MG_CLI_USAGE',
+      `--resume goes on with the run in ${path}, and --overwrite throws it away`,
+      'leave one of them out',
+    );
+  }
   const bytes = await readFileBounded(path, LIMITS.modelBytes, 'give the file of a run');
   const { checkpoint } = decodeModel(bytes, path);
   const { settings, step } = resumedFrom(checkpoint);

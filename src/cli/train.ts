@@ -28,6 +28,7 @@ import { runTraining } from './train-run.js';
 import { formatOf, openText, requireReadable } from './train-text.js';
 import { stepsThatFit } from './train-time.js';
 import { unpackRun } from './train-unpack.js';
+import { eitherOf } from './values.js';
 
 /** `among` finds out whether other processes train along, and calls what it is given. */
 export function addTrain(program: Command, exit: (code: number) => void, among: typeof amongRanks = amongRanks): void {
@@ -55,7 +56,11 @@ ${defaultsTable()}
 Ctrl-C finishes the step, saves and says how to go on; a second one leaves at once.`,
     )
     .action(async (scenario: string | undefined, flags: TrainFlags) =>
-      exit(await among(flags, (own, ranks) => train(scenario ?? flags.scenario, own, ranks))),
+      exit(
+        await among(flags, (own, ranks) =>
+          train(eitherOf('the scenario', scenario, '--scenario', own.scenario), own, ranks),
+        ),
+      ),
     );
 }
 
@@ -66,6 +71,7 @@ async function train(
 ): Promise<number> {
   if (given.compat === 'cpp') return trainAsCpp(scenarioName, given);
   refuseCppFlags(given);
+  refuseContradictions(given);
   if (given.resume !== undefined) {
     const goesOn = isFollower(ranks) ? { folder: given.resume, flags: given } : await unpackRun(given.resume, given);
     return resumeTraining(goesOn.folder, scenarioName, goesOn.flags, ranks);
@@ -186,6 +192,10 @@ function unusedNotes({ settings, config }: Training, flags: TrainFlags, initFrom
     if (flags[name] !== undefined && !formats.includes(settings.data.format))
       notes.push(`${flag} is not used: the text is read as ${settings.data.format}`);
   }
+  if (flags.unknown !== undefined && initFrom === undefined)
+    notes.push('--unknown is not used: without --init-from the model learns every character of the text');
+  if (flags.minLr !== undefined && settings.schedule === 'constant')
+    notes.push('--min-lr is not used: the learning rate stays as it is (--schedule constant)');
   if (settings.warmup > settings.steps)
     notes.push(`the warm-up takes ${counted(settings.warmup, 'step')}, and the run has only ${count(settings.steps)}`);
   if (settings.accumulate > settings.batchSize)
@@ -203,14 +213,29 @@ const SIZES = [
 /** What says how to read a text, and the formats that ask. */
 const READING: readonly (readonly [
   string,
-  'column' | 'chunkSize' | 'chunkOverlap' | 'lossOn',
+  'column' | 'header' | 'chunkSize' | 'chunkOverlap' | 'lossOn' | 'encoding',
   readonly DataFormat[],
 ])[] = [
   ['--column', 'column', ['csv', 'tsv']],
+  ['--header', 'header', ['csv', 'tsv']],
+  ['--encoding', 'encoding', ['lines', 'chunked', 'chat', 'csv', 'tsv']],
   ['--chunk-size', 'chunkSize', ['chunked']],
   ['--chunk-overlap', 'chunkOverlap', ['chunked']],
   ['--loss-on', 'lossOn', ['chat']],
 ];
+
+/** @throws MG_CLI_USAGE for flags of which one would silently take the place of another, or that have no meaning here */
+function refuseContradictions({ chat, format, resume, allowChanged, unknown }: TrainFlags): void {
+  const refuse = (message: string, remedy: string): never => {
+    throw new MicrogptError('MG_CLI_USAGE', message, remedy);
+  };
+  if (chat && format !== undefined && format !== 'chat')
+    refuse(`--chat is --format chat, and --format is ${format}`, 'leave one of them out');
+  if (resume === undefined && allowChanged !== undefined)
+    refuse('--allow-changed is for a run that goes on', 'add --resume RUN, or leave it out');
+  if (resume !== undefined && unknown !== undefined)
+    refuse('--unknown is for --init-from, and --resume goes on with the characters of the run', 'leave it out');
+}
 
 async function scenarioOf(name: string | undefined, flags: TrainFlags): Promise<FoundScenario | null> {
   if (flags.config !== undefined && name !== undefined) {

@@ -83,6 +83,21 @@ export function list<T>(flag: string, one: (flag: string) => (value: string) => 
   return (value) => [...new Set(value.split(',').map((part) => one(flag)(part.trim())))];
 }
 
+/** The name of an attribute as its flag is typed: sanityTop is --sanity-top. */
+export const written = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+/** The one of two ways to say the same. @throws MG_CLI_USAGE when they say different things */
+export function eitherOf<T>(one: string, first: T | undefined, other: string, second: T | undefined): T | undefined {
+  if (first !== undefined && second !== undefined && first !== second) {
+    throw new MicrogptError(
+      'MG_CLI_USAGE',
+      `${one} is ${JSON.stringify(first)} and ${other} is ${JSON.stringify(second)}, and both mean the same thing`,
+      'leave one of them out',
+    );
+  }
+  return first ?? second;
+}
+
 /** Lets an option also be given by another name, which --help does not show. */
 export function alias(command: Command, name: string, long: string): void {
   const option = command.options.find((o) => o.long === name);

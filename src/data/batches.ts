@@ -20,6 +20,7 @@ export interface Batch {
   readonly starts: Int32Array; // [B+1]
 }
 
+/** Batch number `step`, from 0: the same for the same step, whatever was asked before. */
 export type Batches = (step: number) => Batch;
 
 /**

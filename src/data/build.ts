@@ -4,14 +4,15 @@
  */
 import { count, counted } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
+import { refuse, requireNames } from '../base/options.js';
 import { createByteTokenizer } from '../tokenizer/byte.js';
 import { type ByteCounts, byteCorpus, countBytes } from './byte-corpus.js';
 import { type Columns, memoryColumns } from './columns.js';
 import { type Corpus, type CorpusFacts, type CorpusOptions, selectDocuments, type TextCorpus } from './corpus.js';
 import { columnSink, createDocumentWriter, type DocumentWriter, type Written } from './document-writer.js';
 import { byteEncoder, charEncoder, type Encoded, type Encoder, learningEncoder } from './encoder.js';
-import { recogniseFile } from './file-kinds.js';
-import { requireCorpusOptions } from './options.js';
+import { requireTextFile } from './file-kinds.js';
+import { CORPUS_NAMES, requireCorpusOptions } from './options.js';
 import { chatReader, linesReader, type TextReader } from './readers.js';
 import { createSelection } from './selection.js';
 import { tableReader } from './tables.js';
@@ -43,7 +44,7 @@ export function createCorpusBuilder(options: CorpusOptions, columns: Columns): C
   let started = false;
   return {
     push(bytes) {
-      if (!started && bytes.length > 0) requireText(bytes, source);
+      if (!started && bytes.length > 0) requireTextFile(bytes, source, ', or take it as it is with --format bytes');
       started ||= bytes.length > 0;
       text.reader.push(decoder.push(bytes));
     },
@@ -68,6 +69,8 @@ export function createCorpusBuilder(options: CorpusOptions, columns: Columns): C
 
 /** The corpus of a text in memory. @throws as createCorpusBuilder */
 export function corpusFromText(text: string | Uint8Array, options: CorpusOptions): TextCorpus {
+  if (typeof text !== 'string' && !(text instanceof Uint8Array)) refuse('the text', text, 'a text or its bytes');
+  requireNames('corpusFromText', options, CORPUS_NAMES);
   requireCorpusOptions(options);
   const bytes = typeof text === 'string' ? new TextEncoder().encode(text) : text;
   if (options.format === 'bytes') {
@@ -85,6 +88,11 @@ export function corpusFromDocuments(
   documents: Iterable<string>,
   options: Omit<CorpusOptions, 'format'> = {},
 ): TextCorpus {
+  if (typeof documents !== 'object' || !(Symbol.iterator in documents)) {
+    refuse('documents', documents, 'a list of texts');
+  }
+  const { format: _, ...names } = CORPUS_NAMES;
+  requireNames('corpusFromDocuments', options, names);
   const all: CorpusOptions = { ...options, format: 'lines' };
   requireCorpusOptions(all);
   const source = options.source ?? 'the data';
@@ -256,16 +264,6 @@ function encoderFor(options: CorpusOptions, source: string, documentsSoFar: () =
       'leave such characters out with --unknown skip, or train a new model',
     );
   });
-}
-
-function requireText(head: Uint8Array, source: string): void {
-  const kind = recogniseFile(head);
-  if (kind === null) return;
-  throw new MicrogptError(
-    'MG_DATA_KIND',
-    `${source} is ${kind.name}, expected UTF-8 text`,
-    `${kind.remedy}, or take it as it is with --format bytes`,
-  );
 }
 
 function requireContent(

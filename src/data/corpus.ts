@@ -5,6 +5,7 @@
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import type { Encoding } from './utf8.js';
 
+/** One example as token ids. */
 export interface EncodedDocument {
   /** With its special tokens: BOS … BOS. */
   readonly tokens: Int32Array;
@@ -12,6 +13,7 @@ export interface EncodedDocument {
   readonly counts: Uint8Array | null;
 }
 
+/** Documents as token ids. */
 export interface Corpus {
   readonly kind: 'documents';
   readonly count: number;
@@ -29,6 +31,7 @@ export interface Corpus {
   number(i: number): number;
 }
 
+/** One long text as token ids, without beginnings and ends. */
 export interface TokenStream {
   readonly kind: 'stream';
   readonly length: number;
@@ -36,9 +39,11 @@ export interface TokenStream {
   read(from: number, count: number): Int32Array;
 }
 
+/** How a text becomes examples: a line each, windows of prose, raw bytes, conversations (JSONL), a column of a table. */
 export type Format = 'lines' | 'chunked' | 'bytes' | 'chat' | 'csv' | 'tsv';
 export const FORMAT_NAMES: readonly Format[] = ['lines', 'chunked', 'bytes', 'chat', 'csv', 'tsv'];
 
+/** How a text is read and cut into examples. */
 export interface CorpusOptions {
   readonly format: Format;
   /** What to call the text in messages. */
@@ -63,6 +68,7 @@ export interface CorpusOptions {
   readonly header?: boolean | undefined;
 }
 
+/** What is known of a text that was read. */
 export interface CorpusFacts {
   readonly source: string;
   readonly format: Format;
@@ -87,6 +93,7 @@ export interface CorpusFacts {
   readonly notes: readonly string[];
 }
 
+/** A text ready to be learned from: its tokenizer, what is learned, what is held out. */
 export interface TextCorpus {
   readonly tokenizer: Tokenizer;
   readonly train: Corpus | TokenStream;

@@ -1,7 +1,8 @@
 /**
  * What a file is when it is not the text it was taken for: known by its first bytes, and called by its name.
- * Refuses to know: what to do about it. Invariant: valid UTF-8 text is never taken for something else, unless every second byte is NUL.
+ * Refuses to know: what it was to be used for. Invariant: valid UTF-8 text is never taken for something else, unless every second byte is NUL.
  */
+import { MicrogptError } from '../base/errors.js';
 
 interface FileKind {
   readonly name: string;
@@ -45,6 +46,17 @@ export function recogniseFile(head: Uint8Array): FileKind | null {
   const hex = Array.from(head.subarray(0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('');
   for (const [signature, name, remedy] of SIGNATURES) if (hex.startsWith(signature)) return { name, remedy };
   return utf16WithoutMark(head);
+}
+
+/** `otherwise` is a way out beside those of the kind of file. @throws MG_DATA_KIND when it is known to be no text */
+export function requireTextFile(head: Uint8Array, source: string, otherwise = ''): void {
+  const kind = recogniseFile(head);
+  if (kind === null) return;
+  throw new MicrogptError(
+    'MG_DATA_KIND',
+    `${source} is ${kind.name}, expected UTF-8 text`,
+    `${kind.remedy}${otherwise}`,
+  );
 }
 
 /** Western text in UTF-16 has a zero in every second byte, which no one writes in UTF-8. */

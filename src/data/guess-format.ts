@@ -4,6 +4,7 @@
 import type { Format } from './corpus.js';
 import { recogniseFile } from './file-kinds.js';
 
+/** Which format a text seems to have, and why. */
 export interface Guess {
   readonly format: Format;
   /** Why, as the rest of a sentence that begins with "read as …: ". */

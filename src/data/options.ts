@@ -2,7 +2,24 @@
  * Checks on the options of a corpus, before anything is read: ranges, and a tokenizer that can do what the format needs.
  */
 import { MicrogptError } from '../base/errors.js';
+import type { OptionNames } from '../base/options.js';
 import { type CorpusOptions, FORMAT_NAMES } from './corpus.js';
+
+export const CORPUS_NAMES: OptionNames<CorpusOptions> = {
+  format: true,
+  source: true,
+  tokenizer: true,
+  bosPlace: true,
+  unknown: true,
+  encoding: true,
+  heldOut: true,
+  chunkSize: true,
+  chunkOverlap: true,
+  trailingBos: true,
+  loss: true,
+  column: true,
+  header: true,
+};
 
 /** @throws MG_OPTION_VALUE */
 export function requireCorpusOptions(options: CorpusOptions): void {

@@ -5,6 +5,7 @@
 import { createCounterRandom, threefry } from '../base/counter-random.js';
 import type { PythonRandom } from '../base/python-random.js';
 
+/** Which document stands at place k of an endless sequence. */
 export type Order = (k: number) => number;
 
 /** Uses of a training seed, kept apart: streams of the counter generator. */

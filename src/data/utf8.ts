@@ -19,7 +19,13 @@ export interface Utf8Decoder {
 /** `strict` refuses what is not UTF-8; `lossy` puts U+FFFD in its place, and counts. */
 export type Encoding = 'strict' | 'lossy';
 
-export function createUtf8Decoder(source: string, encoding: Encoding): Utf8Decoder {
+/** The ways out where a text is opened with options, which say how it is read. */
+const BY_OPTIONS =
+  'save the file as UTF-8 text, replace what is wrong with --encoding lossy, or take it as it is with --format bytes';
+/** And where it is not. */
+const BY_HAND = 'save the file as UTF-8 text; iconv -f latin1 -t utf-8 OLD > NEW does that for most old files';
+
+export function createUtf8Decoder(source: string, encoding: Encoding, wayOut = BY_OPTIONS): Utf8Decoder {
   let carry: Uint8Array = new Uint8Array(0);
   let offset = 0; // of carry[0] in the whole
   let line = 1;
@@ -35,7 +41,7 @@ export function createUtf8Decoder(source: string, encoding: Encoding): Utf8Decod
     } catch {
       if (encoding === 'strict') {
         const bad = validUtf8Prefix(bytes);
-        throw notUtf8(source, bytes[bad], offset + bad, line + lineFeeds(bytes.subarray(0, bad)));
+        throw notUtf8(source, bytes[bad], offset + bad, line + lineFeeds(bytes.subarray(0, bad)), wayOut);
       }
       text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
       replaced += text.split('\ufffd').length - 1 - replacementCharacters(bytes);
@@ -72,16 +78,16 @@ export function createUtf8Decoder(source: string, encoding: Encoding): Utf8Decod
  * @throws MG_DATA_UTF8 with the place of the first byte that is not UTF-8.
  */
 export function decodeUtf8(bytes: Uint8Array, source: string): string {
-  const decoder = createUtf8Decoder(source, 'strict');
+  const decoder = createUtf8Decoder(source, 'strict', BY_HAND);
   return decoder.push(bytes) + decoder.end();
 }
 
-function notUtf8(source: string, byte: number, offset: number, line: number): MicrogptError {
+function notUtf8(source: string, byte: number, offset: number, line: number, wayOut: string): MicrogptError {
   const hex = byte.toString(16).toUpperCase().padStart(2, '0');
   return new MicrogptError(
     'MG_DATA_UTF8',
     `${source}: invalid byte 0x${hex} at offset ${count(offset)} (line ${count(line)})`,
-    'save the file as UTF-8 text, replace what is wrong with --encoding lossy, or take it as it is with --format bytes',
+    wayOut,
   );
 }
 

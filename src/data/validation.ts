@@ -3,11 +3,13 @@
  * text changes the choice little. Weights are prepared: the sum of weight × loss over all batches is the mean loss of a token.
  * Refuses to know: models. Invariant: no chance, no state.
  */
+import { type OptionNames, requireNames } from '../base/options.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { type Batch, collateDocuments } from './batches.js';
 import { type Corpus, type TokenStream, withinContext } from './corpus.js';
 import { charactersIn, windowDocuments } from './token-documents.js';
 
+/** Held-out text as a fixed list of batches. */
 export interface Validation {
   /** How many batches there are. */
   readonly count: number;
@@ -20,14 +22,26 @@ export interface Validation {
   readonly ofDocuments: number;
 }
 
+/** How held-out text becomes batches. */
+export interface ValidationOptions {
+  /** Examples of a batch, and the tokens that each may have. */
+  readonly batchSize: number;
+  readonly blockSize: number;
+  /** About so many tokens are used in all; 50,000 if left out. */
+  readonly tokens?: number | undefined;
+}
+
+const NAMES: OptionNames<ValidationOptions> = { batchSize: true, blockSize: true, tokens: true };
+
 export const VALIDATION_TOKENS = 50_000;
 
 /** Null when nothing that is held out has a target that counts within the context. */
 export function validationBatches(
   heldOut: Corpus | TokenStream,
   tokenizer: Tokenizer,
-  options: { readonly batchSize: number; readonly blockSize: number; readonly tokens?: number | undefined },
+  options: ValidationOptions,
 ): Validation | null {
+  requireNames('validationBatches', options, NAMES);
   const { batchSize, blockSize } = options;
   const corpus = heldOut.kind === 'documents' ? heldOut : windowsOf(heldOut, blockSize);
   const usable = withinContext(corpus, blockSize).corpus;

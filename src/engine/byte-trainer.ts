@@ -16,20 +16,29 @@ import { plainStep } from '../train/learner.js';
 import { adamHyper } from '../train/optimizer.js';
 import { createEngine } from './create-engine.js';
 import type { BackendName, Threads } from './engine.js';
-import { requireSeed, requireWhole } from './options.js';
+import { COMPUTER_NAMES } from './generate-options.js';
+import { type OptionNames, requireCall, requireNames, requireSeed, requireSignal, requireWhole } from './options.js';
 
+/** Sizes of a byte-level model and its learning rate; the defaults are those of the C++ trainer. */
 export interface ByteModelOptions {
+  /** Length of the vector that stands for a byte; 64 if left out. */
   readonly width?: number | undefined;
+  /** 1 if left out. */
   readonly layers?: number | undefined;
-  /** Context length. */
+  /** Context length in bytes; 64 if left out. */
   readonly context?: number | undefined;
+  /** 1 if left out. */
   readonly seed?: number | bigint | undefined;
+  /** For `trainBytes`; 3e-4 if left out. */
   readonly learningRate?: number | undefined;
 }
 
+/** How a byte-level model is trained on. */
 export interface ByteTrainingOptions {
   readonly data: Uint8Array;
+  /** 200 if left out. */
   readonly steps?: number | undefined;
+  /** Windows a step; 4 if left out. */
   readonly batchSize?: number | undefined;
   /** Tokens of a window; never more than the context. */
   readonly window?: number | undefined;
@@ -40,6 +49,24 @@ export interface ByteTrainingOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const MODEL_NAMES: OptionNames<ByteModelOptions> = {
+  width: true,
+  layers: true,
+  context: true,
+  seed: true,
+  learningRate: true,
+};
+const TRAINING_NAMES: OptionNames<ByteTrainingOptions> = {
+  data: true,
+  steps: true,
+  batchSize: true,
+  window: true,
+  seed: true,
+  ...COMPUTER_NAMES,
+  signal: true,
+};
+
+/** A step that is done: its number and its loss in nats per token. */
 export interface ByteStep {
   /** Of the whole run, earlier parts of it included. */
   readonly step: number;
@@ -50,6 +77,7 @@ const LEAST_BYTES = 1024;
 
 /** An untrained model, as that program draws it: a generator for each tensor, normal with 1/√(fan-in), biases 0. */
 export function newByteModel(options: ByteModelOptions = {}): Checkpoint {
+  requireNames('newByteModel', options, MODEL_NAMES);
   const { width = 64, layers = 1, context = 64, seed = 1, learningRate = 3e-4 } = options;
   requireSeed(seed);
   const tokenizer = createByteTokenizer();
@@ -75,7 +103,9 @@ export function newByteModel(options: ByteModelOptions = {}): Checkpoint {
  * @throws MG_DATA_TOO_SMALL for less than 1,024 bytes, or than a window; MG_CKPT_FORMAT for a model of another architecture
  */
 export function* trainBytes(from: Checkpoint, options: ByteTrainingOptions): Generator<ByteStep, Checkpoint, void> {
+  requireCall('trainBytes', from, options, TRAINING_NAMES);
   requirePrefix(from);
+  requireSignal(options.signal);
   const { steps = 200, batchSize = 4, seed = 1, data } = options;
   const window = Math.min(options.window ?? from.config.blockSize, from.config.blockSize);
   requireWhole('steps', steps, 0);

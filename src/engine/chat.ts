@@ -3,18 +3,28 @@
  * Refuses to know: screens. Invariant: what was said and what came of the reply is kept, also when the reply was broken off.
  */
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { type ChatPrompt, promptOf, type ReplyOptions, requireReply, type Turn } from './conversation.js';
-import type { GenerateOptions } from './generate-options.js';
+import { type ChatPrompt, promptOf, REPLY_NAMES, type ReplyOptions, requireReply, type Turn } from './conversation.js';
+import { COMPUTER_NAMES, type GenerateOptions } from './generate-options.js';
+import { type OptionNames, requireCall, requireNames, requireText } from './options.js';
 import type { SampleEvent } from './samples.js';
 import { createService } from './service.js';
 
-export { type ChatPrompt, chatPrompt, type Turn } from './conversation.js';
+export { type ChatPrompt, type ChatPromptOptions, chatPrompt, type Turn } from './conversation.js';
 
-export type ChatOptions = Omit<ReplyOptions, 'signal'> & Pick<GenerateOptions, 'backend' | 'threads'>;
+/** How replies are drawn, and who computes them. Every reply is one sample. */
+export interface ChatOptions
+  extends Omit<ReplyOptions, 'signal' | 'samples'>,
+    Pick<GenerateOptions, 'backend' | 'threads'> {}
+
+const { signal: _signal, samples: _samples, ...EACH_REPLY } = REPLY_NAMES;
+const CHAT_NAMES: OptionNames<ChatOptions> = { ...EACH_REPLY, ...COMPUTER_NAMES };
+const SAY_NAMES = { signal: true } as const;
+const SET_NAMES: OptionNames<Pick<ChatOptions, 'seed' | 'temperature'>> = { seed: true, temperature: true };
 
 /** A bit of a reply; the last one says why it ended. */
 export type ReplyEvent = Omit<SampleEvent, 'sample'>;
 
+/** A conversation with a model. Close it when it is over. */
 export interface Chat {
   /** All turns so far. */
   readonly turns: readonly Turn[];
@@ -33,18 +43,25 @@ export interface Chat {
 
 /** Opens a conversation; it holds an engine until it is closed. @throws MG_CHAT_MODEL, MG_OPTION_VALUE */
 export function createChat(model: Checkpoint, options: ChatOptions = {}): Chat {
-  requireReply(options, model);
-  const service = createService(model, { ...options, places: 1 });
-  let settings: ChatOptions = options;
+  requireCall('createChat', model, options, CHAT_NAMES);
+  const { backend, threads, ...first } = options;
+  requireReply(first, model);
+  const service = createService(model, { backend, threads, places: 1 });
+  let settings: Omit<ReplyOptions, 'signal'> = first;
   let turns: Turn[] = [];
 
   const promptFor = (text: string) => promptOf(model, [...turns, { role: 'user', content: text }], settings);
 
-  async function* say(text: string, { signal }: { readonly signal?: AbortSignal | undefined } = {}) {
-    turns = [...turns, { role: 'user', content: text }];
+  async function* say(text: string, options: { readonly signal?: AbortSignal | undefined } = {}) {
+    requireText('what is said', text);
+    requireNames('say', options, SAY_NAMES);
+    const { signal } = options;
+    const asked: Turn[] = [...turns, { role: 'user', content: text }];
+    const reply = service.reply(asked, { ...settings, signal });
+    turns = asked;
     let said = '';
     try {
-      for await (const { sample: _, ...event } of service.reply(turns, { ...settings, signal })) {
+      for await (const { sample: _, ...event } of reply) {
         said += event.text;
         yield event;
       }
@@ -60,6 +77,7 @@ export function createChat(model: Checkpoint, options: ChatOptions = {}): Chat {
     prompt: promptFor,
     say,
     set(changed) {
+      requireNames('set', changed, SET_NAMES);
       requireReply({ ...settings, ...changed }, model);
       settings = { ...settings, ...changed };
     },

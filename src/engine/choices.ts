@@ -9,10 +9,11 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { readPrompt } from '../tokenizer/small-letters.js';
 import { createEngine } from './create-engine.js';
 import type { Decoder } from './engine.js';
-import type { GenerateOptions } from './generate-options.js';
-import { refuse, requireText } from './options.js';
+import { COMPUTER_NAMES, type GenerateOptions } from './generate-options.js';
+import { refuse, requireCall, requireText } from './options.js';
 import type { Model } from './plan.js';
 
+/** A candidate and how likely it is. */
 export interface Choice {
   readonly text: string;
   /** Among the candidates. */
@@ -32,8 +33,10 @@ export function choices(
   model: Checkpoint,
   prompt: string,
   candidates: readonly string[],
-  { backend, threads }: Pick<GenerateOptions, 'backend' | 'threads'> = {},
+  options: Pick<GenerateOptions, 'backend' | 'threads'> = {},
 ): Choice[] {
+  requireCall('choices', model, options, COMPUTER_NAMES);
+  const { backend, threads } = options;
   requireText('prompt', prompt);
   if (!Array.isArray(candidates)) refuse('candidates', candidates, 'a list of texts');
   for (const [i, candidate] of candidates.entries()) requireText(`candidates[${i}]`, candidate);

@@ -9,12 +9,15 @@ import { boundaryOf } from '../score/text.js';
 import { readPrompt } from '../tokenizer/small-letters.js';
 import { createEngine } from './create-engine.js';
 import type { BackendName } from './engine.js';
+import { requireCall, requireText, requireWhole } from './options.js';
 
+/** A token that could come next. */
 export interface Continuation extends NextToken {
   /** How the token is written; null for a special one, such as the end of the text. */
   readonly text: string | null;
 }
 
+/** A model that stays open and is asked at every keystroke. Close it when it is over. */
 export interface Completer {
   /** The k likeliest next tokens after a text. Read as `generate` reads a prompt: what the model does not know is left out. */
   complete(text: string, k?: number): Continuation[];
@@ -23,10 +26,16 @@ export interface Completer {
   close(): void;
 }
 
-export function createCompleter(
-  model: Checkpoint,
-  { backend = 'auto' }: { readonly backend?: BackendName | 'auto' | undefined } = {},
-): Completer {
+/** Who computes. */
+export interface CompleterOptions {
+  /** The fastest there is if left out. */
+  readonly backend?: BackendName | 'auto' | undefined;
+}
+
+/** Opens a model; it holds an engine until it is closed. @throws MG_OPTION_VALUE, MG_TRAIN_BACKEND */
+export function createCompleter(model: Checkpoint, options: CompleterOptions = {}): Completer {
+  requireCall('createCompleter', model, options, { backend: true });
+  const { backend = 'auto' } = options;
   const { config, tokenizer } = model;
   const { blockSize, vocabSize } = config;
   const engine = createEngine(backend, config, model.parameters);
@@ -39,6 +48,8 @@ export function createCompleter(
 
   return {
     complete(text, k = 5) {
+      requireText('text', text);
+      requireWhole('k', k, 1);
       const tokens = windowOf([boundary, ...readPrompt(tokenizer, text).ids], window, blockSize);
       let common = 0;
       while (common < read.length && common < tokens.length && read[common] === tokens[common]) common++;

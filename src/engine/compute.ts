@@ -5,21 +5,22 @@
  * same events wherever it is computed.
  */
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import type { ReplyOptions, Turn } from './conversation.js';
-import type { GenerateOptions } from './generate-options.js';
-import type { Model } from './plan.js';
+import type { ChatModel, ReplyOptions, Turn } from './conversation.js';
+import { type GenerateOptions, SERVICE_NAMES, type ServiceOptions } from './generate-options.js';
+import { requireModel, requireNames } from './options.js';
 import type { PromptToken } from './prompt-logprobs.js';
 import type { SampleEvent } from './samples.js';
-import type { ModelService, ServiceOptions } from './service.js';
+import type { ModelService } from './service.js';
 
 /** Something to be written. */
 export type Job =
   | { readonly kind: 'samples'; readonly options: Omit<GenerateOptions, 'backend' | 'threads'> }
   | { readonly kind: 'reply'; readonly turns: readonly Turn[]; readonly options: Omit<ReplyOptions, 'signal'> };
 
+/** Where models are computed, asked with plain data. */
 export interface Compute {
-  /** The models by name: configuration and tokenizer. */
-  readonly models: ReadonlyMap<string, Model>;
+  /** The models by name: configuration, tokenizer, and how many exchanges one makes sense of. */
+  readonly models: ReadonlyMap<string, ChatModel>;
   /** Events as they come; when it is aborted, they just end within a token. @throws what the service throws, MG_SERVE_LOST */
   ask(model: string, job: Job, signal: AbortSignal): AsyncIterable<SampleEvent>;
   /** How likely the tokens of a text are; [] when it is aborted. @throws as `ask` */
@@ -29,6 +30,7 @@ export interface Compute {
   close(): Promise<void>;
 }
 
+/** Models that are computed in this thread. */
 export interface LocalCompute extends Compute {
   /** Opens a model before it is asked. @throws as `ask` */
   open(model: string): Promise<void>;
@@ -42,6 +44,8 @@ export function createLocalCompute(
   models: ReadonlyMap<string, Checkpoint>,
   options: ServiceOptions = {},
 ): LocalCompute {
+  requireNames('createLocalCompute', options, SERVICE_NAMES);
+  for (const model of models.values()) requireModel(model);
   const services = new Map<string, Promise<ModelService>>();
   let closed = false;
 

@@ -12,16 +12,26 @@ import { endTokens } from '../generate/generate.js';
 import { counterDraw, rustDraw } from '../generate/sampler.js';
 import { inSmallLetters } from '../tokenizer/small-letters.js';
 import type { RoleTokens, Tokenizer } from '../tokenizer/tokenizer.js';
-import { type GenerateOptions, requireGenerate, type SamplingOptions } from './generate-options.js';
+import {
+  DEMAND_NAMES,
+  type GenerateOptions,
+  requireGenerate,
+  SAMPLING_NAMES,
+  type SamplingOptions,
+} from './generate-options.js';
+import { type OptionNames, refuse, requireNames, requireOneOf, requireText } from './options.js';
 import { type Model, type SamplePlan, samplingOf } from './plan.js';
 
+/** As much of a checkpoint as is needed to ask for text or replies. */
 export type ChatModel = Model & Pick<Checkpoint, 'run'>;
 
+/** What somebody said. */
 export interface Turn {
   readonly role: 'user' | 'assistant';
   readonly content: string;
 }
 
+/** How a reply is drawn. */
 export interface ReplyOptions
   extends SamplingOptions,
     Demands,
@@ -30,6 +40,26 @@ export interface ReplyOptions
   readonly compat?: 'rust' | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+export const REPLY_NAMES: OptionNames<ReplyOptions> = {
+  ...SAMPLING_NAMES,
+  ...DEMAND_NAMES,
+  samples: true,
+  maxTokens: true,
+  stop: true,
+  top: true,
+  logprobs: true,
+  compat: true,
+  signal: true,
+};
+
+/** How much of a conversation the model is given to read. */
+export interface ChatPromptOptions extends Pick<ReplyOptions, 'maxTokens' | 'compat'> {
+  /** Reads no more than so many things that the user said, and their answers; all that fit if left out. */
+  readonly exchanges?: number | undefined;
+}
+
+const PROMPT_NAMES: OptionNames<ChatPromptOptions> = { maxTokens: true, compat: true, exchanges: true };
 
 /** What the model is given to read. */
 export interface ChatPrompt {
@@ -55,6 +85,16 @@ export function requireRoles(tokenizer: Tokenizer): RoleTokens {
 export function requireReply(options: ReplyOptions, model: Model): void {
   requireRoles(model.tokenizer);
   requireGenerate(options, model);
+  if (options.compat !== undefined) requireOneOf('compat', options.compat, ['rust']);
+}
+
+/** @throws MG_OPTION_VALUE */
+export function requireTurns(turns: readonly Turn[]): void {
+  if (!Array.isArray(turns)) refuse('what was said', turns, 'a list of turns: { role, content }');
+  for (const [i, turn] of turns.entries()) {
+    requireOneOf(`the role of turn ${i}`, turn?.role, ['user', 'assistant']);
+    requireText(`the content of turn ${i}`, turn.content);
+  }
 }
 
 /** A turn as the model reads it: who speaks, what, and that it ends here. */
@@ -69,16 +109,19 @@ function replyRoom(blockSize: number, maxTokens: number | undefined): number {
 
 /**
  * Turns as tokens, cut to fit: whole turns from the front, and of the last one, when it alone is too long, the beginning of its text.
- * @throws MG_CHAT_MODEL
+ * @throws MG_CHAT_MODEL, MG_OPTION_VALUE
  */
 export function chatPrompt(
   tokenizer: Tokenizer,
   said: readonly Turn[],
   blockSize: number,
-  { maxTokens, compat, exchanges }: Pick<ReplyOptions, 'maxTokens' | 'compat'> & { readonly exchanges?: number } = {},
+  options: ChatPromptOptions = {},
 ): ChatPrompt {
+  requireNames('chatPrompt', options, PROMPT_NAMES);
+  requireTurns(said);
+  const { maxTokens, compat, exchanges } = options;
   const roles = requireRoles(tokenizer);
-  const read = exchanges === undefined ? said : said.slice(beginOfLast(said, exchanges));
+  const read = lastExchanges(said, exchanges);
   const turns =
     compat === 'rust'
       ? said
@@ -107,12 +150,12 @@ export function chatPrompt(
   return { tokens, turnsLeftOut: all.length - 1, tokensCut, unknown };
 }
 
-/** Where the last so many things that the user said begin. */
-function beginOfLast(turns: readonly Turn[], exchanges: number): number {
-  let left = exchanges;
+/** The turns from the last so many things that the user said on; all where no number is given. */
+export function lastExchanges(turns: readonly Turn[], exchanges: number | undefined): readonly Turn[] {
+  let left = exchanges ?? Number.POSITIVE_INFINITY;
   let first = turns.length;
   while (first > 0 && left > 0) if (turns[--first].role === 'user') left--;
-  return first;
+  return turns.slice(first);
 }
 
 /**
@@ -126,9 +169,12 @@ export function exchangesOf({ run }: Pick<Checkpoint, 'run'>): number | undefine
 
 /** What a model is given to read of these turns. @throws MG_CHAT_MODEL */
 export function promptOf(model: ChatModel, turns: readonly Turn[], options: ReplyOptions): ChatPrompt {
-  const exchanges = exchangesOf(model);
-  const limit = exchanges === undefined ? {} : { exchanges };
-  return chatPrompt(model.tokenizer, turns, model.config.blockSize, { ...options, ...limit });
+  const { maxTokens, compat } = options;
+  return chatPrompt(model.tokenizer, turns, model.config.blockSize, {
+    maxTokens,
+    compat,
+    exchanges: exchangesOf(model),
+  });
 }
 
 /** The reply to these turns as a sample to be drawn. Its draws are numbered by the turns of the user before it. @throws MG_CHAT_MODEL */

@@ -9,6 +9,7 @@ import type { ModelConfig } from '../model/config.js';
 import { parameterTable } from '../model/parameters.js';
 import type { Ranks } from '../train/ranks.js';
 import { BACKENDS, type BackendName, DEFAULT_BACKEND, type Engine, type Products, type Threads } from './engine.js';
+import { requireThreads } from './options.js';
 import { createTensorEngine } from './tensor-engine.js';
 import { createValueEngine } from './value-engine.js';
 
@@ -21,13 +22,14 @@ export interface EngineOptions {
   readonly ranks?: Ranks | undefined;
 }
 
-/** @throws MG_TRAIN_BACKEND when there is no backend of that name. */
+/** @throws MG_TRAIN_BACKEND when there is no backend of that name; MG_OPTION_VALUE when `threads` are none that a host has made. */
 export function createEngine(
   name: BackendName | 'auto',
   config: ModelConfig,
   parameters: Float64Array,
   { threads, products, ranks }: EngineOptions = {},
 ): Engine {
+  requireThreads(threads);
   const { total } = parameterTable(config);
   if (parameters.length !== total) {
     const message = `${parameters.length} parameters were given, this model has ${total}`;
@@ -52,10 +54,18 @@ export function createEngine(
         ranks,
       );
     default:
-      throw new MicrogptError(
-        'MG_TRAIN_BACKEND',
-        `there is no backend called ${String(chosen satisfies never)}`,
-        `choose one of ${BACKENDS.join(', ')}, auto`,
-      );
+      throw noBackend(chosen satisfies never);
   }
 }
+
+/** @throws MG_TRAIN_BACKEND */
+export function requireBackend(name: string): void {
+  if (!BACKENDS.some((backend) => backend === name)) throw noBackend(name);
+}
+
+const noBackend = (name: string): MicrogptError =>
+  new MicrogptError(
+    'MG_TRAIN_BACKEND',
+    `there is no backend called ${String(name)}`,
+    `choose one of ${BACKENDS.join(', ')}, auto`,
+  );

@@ -9,6 +9,7 @@ import type { ModelConfig } from '../model/config.js';
 import type { Dropout, Learner } from '../train/learner.js';
 import type { Look } from './look.js';
 
+/** A model on a backend: trains, evaluates, reads. */
 export interface Engine extends Learner {
   readonly backend: BackendName;
   readonly config: ModelConfig;
@@ -34,12 +35,14 @@ export interface Engine extends Learner {
   close(): void;
 }
 
+/** Parameters and Adam's moments, in the order of the parameter table. */
 export interface EngineState {
   readonly parameters: Float64Array; // [total]
   readonly m: Float64Array;
   readonly v: Float64Array;
 }
 
+/** Reads sequences token by token, side by side. */
 export interface Decoder {
   /** S: how many sequences, numbered from 0. */
   readonly sequences: number;
@@ -56,7 +59,9 @@ export interface Decoder {
   close(): void;
 }
 
+/** What can compute: Values one by one (to learn from), f64 loops (to compare with), f32 SIMD in Wasm (the default). */
 export const BACKENDS = ['value', 'reference', 'wasm'] as const;
+/** The name of a backend. */
 export type BackendName = (typeof BACKENDS)[number];
 
 /** The fastest backend there is. */

@@ -6,7 +6,7 @@ import { MicrogptError } from '../base/errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import type { Demands } from '../generate/constraints/acceptor.js';
 import type { BackendName, Threads } from './engine.js';
-import { requireModel, requireNumber, requireSeed, requireText, requireWhole } from './options.js';
+import { type OptionNames, requireNumber, requireSeed, requireText, requireTexts, requireWhole } from './options.js';
 
 /** How the next token is drawn. The order is that of the fields; see generate/filters.ts. */
 export interface SamplingOptions {
@@ -40,6 +40,7 @@ export interface ConstraintOptions extends Demands {
   readonly notInTraining?: Iterable<string> | undefined;
 }
 
+/** What can be asked of `generate`. */
 export interface GenerateOptions extends SamplingOptions, ConstraintOptions {
   /** How many samples; 1 if left out. */
   readonly samples?: number | undefined;
@@ -69,16 +70,13 @@ export interface GenerateOptions extends SamplingOptions, ConstraintOptions {
    * draws from the stream of seed + i.
    */
   readonly compat?: Compat | undefined;
+  /** Who computes; the fastest there is if left out. */
   readonly backend?: BackendName | 'auto' | undefined;
-  /** Threads for large models, from the host: `nodeThreads()` in 'microgpt/node'. */
+  /** Threads for large models, from the host: `nodeThreads()` of 'microgpt/node', `await browserThreads()` of 'microgpt/browser'. Not a number. */
   readonly threads?: Threads | undefined;
 }
 
-/** Every option of `generate`, kept whole by its type. */
-export const GENERATE_NAMES: Readonly<Record<keyof GenerateOptions, true>> = {
-  samples: true,
-  prompt: true,
-  maxTokens: true,
+export const SAMPLING_NAMES: OptionNames<SamplingOptions> = {
   temperature: true,
   topK: true,
   topP: true,
@@ -88,14 +86,31 @@ export const GENERATE_NAMES: Readonly<Record<keyof GenerateOptions, true>> = {
   bias: true,
   asciiOnly: true,
   seed: true,
-  stop: true,
-  stopTokens: true,
-  stopAtBos: true,
+};
+
+export const DEMAND_NAMES: OptionNames<Demands> = {
   minLength: true,
   maxLength: true,
   startsWith: true,
   endsWith: true,
   matches: true,
+};
+
+/** Who computes. */
+export const COMPUTER_NAMES: OptionNames<Pick<GenerateOptions, 'backend' | 'threads'>> = {
+  backend: true,
+  threads: true,
+};
+
+export const GENERATE_NAMES: OptionNames<GenerateOptions> = {
+  samples: true,
+  prompt: true,
+  maxTokens: true,
+  ...SAMPLING_NAMES,
+  stop: true,
+  stopTokens: true,
+  stopAtBos: true,
+  ...DEMAND_NAMES,
   unique: true,
   exclude: true,
   notInTraining: true,
@@ -103,11 +118,19 @@ export const GENERATE_NAMES: Readonly<Record<keyof GenerateOptions, true>> = {
   logprobs: true,
   chain: true,
   compat: true,
-  backend: true,
-  threads: true,
+  ...COMPUTER_NAMES,
 };
 
+/** Who computes for all askers, and for how many at once. */
+export interface ServiceOptions extends Pick<GenerateOptions, 'backend' | 'threads'> {
+  /** How many sequences run side by side; 32 if left out. */
+  readonly places?: number | undefined;
+}
+
+export const SERVICE_NAMES: OptionNames<ServiceOptions> = { ...COMPUTER_NAMES, places: true };
+
 export const COMPATS = ['python', 'python-scenario', 'cpp', 'rust'] as const;
+/** An earlier program whose draws are wanted. */
 export type Compat = (typeof COMPATS)[number];
 
 /** @throws MG_OPTION_VALUE */
@@ -125,7 +148,11 @@ export function requireSampling(options: SamplingOptions, vocabSize: number): vo
   ] as const) {
     if (value > 1) refuse(`${name} is ${value}, expected a number from 0 to 1`, `give ${name} a number from 0 to 1`);
   }
-  for (const [token, amount] of options.bias ?? []) {
+  const { bias } = options;
+  if (bias !== undefined && !(typeof bias === 'object' && bias !== null && 'entries' in bias && 'get' in bias)) {
+    refuse(`bias is ${typeof bias}, expected a Map`, 'give new Map([[token id, amount]])');
+  }
+  for (const [token, amount] of bias ?? []) {
     requireToken('bias', token, vocabSize);
     if (Number.isNaN(amount) || amount === Number.POSITIVE_INFINITY) {
       refuse(`the bias of token ${token} is ${amount}, expected a finite number or -Infinity`, 'give a number');
@@ -135,7 +162,6 @@ export function requireSampling(options: SamplingOptions, vocabSize: number): vo
 
 /** @throws MG_OPTION_VALUE */
 export function requireGenerate(options: GenerateOptions, model: Pick<Checkpoint, 'config'>): void {
-  requireModel(model);
   const { config } = model;
   requireSampling(options, config.vocabSize);
   requireText('prompt', options.prompt ?? '');
@@ -146,6 +172,10 @@ export function requireGenerate(options: GenerateOptions, model: Pick<Checkpoint
   requireWhole('minLength', options.minLength ?? 0, 0);
   requireWhole('maxLength', options.maxLength ?? 0, 0);
   if (typeof options.chain === 'number') requireWhole('chain', options.chain, 0);
+  for (const name of ['startsWith', 'endsWith', 'matches'] as const) requireText(name, options[name] ?? '');
+  requireTexts('stop', typeof options.stop === 'string' ? [] : (options.stop ?? []));
+  requireTexts('exclude', options.exclude ?? []);
+  requireTexts('notInTraining', options.notInTraining ?? []);
   for (const token of options.stopTokens ?? []) requireToken('stopTokens', token, config.vocabSize);
   if (options.compat !== undefined && !COMPATS.includes(options.compat)) {
     refuse(`compat is ${JSON.stringify(options.compat)}, expected ${COMPATS.join(', ')}`, 'choose one of them');

@@ -10,14 +10,16 @@ import { readPrompt } from '../tokenizer/small-letters.js';
 import { createEngine } from './create-engine.js';
 import type { BackendName } from './engine.js';
 import type { Look } from './look.js';
-import { requireWhole } from './options.js';
+import { requireCall, requireText, requireWhole } from './options.js';
 
+/** How much is said of each token. */
 export interface InspectOptions {
   /** How many of the likeliest next tokens; 5 if left out. */
   readonly top?: number | undefined;
   readonly backend?: BackendName | 'auto' | undefined;
 }
 
+/** What a model makes of a prompt. */
 export interface Inspection {
   /** T tokens that the model reads; text is null for special ones. */
   readonly tokens: readonly { readonly id: number; readonly text: string | null }[];
@@ -26,12 +28,11 @@ export interface Inspection {
   readonly look: Look;
 }
 
-/** @throws MG_TRAIN_BACKEND on the value backend, MG_GEN_NONFINITE when the model is damaged. */
-export function inspect(
-  model: Checkpoint,
-  prompt: string,
-  { top = 5, backend = 'auto' }: InspectOptions = {},
-): Inspection {
+/** @throws MG_OPTION_VALUE, MG_TRAIN_BACKEND on the value backend, MG_GEN_NONFINITE when the model is damaged. */
+export function inspect(model: Checkpoint, prompt: string, options: InspectOptions = {}): Inspection {
+  requireCall('inspect', model, options, { top: true, backend: true });
+  requireText('prompt', prompt);
+  const { top = 5, backend = 'auto' } = options;
   requireWhole('top', top, 1);
   const { config, tokenizer } = model;
   const { blockSize, vocabSize } = config;

@@ -9,6 +9,7 @@ import { type Backend, type Op, sizeOf, type Tensor } from '../tensor/backend.js
 import { attention } from '../tensor/ops.js';
 import { createTape, finish } from '../tensor/tape.js';
 
+/** All that a model computes on the way through a sequence of T tokens. */
 export interface Look {
   /** T: tokens that were read. */
   readonly length: number;
@@ -33,6 +34,7 @@ export type StageName =
   | 'narrowed'
   | 'logits';
 
+/** What one stage of the model gives, for every token. */
 export interface Stage {
   readonly name: StageName;
   /** From 0; null before and after the layers. */

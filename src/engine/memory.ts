@@ -13,8 +13,10 @@ import { allocModel, allocTraining, recordTraining } from '../model/program.js';
 import { type Backend, sizeOf } from '../tensor/backend.js';
 import type { Settings } from '../train/settings.js';
 import type { BackendName } from './engine.js';
+import { requireNames } from './options.js';
 import { shapeOf } from './recorded-batch.js';
 
+/** Bytes that training takes. */
 export interface TrainingMemory {
   /** Bytes of parameters, gradients, Adam's moments, and the copies of weights that fast kernels keep. */
   readonly model: number;
@@ -51,8 +53,10 @@ export function trainingMemory(
   config: ModelConfig,
   B: number,
   longest: number,
-  { accumulate = 1, dropout = false }: TrainingExtras = {},
+  extras: TrainingExtras = {},
 ): TrainingMemory {
+  requireNames('trainingMemory', extras, { accumulate: true, dropout: true });
+  const { accumulate = 1, dropout = false } = extras;
   const counting = countingBackend();
   const model = allocTraining(counting, allocModel(counting, config));
   const parameters = model.table.total;

@@ -2,27 +2,9 @@
  * Checks on what a caller of the library hands in, where types are not enough: numbers in range, and texts where texts belong.
  */
 import { MicrogptError } from '../base/errors.js';
+import { type OptionNames, refuse, requireNames } from '../base/options.js';
 
-export function refuse(name: string, value: unknown, expected: string): never {
-  throw new MicrogptError(
-    'MG_OPTION_VALUE',
-    `${name} is ${typeof value === 'string' ? JSON.stringify(value) : String(value)}, expected ${expected}`,
-    `give ${name} ${expected}`,
-  );
-}
-
-/** A misspelled option would otherwise leave its default in place without a word. @throws MG_OPTION_VALUE */
-export function requireNames(call: string, options: object, names: Readonly<Record<string, true>>): void {
-  if (typeof options !== 'object' || options === null) refuse(`what ${call} is given`, options, 'an object of options');
-  for (const name of Object.keys(options)) {
-    if (Object.hasOwn(names, name)) continue;
-    throw new MicrogptError(
-      'MG_OPTION_VALUE',
-      `${call} has no option ${JSON.stringify(name)}`,
-      `choose from ${Object.keys(names).join(', ')}`,
-    );
-  }
-}
+export { type OptionNames, refuse, requireNames };
 
 /** The path of a model is none yet. @throws MG_OPTION_VALUE */
 export function requireModel(value: object): void {
@@ -30,9 +12,45 @@ export function requireModel(value: object): void {
   refuse('the model', value, 'what trainModel gives, or the checkpoint of loadModel and decodeModel');
 }
 
+/** What whoever takes a model and options checks first. @throws MG_OPTION_VALUE */
+export function requireCall<T extends object>(call: string, model: object, options: T, names: OptionNames<T>): void {
+  requireModel(model);
+  requireNames(call, options, names);
+}
+
+/** A number starts no threads: only the host can. @throws MG_OPTION_VALUE */
+export function requireThreads(value: unknown): void {
+  const fits = typeof value === 'object' && value !== null && 'count' in value && 'start' in value;
+  if (value === undefined || fits) return;
+  const count = typeof value === 'number' ? value : '';
+  refuse(
+    'threads',
+    value,
+    `those of the host: nodeThreads(${count}) of 'microgpt/node', or await browserThreads(${count}) of 'microgpt/browser'`,
+  );
+}
+
 /** @throws MG_OPTION_VALUE */
 export function requireText(name: string, value: string): void {
   if (typeof value !== 'string') refuse(name, value, 'a text');
+}
+
+/** A list of texts; one text is none, although JavaScript would read it letter by letter. @throws MG_OPTION_VALUE */
+export function requireTexts(name: string, value: Iterable<string>): void {
+  const listed = typeof value === 'object' && value !== null && Symbol.iterator in value;
+  if (!listed) refuse(name, value, 'a list of texts');
+  if (Array.isArray(value)) for (const [i, text] of value.entries()) requireText(`${name}[${i}]`, text);
+}
+
+/** @throws MG_OPTION_VALUE */
+export function requireOneOf(name: string, value: unknown, allowed: readonly string[]): void {
+  if (!allowed.includes(value as string)) refuse(name, value, `one of ${allowed.join(', ')}`);
+}
+
+/** Not the AbortController that it belongs to. @throws MG_OPTION_VALUE */
+export function requireSignal(value: AbortSignal | undefined): void {
+  if (value === undefined || (typeof value === 'object' && value !== null && 'aborted' in value)) return;
+  refuse('signal', value, 'an AbortSignal, such as the signal of an AbortController');
 }
 
 /** A whole number from `least` up. @throws MG_OPTION_VALUE */

@@ -13,6 +13,7 @@ import { readPrompt } from '../tokenizer/small-letters.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import type { GenerateOptions, SamplingOptions } from './generate-options.js';
 
+/** As much of a checkpoint as is needed to ask for text. */
 export type Model = Pick<Checkpoint, 'config' | 'tokenizer'>;
 
 export interface SamplePlan {

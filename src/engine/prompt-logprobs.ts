@@ -7,15 +7,17 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { likeliest, logSumExp, surprise } from '../score/surprise.js';
 import { encodeText, WHICH_CHARACTER } from '../score/text.js';
 import type { Decoder } from './engine.js';
+import type { OptionNames } from './options.js';
 import { createPauses } from './pause.js';
 
+/** A token and ln of its probability. */
 export interface TokenLogprob {
   readonly token: number;
   /** ln of its probability. */
   readonly logprob: number;
 }
 
-/** A token of a prompt. */
+/** A token of a prompt; of a capital that is read as its small letter, that of the small one. */
 export interface PromptToken {
   /** The id; null for a character that the model does not know. */
   readonly token: number | null;
@@ -26,11 +28,14 @@ export interface PromptToken {
   readonly likely: readonly TokenLogprob[];
 }
 
+/** How much is said of each token, and when to stop. */
 export interface PromptLogprobsOptions {
   /** How many of the likeliest tokens of each place are given; 0 if left out. */
   readonly logprobs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+export const PROMPT_LOGPROBS_NAMES: OptionNames<PromptLogprobsOptions> = { logprobs: true, signal: true };
 
 /** So many rows are read before the event loop turns. */
 const ROWS = 64;
@@ -63,7 +68,7 @@ export async function readPromptLogprobs(
   { logprobs = 0, signal }: PromptLogprobsOptions = {},
 ): Promise<PromptToken[]> {
   const { vocabSize } = config;
-  const { tokens, characters, firstToken } = encodeText(tokenizer, text);
+  const { tokens, characters, firstToken } = encodeText(tokenizer, text, true); // read as any prompt is
   const bosFirst = tokenizer.bos !== null;
   const sequence = tokens.slice(bosFirst ? 0 : 1, -1); // without what only bounds the text
   const front = bosFirst ? 1 : 0;

@@ -22,7 +22,7 @@ export interface SampleEvent {
   readonly text: string;
   /** The token that brought it; null for the prompt, at the end, and where whole samples are given out. */
   readonly token: number | null;
-  /** The likeliest tokens at its place, likeliest first, where `top` asks for them. */
+  /** The likeliest tokens at its place, likeliest first, where `top` asks for them; at the end, if a token brought it. */
   readonly top?: readonly Likely[];
   /** ln of its probability as the model thinks (temperature 1, no filters), where `logprobs` is given; and the likeliest of its place. */
   readonly logprob?: number;
@@ -37,6 +37,7 @@ export interface Pace {
   readonly mayGoOn?: (() => boolean) | undefined;
 }
 
+/** A token and its probability. */
 export interface Likely {
   readonly token: number;
   readonly probability: number;
@@ -183,7 +184,8 @@ export function createSampleRun(
         try {
           if (whole) settle(sample, { text: text + rest, end: reason, attempt });
           else {
-            emit({ sample, text: rest, token: null, end: reason });
+            const top = reason === 'token' ? seen?.top : undefined;
+            emit({ sample, text: rest, token: null, end: reason, ...(top === undefined ? {} : { top }) });
             out++;
             next();
           }

@@ -4,17 +4,28 @@
  */
 import { exp } from '../base/math.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { type Evaluation, evaluateStream, evaluateTexts } from '../score/evaluate.js';
+import {
+  type CountedSequence,
+  type Evaluation,
+  evaluateSequences,
+  evaluateStream,
+  evaluateTexts,
+} from '../score/evaluate.js';
 import { type Calibration, calibration } from '../score/percentiles.js';
 import { placesFor } from '../score/reading.js';
 import { type ScoreDetail, scoreTexts, type TextScore } from '../score/text.js';
 import { createEngine } from './create-engine.js';
 import type { BackendName } from './engine.js';
-import { refuse } from './options.js';
+import { type OptionNames, refuse, requireCall, requireNames, requireTexts } from './options.js';
 
+/** How texts are scored, how much is said of them, and who computes. */
 export interface ScoreOptions extends ScoreDetail {
   readonly backend?: BackendName | 'auto' | undefined;
 }
+
+const DETAIL_NAMES: OptionNames<ScoreDetail> = { perCharacter: true, foldCase: true };
+const SCORE_NAMES: OptionNames<ScoreOptions> = { ...DETAIL_NAMES, backend: true };
+const BACKEND_NAMES = { backend: true } as const;
 
 /** A model that stays open, to score texts as they come. */
 export interface Scorer {
@@ -23,6 +34,8 @@ export interface Scorer {
   calibrate(texts: readonly string[], options?: Pick<ScoreDetail, 'foldCase'>): Calibration;
   /** Documents, each from its beginning to its end. */
   evaluate(texts: readonly string[]): Evaluation;
+  /** Sequences as training has them, of which only some tokens count. */
+  evaluateSequences(count: number, sequenceAt: (i: number) => CountedSequence): Evaluation;
   /** One stream of tokens without beginning or end. */
   evaluateStream(tokens: ArrayLike<number>): Evaluation;
   /** Logits [V] for what follows some tokens, at most as many as the context holds. */
@@ -30,21 +43,37 @@ export interface Scorer {
   close(): void;
 }
 
-/** @throws MG_TRAIN_BACKEND when there is no such backend. */
-export function createScorer(model: Checkpoint, { backend = 'auto' }: Pick<ScoreOptions, 'backend'> = {}): Scorer {
+/** Opens a model; it holds an engine until it is closed. @throws MG_OPTION_VALUE, MG_TRAIN_BACKEND when there is no such backend. */
+export function createScorer(model: Checkpoint, options: Pick<ScoreOptions, 'backend'> = {}): Scorer {
+  requireCall('createScorer', model, options, BACKEND_NAMES);
+  const { backend = 'auto' } = options;
   const { config, tokenizer } = model;
   const engine = createEngine(backend, config, model.parameters);
   const decoder = engine.decoder(placesFor(config));
   const shape = { tokenizer, blockSize: config.blockSize, vocabSize: config.vocabSize };
   return {
-    score: (texts, options) => scoreTexts(decoder, texts, shape, options),
-    calibrate: (texts, options) =>
-      calibration(
-        scoreTexts(decoder, texts, shape, { foldCase: options?.foldCase }).map((one) => one.bitsPerCharacter),
-      ),
-    evaluate: (texts) => evaluateTexts(decoder, texts, shape),
+    score(texts, options = {}) {
+      requireNames('score', options, DETAIL_NAMES);
+      requireTexts('texts', texts);
+      return scoreTexts(decoder, texts, shape, options);
+    },
+    calibrate(texts, options = {}) {
+      requireNames('calibrate', options, { foldCase: true });
+      requireTexts('texts', texts);
+      return calibration(scoreTexts(decoder, texts, shape, options).map((one) => one.bitsPerCharacter));
+    },
+    evaluate(texts) {
+      requireTexts('texts', texts);
+      return evaluateTexts(decoder, texts, shape);
+    },
+    evaluateSequences: (count, sequenceAt) => evaluateSequences(decoder, count, sequenceAt, shape),
     evaluateStream: (tokens) => evaluateStream(decoder, tokens, shape),
     predict(context) {
+      const { blockSize, vocabSize } = config;
+      if (context.length < 1 || context.length > blockSize)
+        refuse('the context', `${context.length} tokens`, `1 to ${blockSize} tokens`);
+      const odd = context.find((token) => !Number.isSafeInteger(token) || token < 0 || token >= vocabSize);
+      if (odd !== undefined) refuse('a token of the context', odd, `an id from 0 to ${vocabSize - 1}`);
       decoder.restart(0);
       const logits = decoder.read(context, new Int32Array(context.length));
       return logits.slice((context.length - 1) * config.vocabSize, context.length * config.vocabSize);
@@ -58,23 +87,27 @@ export function createScorer(model: Checkpoint, { backend = 'auto' }: Pick<Score
  * @throws MG_OPTION_VALUE when they are no texts, MG_GEN_NONFINITE when the model is damaged.
  */
 export function score(model: Checkpoint, text: string, options?: ScoreOptions): TextScore;
+/** The same for a list of texts, in its order. */
 export function score(model: Checkpoint, texts: readonly string[], options?: ScoreOptions): TextScore[];
 export function score(
   model: Checkpoint,
   texts: string | readonly string[],
   options: ScoreOptions = {},
 ): TextScore | TextScore[] {
+  requireCall('score', model, options, SCORE_NAMES);
   const list: readonly string[] = typeof texts === 'string' ? [texts] : texts;
-  requireTexts(list);
-  const scorer = createScorer(model, options);
+  requireTexts('texts', list);
+  const { backend, ...detail } = options;
+  const scorer = createScorer(model, { backend });
   try {
-    const scores = scorer.score(list, options);
+    const scores = scorer.score(list, detail);
     return typeof texts === 'string' ? scores[0] : scores;
   } finally {
     scorer.close();
   }
 }
 
+/** The score of a text among others. */
 export interface CandidateScore extends TextScore {
   /** Its probability if one of the candidates must be the text: they sum to 1. */
   readonly probability: number;
@@ -99,17 +132,12 @@ export function evaluate(
   texts: readonly string[],
   options: Pick<ScoreOptions, 'backend'> = {},
 ): Evaluation {
-  requireTexts(texts);
+  requireCall('evaluate', model, options, BACKEND_NAMES);
+  requireTexts('texts', texts);
   const scorer = createScorer(model, options);
   try {
     return scorer.evaluate(texts);
   } finally {
     scorer.close();
-  }
-}
-
-function requireTexts(value: readonly string[]): void {
-  if (!Array.isArray(value) || !value.every((text) => typeof text === 'string')) {
-    refuse('texts', value, 'a text or a list of texts');
   }
 }

@@ -4,22 +4,39 @@
  * Refuses to know: connections. Invariants: what is asked gets the same answer whatever else is asked meanwhile; when its reader goes away
  * or aborts, work for it ends within a token; the event loop turns between the turns of the model.
  */
+import { MicrogptError } from '../base/errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { createScheduler } from '../generate/scheduler.js';
-import { planReply, type ReplyOptions, requireReply, type Turn } from './conversation.js';
+import { planReply, REPLY_NAMES, type ReplyOptions, requireReply, requireTurns, type Turn } from './conversation.js';
 import { createEngine } from './create-engine.js';
 import type { Decoder } from './engine.js';
-import { type GenerateOptions, requireGenerate } from './generate-options.js';
+import {
+  GENERATE_NAMES,
+  type GenerateOptions,
+  requireGenerate,
+  SERVICE_NAMES,
+  type ServiceOptions,
+} from './generate-options.js';
+import { type OptionNames, requireCall, requireNames, requireSignal, requireText, requireWhole } from './options.js';
 import { createPauses } from './pause.js';
 import { planSamples, type SamplePlan } from './plan.js';
-import { type PromptLogprobsOptions, type PromptToken, readPromptLogprobs } from './prompt-logprobs.js';
+import {
+  PROMPT_LOGPROBS_NAMES,
+  type PromptLogprobsOptions,
+  type PromptToken,
+  readPromptLogprobs,
+} from './prompt-logprobs.js';
 import { createSampleRun, type SampleEvent } from './samples.js';
 
+export type { ServiceOptions } from './generate-options.js';
+
+/** What can be asked of `stream`. */
 export interface StreamOptions extends GenerateOptions {
   /** Ends the stream within a token; its samples then have no last event. */
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A model that answers many at once. Close it when it is over. */
 export interface ModelService {
   /** Events of all samples, each sample's in order; several run side by side and alternate. @throws what `generate` throws. */
   stream(options?: StreamOptions): AsyncGenerator<SampleEvent, void, undefined>;
@@ -37,16 +54,16 @@ export interface ModelService {
   close(): void;
 }
 
-export interface ServiceOptions extends Pick<GenerateOptions, 'backend' | 'threads'> {
-  /** How many sequences run side by side; 32 if left out. */
-  readonly places?: number | undefined;
-}
+export const STREAM_NAMES: OptionNames<StreamOptions> = { ...GENERATE_NAMES, signal: true };
 
 /** While so many events of a stream have not been read, none of its further samples begins; at four times as many, those begun wait. */
 const MOST_UNREAD = 16;
 
-/** Opens a model; it holds an engine until it is closed. */
-export function createService(model: Checkpoint, { places = 32, backend, threads }: ServiceOptions = {}): ModelService {
+/** Opens a model; it holds an engine until it is closed. @throws MG_OPTION_VALUE, MG_TRAIN_BACKEND */
+export function createService(model: Checkpoint, options: ServiceOptions = {}): ModelService {
+  requireCall('createService', model, options, SERVICE_NAMES);
+  const { places = 32, backend, threads } = options;
+  requireWhole('places', places, 1);
   const { config } = model;
   const engine = createEngine(backend ?? 'auto', config, model.parameters, { threads });
   const scheduler = createScheduler(engine.decoder(places), config.blockSize, config.vocabSize);
@@ -86,6 +103,7 @@ export function createService(model: Checkpoint, { places = 32, backend, threads
 
   async function* follow(plan: SamplePlan, options: StreamOptions): AsyncGenerator<SampleEvent, void, undefined> {
     const { signal } = options;
+    requireSignal(signal);
     let unread: SampleEvent[] = [];
     const run = createSampleRun(scheduler, model, plan, options, (event) => unread.push(event), {
       mayBegin: () => unread.length < MOST_UNREAD,
@@ -118,16 +136,35 @@ export function createService(model: Checkpoint, { places = 32, backend, threads
     }
   }
 
+  function requireOpen(): void {
+    if (!closed) return;
+    throw new MicrogptError(
+      'MG_OPTION_VALUE',
+      'what is asked is closed already',
+      'open another one, or close it later',
+    );
+  }
+
   return {
     stream(options = {}) {
+      requireOpen();
+      requireNames('stream', options, STREAM_NAMES);
       requireGenerate(options, model);
       return follow(planSamples(model, options), options);
     },
     reply(turns, options = {}) {
+      requireOpen();
+      requireNames('reply', options, REPLY_NAMES);
+      requireTurns(turns);
       requireReply(options, model);
       return follow(planReply(model, turns, options), options);
     },
-    promptLogprobs(text, options) {
+    async promptLogprobs(text, options = {}) {
+      requireOpen();
+      requireNames('promptLogprobs', options, PROMPT_LOGPROBS_NAMES);
+      requireText('text', text);
+      requireWhole('logprobs', options.logprobs ?? 0, 0);
+      requireSignal(options.signal);
       reader ??= engine.decoder(1);
       const { tokenizer } = model;
       const task = last.then(() => readPromptLogprobs(reader!, { config, tokenizer }, text, () => closed, options));

@@ -7,10 +7,11 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import type { CorpusFacts } from '../data/corpus.js';
 import type { ModelConfig } from '../model/config.js';
 import type { Recipe } from '../train/recipes.js';
+import { SCHEDULES } from '../train/schedules.js';
 import { type Overrides, type RunSettings, type Settings, withOverrides } from '../train/settings.js';
 import { sizesFor } from '../train/sizes.js';
 import { type BackendName, DEFAULT_BACKEND } from './engine.js';
-import { requireNames, requireNumber, requireSeed, requireWhole } from './options.js';
+import { requireNames, requireNumber, requireOneOf, requireSeed, requireWhole } from './options.js';
 
 /** What the sizes depend on. */
 type TextFacts = Pick<CorpusFacts, 'format' | 'documents' | 'heldOut' | 'tokens' | 'longest'>;
@@ -21,13 +22,17 @@ export interface SettingsOptions {
   readonly settings?: Overrides<Settings> | undefined;
   /** The most used of them, for short. */
   readonly model?: { readonly [K in keyof Omit<ModelConfig, 'vocabSize'>]?: ModelConfig[K] | undefined } | undefined;
+  /** Steps to train; the recipe's if left out (1,000 in `canonical`). */
   readonly steps?: number | undefined;
+  /** Examples a step. */
   readonly batchSize?: number | undefined;
+  /** The full rate, of which the schedule leaves a share. */
   readonly learningRate?: number | undefined;
   /** For `standard`, seconds that training may take: decides the sizes. */
   readonly seconds?: number | undefined;
   /** Same seed, same data, same settings → the same weights; 42 if left out. */
   readonly seed?: number | bigint | undefined;
+  /** Who computes; the fastest there is if left out. */
   readonly backend?: BackendName | 'auto' | undefined;
   /** Starts from the weights of a model, with its configuration; the corpus must use its tokenizer. */
   readonly initFrom?: Checkpoint | undefined;
@@ -119,6 +124,7 @@ export function requireSettings(settings: RunSettings): void {
   requireWhole('steps', settings.steps, 1);
   requireWhole('batchSize', settings.batchSize, 1);
   requireWhole('accumulate', settings.accumulate, 1);
+  requireOneOf('schedule', settings.schedule, SCHEDULES);
   requireWhole('warmup', settings.warmup, 0);
   requireWhole('evalEvery', settings.evalEvery, 0);
   requireWhole('patience', settings.patience, 0);

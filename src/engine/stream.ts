@@ -3,16 +3,13 @@
  * Invariant: the texts of a sample's events, one after the other, are the text that `generate` gives for the same options.
  */
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { GENERATE_NAMES } from './generate-options.js';
-import { requireModel, requireNames } from './options.js';
+import { requireCall } from './options.js';
 import type { SampleEvent } from './samples.js';
-import { createService, type StreamOptions } from './service.js';
+import { createService, STREAM_NAMES, type StreamOptions } from './service.js';
 import { placesFor } from './text.js';
 
 export type { SampleEvent } from './samples.js';
 export type { StreamOptions } from './service.js';
-
-const STREAM_NAMES: Readonly<Record<keyof StreamOptions, true>> = { ...GENERATE_NAMES, signal: true };
 
 /**
  * Events of all samples, each sample's in order; several samples run side by side and alternate. For many askers, open the model once:
@@ -23,8 +20,7 @@ export async function* stream(
   model: Checkpoint,
   options: StreamOptions = {},
 ): AsyncGenerator<SampleEvent, void, undefined> {
-  requireModel(model);
-  requireNames('stream', options, STREAM_NAMES);
+  requireCall('stream', model, options, STREAM_NAMES);
   const { backend, threads } = options;
   const service = createService(model, { backend, threads, places: placesFor(options) });
   try {

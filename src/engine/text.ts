@@ -7,7 +7,7 @@ import { createScheduler } from '../generate/scheduler.js';
 import { createEngine } from './create-engine.js';
 import type { Decoder } from './engine.js';
 import { GENERATE_NAMES, type GenerateOptions, requireGenerate } from './generate-options.js';
-import { requireNames } from './options.js';
+import { requireCall } from './options.js';
 import { type Model, planSamples } from './plan.js';
 import { createSampleRun } from './samples.js';
 
@@ -26,7 +26,7 @@ export function placesFor({ samples = 1, compat }: GenerateOptions): number {
  * MG_GEN_NONFINITE when the model is damaged, MG_TRAIN_BACKEND when there is no such backend.
  */
 export function generate(model: Checkpoint, options: GenerateOptions = {}): string[] {
-  requireNames('generate', options, GENERATE_NAMES);
+  requireCall('generate', model, options, GENERATE_NAMES);
   requireGenerate(options, model);
   const { threads } = options;
   const engine = createEngine(options.backend ?? 'auto', model.config, model.parameters, { threads });

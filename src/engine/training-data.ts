@@ -17,6 +17,7 @@ export interface TrainingData {
   readonly leftOut: LeftOut;
 }
 
+/** Examples that teach nothing. */
 export interface LeftOut {
   readonly count: number;
   /** Of how many. */

@@ -10,12 +10,21 @@ import type { RoleTokens, Tokenizer } from '../tokenizer/tokenizer.js';
 import { planReply, type Turn } from './conversation.js';
 import type { Decoder } from './engine.js';
 import type { GenerateOptions } from './generate-options.js';
+import type { OptionNames } from './options.js';
 import type { Model } from './plan.js';
 import { createSampleRun } from './samples.js';
 import { sampleTexts } from './text.js';
 
 /** `prompt` is what every sample begins with; in a conversation, what the user says. */
 export type SampleOptions = Pick<GenerateOptions, 'prompt' | 'maxTokens' | 'temperature' | 'topK' | 'seed'>;
+
+export const SAMPLE_NAMES: OptionNames<SampleOptions> = {
+  prompt: true,
+  maxTokens: true,
+  temperature: true,
+  topK: true,
+  seed: true,
+};
 
 /** So many conversations are looked at for questions at the most. */
 const MOST_LOOKED_AT = 1000;

@@ -18,20 +18,28 @@ import type { Ranks } from '../train/ranks.js';
 import { RECIPES, type RecipeName } from '../train/recipes.js';
 import type { DataFacts, RunSettings, Settings } from '../train/settings.js';
 import { type LoopState, newLoopState, trainLoop } from '../train/trainer.js';
-import { createEngine } from './create-engine.js';
+import { createEngine, requireBackend } from './create-engine.js';
 import type { BackendName, Engine, NamedProducts, Threads } from './engine.js';
 import { extrasOf, requireMemory, usefulThreads } from './memory.js';
-import { requireDocuments, requireNames } from './options.js';
+import {
+  type OptionNames,
+  requireDocuments,
+  requireNames,
+  requireSignal,
+  requireThreads,
+  requireWhole,
+} from './options.js';
 import { factsOf, partsForAll, requireSame, shareWeights } from './ranks.js';
 import { resumedFrom, runOf } from './run-state.js';
 import { requireSettings, resolveSettings, type SettingsOptions } from './settings.js';
 import { type LeftOut, trainingBatches } from './training-data.js';
-import { type SampleOptions, trainingSamples } from './training-samples.js';
+import { SAMPLE_NAMES, type SampleOptions, trainingSamples } from './training-samples.js';
 
 /** At least so many held-out examples side by side, and about so many tokens in all: each look costs as much as a few steps. */
 const VALIDATION_BATCH = 16;
 const VALIDATION_TOKENS = 20_000;
 
+/** What is learned, how, and who computes. */
 export interface TrainingOptions extends SettingsOptions {
   /** The texts to learn from, one example each. */
   readonly documents?: readonly string[] | undefined;
@@ -41,7 +49,7 @@ export interface TrainingOptions extends SettingsOptions {
   readonly source?: string | undefined;
   /** Settings to start from; `canonical` if left out. */
   readonly recipe?: RecipeName | undefined;
-  /** Threads that the wasm backend may share large work among, from the host: `nodeThreads()` in 'microgpt/node'. One thread if left out. */
+  /** Threads that the wasm backend may share large work among, from the host: see `GenerateOptions`. One thread if left out. */
   readonly threads?: Threads | undefined;
   /** Has the wasm backend's large matrix products computed by the host's BLAS, whose bits are its own. Not if left out. */
   readonly products?: NamedProducts | undefined;
@@ -53,8 +61,7 @@ export interface TrainingOptions extends SettingsOptions {
   readonly allowChanged?: 'data' | undefined;
 }
 
-/** Every option, kept whole by its type. */
-const TRAINING_NAMES: Readonly<Record<keyof TrainingOptions, true>> = {
+const TRAINING_NAMES: OptionNames<TrainingOptions> = {
   documents: true,
   corpus: true,
   source: true,
@@ -75,17 +82,23 @@ const TRAINING_NAMES: Readonly<Record<keyof TrainingOptions, true>> = {
   initFrom: true,
 };
 
+/** A training run. Reading its events drives it; close it when it is over. */
 export interface Training {
+  /** Recipe, what was asked, and what suits the text, put together. */
   readonly settings: RunSettings;
   readonly config: ModelConfig;
+  /** What computes; for those who want to look inside while it trains. */
   readonly engine: Engine;
   readonly corpus: TextCorpus;
+  /** What is known of the text. */
   readonly data: DataFacts;
+  /** How many numbers the model has. */
   readonly parameters: number;
   /** How many threads its steps use at most: those it was given, or 1 where even its largest step is too small to be shared. */
   readonly threads: number;
   /** Steps done already when it was created; 0 but for a run that goes on. */
   readonly startStep: number;
+  /** Steps at which it ends. */
   readonly steps: number;
   /** Who has computed its large matrix products, one after the other; empty while it was always the kernels. */
   readonly computedBy: readonly string[];
@@ -110,6 +123,7 @@ export interface Training {
   gradients(): { readonly loss: number; readonly gradients: Float64Array };
   /** Bits per character of held-out text at a loss in nats per token. */
   bitsPerCharacter(loss: number): number;
+  /** Ends its threads and lets go of its memory. */
   close(): void;
 }
 
@@ -119,6 +133,7 @@ export interface Training {
  */
 export function createTraining(options: TrainingOptions): Training {
   requireNames('training', options, TRAINING_NAMES);
+  requireThreads(options.threads);
   const resumed = options.resume && resumedFrom(options.resume);
   const recipe = recipeCalled(options.recipe ?? 'canonical');
   const asked = resumed?.settings ?? recipe;
@@ -126,6 +141,7 @@ export function createTraining(options: TrainingOptions): Training {
   const { ranks } = options;
   const settings = resumed?.settings ?? partsForAll(resolveSettings(recipe, options, corpus.facts), options);
   requireSettings(settings);
+  requireBackend(settings.backend);
   const data = dataFacts(corpus);
   resumed?.requireSame(data, corpus.tokenizer, options.allowChanged === 'data');
 
@@ -178,6 +194,8 @@ export function createTraining(options: TrainingOptions): Training {
   }
 
   function sample(count: number, python: boolean, asked: SampleOptions): string[] {
+    requireWhole('count', count, 0);
+    requireNames('samples', asked, SAMPLE_NAMES);
     const decoder = engine.decoder();
     const draw = python ? pythonDraw(random) : counterDraw(seed);
     try {
@@ -206,9 +224,15 @@ export function createTraining(options: TrainingOptions): Training {
     computedBy,
     heldOut,
     leftOut: examples.leftOut,
-    events: ({ signal } = {}) => events(signal),
+    events(options = {}) {
+      requireNames('events', options, { signal: true });
+      requireSignal(options.signal);
+      return events(options.signal);
+    },
     step: () => step,
-    checkpoint({ optimizer = false } = {}) {
+    checkpoint(options = {}) {
+      requireNames('checkpoint', options, { optimizer: true });
+      const { optimizer = false } = options;
       const model = { config, tokenizer: corpus.tokenizer, parameters: engine.parameters() };
       const run = runOf({ settings, data, step, loop, computedBy }, optimizer);
       if (!optimizer) return { ...model, run };
@@ -232,7 +256,10 @@ function computers(before: readonly string[] | undefined, products: NamedProduct
   return all.every((name) => name === own) ? [] : all;
 }
 
-/** Trains from start to end. For progress, or to stop early, use `createTraining`. */
+/**
+ * Trains from start to end. For progress, or to stop early, use `createTraining`.
+ * @throws what `createTraining` throws, MG_TRAIN_NONFINITE when the loss is no number any more
+ */
 export async function trainModel(options: TrainingOptions): Promise<Checkpoint> {
   const training = createTraining(options);
   try {

@@ -6,6 +6,7 @@ import { MicrogptError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import type { ActivationKind, NormKind } from '../tensor/backend.js';
 
+/** The sizes and choices that make one GPT different from another. */
 export interface ModelConfig {
   /** C: length of the vector that stands for a token. */
   readonly nEmbd: number;

@@ -8,6 +8,7 @@ import { MicrogptError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import type { ModelConfig } from './config.js';
 
+/** One matrix or bias: its name and shape, and its place among all parameters. */
 export interface Parameter {
   readonly name: string;
   /** Rows are outputs: y[o] = Σ_i w[o][i]·x[i]. A bias has one dimension. */
@@ -18,6 +19,7 @@ export interface Parameter {
   readonly size: number;
 }
 
+/** All parameters of a model, in the order in which they lie one after the other. */
 export interface ParameterTable {
   readonly list: readonly Parameter[];
   readonly byName: ReadonlyMap<string, Parameter>;
@@ -63,6 +65,7 @@ export function parameterTable(config: ModelConfig): ParameterTable {
 }
 
 /** Normal initialisation: one standard deviation for all matrices, and one for those that write into the residual stream. */
+/** Standard deviations of the first weights, and of those that write into the residual stream. */
 export interface InitialSpread {
   readonly std: number;
   readonly residualStd: number;

@@ -4,10 +4,12 @@
  */
 import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { requireNames } from '../base/options.js';
 import { isModelPath, newestModelIn } from './models.js';
 
 const BUNDLED = fileURLToPath(new URL('../../bundled/', import.meta.url));
 
+/** A model that comes with microgpt. */
 export interface BundledModel {
   readonly name: 'names' | 'chat';
   /** What it is, as the rest of a sentence. */
@@ -33,6 +35,15 @@ export const BUNDLED_MODELS: readonly BundledModel[] = [
   },
 ];
 
+/** Where to look for a model, and which to take where there is none. */
+export interface FindModelOptions {
+  /** Which of those that come with microgpt is taken where none was trained; `names` if left out. */
+  readonly usual?: BundledModel['name'] | undefined;
+  /** Where to look; the current folder if left out. */
+  readonly folder?: string | undefined;
+}
+
+/** Where a model is. */
 export interface FoundModel {
   /** For `loadModel`. */
   readonly path: string;
@@ -40,21 +51,20 @@ export interface FoundModel {
   readonly bundled: BundledModel | null;
 }
 
-/** What a model may be called besides by its path: one word without dots and slashes. */
-const NAME = /^[\p{L}\p{N}_-]+$/u;
+/**
+ * What a model may be called besides by its path: as its folder in ./models, which is called like the text. Nothing that leads elsewhere,
+ * nothing that is the name of a file.
+ */
+const NAME = /^(?!.*\.(?:safetensors|json|bin)$)[^./\\:\0][^/\\:\0]*$/s;
 
 /**
  * The model that `called` means. A path is that path. A name, where there is no such file or folder, is the model trained under it in
  * ./models, or else the one of that name that comes with microgpt. Nothing at all: the newest model in this folder or in ./models, or else
  * the bundled one for this `usual` purpose.
  */
-export async function findModel(
-  called: string | undefined,
-  {
-    usual = 'names',
-    folder = '.',
-  }: { readonly usual?: BundledModel['name'] | undefined; readonly folder?: string | undefined } = {},
-): Promise<FoundModel> {
+export async function findModel(called?: string | undefined, options: FindModelOptions = {}): Promise<FoundModel> {
+  requireNames('findModel', options, { usual: true, folder: true });
+  const { usual = 'names', folder = '.' } = options;
   if (called === undefined) {
     const newest = await newestModelIn(folder);
     return newest === null ? bundledModel(usual)! : { path: newest, bundled: null };

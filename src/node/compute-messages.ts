@@ -2,6 +2,7 @@
  * What a surface's thread and the thread that computes say to each other. All of it is plain data.
  */
 import type { ErrorCode } from '../base/errors.js';
+import type { JsonValue } from '../checkpoint/checkpoint.js';
 import type { Job } from '../engine/compute.js';
 import type { PromptToken } from '../engine/prompt-logprobs.js';
 import type { SampleEvent } from '../engine/samples.js';
@@ -15,6 +16,8 @@ export interface SentModel {
   readonly tokenizer: TokenizerJson;
   /** In shared memory, so that there is one copy however often a thread is started. */
   readonly parameters: Float64Array;
+  /** How many exchanges it makes sense of, as its file says. */
+  readonly exchanges: JsonValue | undefined;
 }
 
 export type ToWorker =

@@ -93,8 +93,16 @@ function sent(error: unknown): SentError {
 const port = parentPort;
 if (port !== null) {
   const models = (workerData as { readonly models: readonly SentModel[] }).models.map(
-    ({ name, config, tokenizer, parameters }) =>
-      [name, { config, tokenizer: tokenizerFromJson(tokenizer), parameters }] as const,
+    ({ name, config, tokenizer, parameters, exchanges }) =>
+      [
+        name,
+        {
+          config,
+          tokenizer: tokenizerFromJson(tokenizer),
+          parameters,
+          run: exchanges === undefined ? undefined : { exchanges },
+        },
+      ] as const,
   );
   const compute = createLocalCompute(new Map(models));
   port.on(

@@ -9,16 +9,20 @@ import { join } from 'node:path';
 import { count } from '../base/count.js';
 import { MicrogptError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
+import { requireNames } from '../base/options.js';
 import { decodeUtf8, documentsFromLines } from '../data/documents.js';
+import { requireTextFile } from '../data/file-kinds.js';
 import { DownloadError, download } from './download.js';
 import { readFileBounded, writeFileDurably } from './files.js';
 
-/** One document per line. @throws MG_FILE_*, MG_DATA_EMPTY, MG_DATA_UTF8 */
+/** One document per line. @throws MG_FILE_*, MG_DATA_KIND, MG_DATA_EMPTY, MG_DATA_UTF8 */
 export async function readDocuments(path: string): Promise<string[]> {
   const bytes = await readFileBounded(path, LIMITS.textBytes, 'give the path of a text file with one example per line');
+  requireTextFile(bytes, path);
   return documentsFromLines(decodeUtf8(bytes, path), path);
 }
 
+/** A text that can be downloaded. */
 export interface Download {
   readonly name: string;
   readonly about: string;
@@ -31,6 +35,7 @@ export interface Download {
   readonly format: 'lines' | 'chunked';
 }
 
+/** The well-known texts that `fetchCorpus` can get. */
 export const DOWNLOADS: readonly Download[] = [
   {
     name: 'names',
@@ -79,6 +84,7 @@ export async function fetchCorpus(
   wanted: Download,
   options: { readonly url?: string | undefined; readonly folder?: string | undefined } = {},
 ): Promise<{ readonly path: string; readonly cached: boolean; readonly sha256: string }> {
+  requireNames('fetchCorpus', options, { url: true, folder: true });
   const path = join(options.folder ?? cacheFolder(), `${wanted.name}.txt`);
   const url = options.url ?? wanted.url;
   const expected = wanted.sha256 ?? (await recordedHash(path));

@@ -4,17 +4,19 @@
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { type OptionNames, requireNames } from '../base/options.js';
 import { createCorpusBuilder } from '../data/build.js';
 import { type ByteCounts, byteCorpus, countBytes } from '../data/byte-corpus.js';
 import { memoryColumns } from '../data/columns.js';
 import type { CorpusOptions, TextCorpus, TokenStream } from '../data/corpus.js';
 import { type Guess, guessFormat } from '../data/guess-format.js';
-import { requireCorpusOptions } from '../data/options.js';
+import { CORPUS_NAMES, requireCorpusOptions } from '../data/options.js';
 import { arrayStream } from '../data/token-documents.js';
 import { cacheFolder } from './corpora.js';
 import { openTextFile, type TextFile } from './text-files.js';
 import { fileColumns } from './token-files.js';
 
+/** How a file is read and cut into examples. */
 export interface OpenCorpusOptions extends CorpusOptions {
   /** Files up to this size are kept in memory; 4 MiB if left out. */
   readonly inMemory?: number | undefined;
@@ -25,6 +27,15 @@ export interface OpenCorpusOptions extends CorpusOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const NAMES: OptionNames<OpenCorpusOptions> = {
+  ...CORPUS_NAMES,
+  inMemory: true,
+  folder: true,
+  onProgress: true,
+  signal: true,
+};
+
+/** A corpus that may lie in temporary files until it is closed. */
 export interface OpenCorpus extends TextCorpus {
   /** Removes the temporary files. */
   close(): void;
@@ -38,6 +49,7 @@ const GUESS_BYTES = 65_536;
  * the signal's reason when it is aborted.
  */
 export async function openCorpus(path: string, options: OpenCorpusOptions): Promise<OpenCorpus> {
+  requireNames('openCorpus', options, NAMES);
   const all = { ...options, source: options.source ?? path };
   requireCorpusOptions(all);
   const file = openTextFile(path);

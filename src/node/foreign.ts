@@ -15,6 +15,7 @@ export interface Library {
   symbol(name: string): unknown;
 }
 
+/** What was looked for, or in words what is missing. */
 export type Found<T> = { readonly found: T } | { readonly missing: string };
 
 const PACKAGE: string = 'koffi';

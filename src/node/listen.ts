@@ -37,6 +37,7 @@ interface Peer {
   cut(): void;
 }
 
+/** What a connection may do, and how many there may be. */
 export interface ConnectionLimits {
   readonly headerBytes: number;
   /** Milliseconds in which the headers, and the whole request, have to come; how often that is looked at. */

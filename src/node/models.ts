@@ -6,10 +6,12 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { MicrogptError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
+import { requireNames } from '../base/options.js';
 import { shellWord } from '../base/shell-word.js';
 import type { Checkpoint, Decoded, DecodeOptions, FormatName } from '../checkpoint/checkpoint.js';
-import { recognise } from '../checkpoint/decode.js';
+import { DECODE_NAMES, recognise } from '../checkpoint/decode.js';
 import { type EncodeOptions, encodeModel, formatForPath } from '../checkpoint/formats.js';
+import { requireModel, requireText } from '../engine/options.js';
 import { readFileBounded, writeFileDurably } from './files.js';
 
 const TRAIN_FIRST = 'train one first: microgpt train names; or name one that comes with microgpt: names or chat';
@@ -19,6 +21,7 @@ const IN_FOLDER = ['model.safetensors', 'model.json', 'meta.json'] as const;
 const CHECKPOINTS = 'checkpoints';
 const CHECKPOINT = /^step-\d+\.safetensors$/;
 
+/** A model and the file that it comes from. */
 export interface Loaded extends Decoded {
   /** The file that was opened first. */
   readonly file: string;
@@ -31,13 +34,30 @@ export interface Loaded extends Decoded {
  * @throws MG_FILE_* when a file cannot be read, MG_CKPT_* when it is not a sound model.
  */
 export async function loadModel(path: string, options: DecodeOptions = {}): Promise<Loaded> {
+  requireText('the path of a model', path);
+  requireNames('loadModel', options, DECODE_NAMES);
   const file = await modelFile(path);
-  const bytes = await readFileBounded(file, LIMITS.modelBytes, TRAIN_FIRST);
+  const wayOut = (await kindOf(file)) === null ? await otherModels() : TRAIN_FIRST;
+  const bytes = await readFileBounded(file, LIMITS.modelBytes, wayOut);
   const recognised = recognise(bytes, file);
   if (recognised.partner === null) return { ...recognised.decode(options), file, bytes: bytes.length };
   const other = join(dirname(file), recognised.partner(basename(file)));
   const partner = await readFileBounded(other, LIMITS.modelBytes, `put it beside ${file}: the two are one model`);
   return { ...recognised.decode({ ...options, partner }), file, bytes: bytes.length + partner.length };
+}
+
+const SHOWN = 8;
+
+/** The way out for whoever names a model that is not there. */
+async function otherModels(): Promise<string> {
+  const names: string[] = [];
+  for (const name of (await readdir('models').catch(() => [])).sort()) {
+    const files = await readdir(join('models', name)).catch(() => []);
+    if (files.some((file) => /^model\.(safetensors|json)$/.test(file))) names.push(name);
+  }
+  if (names.length === 0) return TRAIN_FIRST;
+  const more = names.length > SHOWN ? ' …' : '';
+  return `name one that is in ./models (${names.slice(0, SHOWN).join(', ')}${more}), or one that comes with microgpt: names or chat`;
 }
 
 /** The file to open for a path. */
@@ -79,6 +99,7 @@ async function kindOf(path: string): Promise<'file' | 'folder' | 'other' | null>
   return info.isFile() ? 'file' : info.isDirectory() ? 'folder' : 'other';
 }
 
+/** How a model becomes files. */
 export interface SaveModelOptions extends EncodeOptions {
   /** Instead of the format that the path asks for. */
   readonly format?: FormatName | undefined;
@@ -92,13 +113,17 @@ export interface SaveModelOptions extends EncodeOptions {
 export async function saveModelAs(
   path: string,
   model: Checkpoint,
-  { format, precision }: SaveModelOptions = {},
+  options: SaveModelOptions = {},
 ): Promise<{
   readonly format: FormatName;
   readonly bytes: number;
   readonly lost: readonly string[];
   readonly paths: readonly string[];
 }> {
+  requireText('the path of a model', path);
+  requireModel(model);
+  requireNames('saveModelAs', options, { format: true, precision: true });
+  const { format, precision } = options;
   const chosen = format ?? formatForPath(path, (await kindOf(path)) === 'folder');
   const { files, lost } = encodeModel(model, chosen, path, { precision });
   for (const file of files) await writeFileDurably(file.path, file.bytes);
@@ -128,13 +153,17 @@ export async function findNewestModel(folder = '.'): Promise<string> {
 
 /** As `findNewestModel`; null when there is none. */
 export async function newestModelIn(folder: string): Promise<string | null> {
+  return (await modelsByAge(folder))[0] ?? null;
+}
+
+/** ./model.safetensors, ./model.json and the same in ./models/<name>/, the newest first. */
+export async function modelsByAge(folder: string): Promise<string[]> {
   const names = await readdir(join(folder, 'models')).catch(() => []);
   const folders = [folder, ...names.sort().map((name) => join(folder, 'models', name))];
-  let newest: { readonly path: string; readonly time: number } | null = null;
+  const found: { readonly path: string; readonly time: number }[] = [];
   for (const path of folders.flatMap((place) => [join(place, 'model.json'), join(place, 'model.safetensors')])) {
     const info = await stat(path).catch(() => null);
-    if (info?.isFile() && info.mtimeMs >= (newest?.time ?? Number.NEGATIVE_INFINITY))
-      newest = { path, time: info.mtimeMs };
+    if (info?.isFile()) found.unshift({ path, time: info.mtimeMs }); // of equally old ones, the last by name
   }
-  return newest?.path ?? null;
+  return found.sort((a, b) => b.time - a.time).map(({ path }) => path);
 }

@@ -12,6 +12,7 @@ import { readFileBounded } from './files.js';
 const BUILT = fileURLToPath(new URL('../playground/', import.meta.url));
 const MOST_BYTES = 2 ** 24;
 
+/** A file as it is served. */
 export interface StaticFile {
   /** Its media type. */
   readonly type: string;

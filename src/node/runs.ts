@@ -7,6 +7,7 @@
 import { join } from 'node:path';
 import { MicrogptError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
+import { type OptionNames, refuse, requireNames } from '../base/options.js';
 import { shellWord } from '../base/shell-word.js';
 import { makeFolders, type SaveOptions, saveFailure, syncFolder, unwritable, writeFileDurably } from './durable.js';
 import { type FileSystem, ifThere, nodeFileSystem, plainReason } from './file-system.js';
@@ -34,6 +35,7 @@ const CHECKPOINT_BYTES = 3 * 4 * LIMITS.parameters + 2 ** 26;
 /** What a new run may take the place of. An unfinished run goes only by 'anything'. */
 export type Replace = 'nothing' | 'finished' | 'anything';
 
+/** Whether a run begins or goes on, and how many checkpoints it keeps. */
 export interface RunOptions {
   /** Begins a run with these settings, plain JSON. `replace` is 'finished' unless given. */
   readonly create?: { readonly settings: unknown; readonly replace?: Replace };
@@ -45,6 +47,9 @@ export interface RunOptions {
   readonly processes?: Processes;
 }
 
+const NAMES: OptionNames<RunOptions> = { create: true, resume: true, keep: true, fs: true, processes: true };
+
+/** The newest sound checkpoint of a run. */
 export interface NewestCheckpoint {
   readonly step: number;
   readonly bytes: Uint8Array;
@@ -55,6 +60,7 @@ export interface NewestCheckpoint {
   readonly warning: MicrogptError | null;
 }
 
+/** The folder of a run, held by this process until it is closed. */
 export interface Run {
   readonly folder: string;
   /** As in run.json. */
@@ -87,8 +93,11 @@ export interface Run {
 
 /** @throws MG_RUN_LOCKED, MG_RUN_EXISTS, MG_RUN_DAMAGED, MG_FILE_MISSING, MG_SAVE_UNWRITABLE: all before the first step. */
 export async function openRun(folder: string, options: RunOptions): Promise<Run> {
+  requireNames('openRun', options, NAMES);
   const { fs = nodeFileSystem, processes = nodeProcesses(), create, resume } = options;
-  if ((create === undefined) === (resume === undefined)) throw new Error('either create or resume');
+  if ((create === undefined) === (resume === undefined)) {
+    refuse('what openRun is given', create === undefined ? 'neither' : 'both', 'either create or resume');
+  }
   let lock: Lock | null = null;
   const files: LineFile[] = [];
   try {

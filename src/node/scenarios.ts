@@ -24,6 +24,7 @@ export interface FoundScenario extends Scenario {
   readonly homes: readonly string[];
 }
 
+/** The scenarios that come with microgpt, sorted. */
 export async function scenarioNames(): Promise<string[]> {
   const files = await readdir(join(PACKAGE, 'scenarios'));
   return files

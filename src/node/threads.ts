@@ -8,6 +8,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { Threads } from '../backend/wasm/index.js';
 import { reportEnd, type StartThread } from '../backend/wasm/pool.js';
+import { requireWhole } from '../engine/options.js';
 
 export const startThread: StartThread = (source, data) => {
   const text = `const { workerData } = require('node:worker_threads');
@@ -20,7 +21,11 @@ export const startThread: StartThread = (source, data) => {
   worker.unref();
 };
 
-/** Threads for all cores that this process may use. */
+/**
+ * Threads for all cores that this process may use, or `count` with the caller's own: what `threads` takes in Node. None is started before
+ * there is work that is worth it, and none keeps the process alive. @throws MG_OPTION_VALUE
+ */
 export function nodeThreads(count: number = availableParallelism()): Threads {
+  requireWhole('the number of threads', count, 1);
   return { count, start: startThread, patience: 2000, now: () => performance.now() };
 }

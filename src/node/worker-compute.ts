@@ -5,8 +5,10 @@
  */
 import { Worker } from 'node:worker_threads';
 import { MicrogptError } from '../base/errors.js';
+import { requireNames } from '../base/options.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import type { Compute, Job } from '../engine/compute.js';
+import { requireModel } from '../engine/options.js';
 import type { PromptToken } from '../engine/prompt-logprobs.js';
 import type { SampleEvent } from '../engine/samples.js';
 import { tokenizerToJson } from '../tokenizer/tokenizer-json.js';
@@ -35,6 +37,7 @@ const EVENTS_OF_ONE = 16;
 const FIRST_WAIT = 50;
 const LONGEST_WAIT = 10_000;
 
+/** Models that are computed in a thread of their own. */
 export interface WorkerCompute extends Compute {
   /** When the thread can compute. */
   started(): Promise<void>;
@@ -42,6 +45,7 @@ export interface WorkerCompute extends Compute {
   kill(): Promise<void>;
 }
 
+/** Whom to tell when the thread dies. */
 export interface WorkerOptions {
   /** Called with the reason when the thread dies; another is started by itself. */
   readonly onLost?: ((error: unknown) => void) | undefined;
@@ -53,12 +57,15 @@ export interface WorkerOptions {
  */
 export function createWorkerCompute(
   given: ReadonlyMap<string, Checkpoint> | Readonly<Record<string, Checkpoint>>,
-  { onLost = () => {} }: WorkerOptions = {},
+  options: WorkerOptions = {},
 ): WorkerCompute {
+  requireNames('createWorkerCompute', options, { onLost: true });
+  const { onLost = () => {} } = options;
   const models: ReadonlyMap<string, Checkpoint> = given instanceof Map ? given : new Map(Object.entries(given));
   if (models.size === 0) {
     throw new MicrogptError('MG_OPTION_VALUE', 'no models were given', 'give createWorkerCompute({ name: model })');
   }
+  for (const model of models.values()) requireModel(model);
   const sent = [...models].map(([name, model]) => sentModel(name, model));
   const asking = new Map<number, Asking>();
   const waiters = new Set<() => void>();
@@ -224,10 +231,10 @@ export function createWorkerCompute(
   };
 }
 
-function sentModel(name: string, { config, tokenizer, parameters }: Checkpoint): SentModel {
+function sentModel(name: string, { config, tokenizer, parameters, run }: Checkpoint): SentModel {
   const shared = new Float64Array(new SharedArrayBuffer(parameters.byteLength));
   shared.set(parameters);
-  return { name, config, tokenizer: tokenizerToJson(tokenizer), parameters: shared };
+  return { name, config, tokenizer: tokenizerToJson(tokenizer), parameters: shared, exchanges: run?.['exchanges'] };
 }
 
 function received({ code, message, remedy }: SentError): Error {

@@ -9,6 +9,7 @@ import { readSequences } from './reading.js';
 import { largestSurprise, NATS_PER_BIT, rank, surprise } from './surprise.js';
 import { encodeText, type ScoreShape, WHICH_CHARACTER } from './text.js';
 
+/** How well a model predicts texts. */
 export interface Evaluation {
   /** Tokens that were predicted. */
   readonly tokens: number;
@@ -56,6 +57,34 @@ export function evaluateTexts(
   return tally.result();
 }
 
+/** A sequence as a model learns from it, special tokens and all: 1 where the token is a target that counts, null where all do. */
+export interface CountedSequence {
+  readonly tokens: ArrayLike<number>;
+  readonly counts: ArrayLike<number> | null;
+}
+
+/** Sequences of which not every token is of interest, as conversations, of which only the assistant's words are. */
+export function evaluateSequences(
+  reader: Reader,
+  count: number,
+  sequenceAt: (i: number) => CountedSequence,
+  { tokenizer, blockSize, vocabSize }: ScoreShape,
+): Evaluation {
+  const tally = createTally(vocabSize);
+  const shape = { blockSize, vocabSize, bosFirst: tokenizer.bos !== null };
+  for (let from = 0; from < count; from += GROUP) {
+    const group = Array.from({ length: Math.min(GROUP, count - from) }, (_, i) => sequenceAt(from + i));
+    const sequences = group.map(({ tokens }) => tokens);
+    readSequences(reader, sequences, shape, (sequence, next, logits, at) => {
+      const { tokens, counts } = group[sequence];
+      if (counts !== null && counts[next] === 0) return;
+      tally.add(logits, at, tokens[next]);
+      if (isCharacter(tokenizer, tokens[next])) tally.characters++;
+    });
+  }
+  return tally.result();
+}
+
 /** One long stream of tokens, as of a file read as bytes. The first has nothing before it and does not count. */
 export function evaluateStream(
   reader: Reader,
@@ -66,12 +95,14 @@ export function evaluateStream(
   readSequences(reader, [tokens], { blockSize, vocabSize, bosFirst: false }, (_sequence, next, logits, at) => {
     const token = tokens[next];
     tally.add(logits, at, token);
-    // The bytes 10xxxxxx go on with a character that has begun.
-    if (tokenizer.kind === 'byte' ? token < 256 && (token & 0xc0) !== 0x80 : tokenizer.pieces[token] !== null) {
-      tally.characters++;
-    }
+    if (isCharacter(tokenizer, token)) tally.characters++;
   });
   return tally.result();
+}
+
+/** Whether a character begins with this token: no special one, and none of the bytes 10xxxxxx, which go on with one that has begun. */
+function isCharacter({ kind, pieces }: ScoreShape['tokenizer'], token: number): boolean {
+  return kind === 'byte' ? token < 256 && (token & 0xc0) !== 0x80 : pieces[token] !== null;
 }
 
 function createTally(vocabSize: number) {

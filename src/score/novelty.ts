@@ -4,9 +4,11 @@
  * Refuses to know: models and files. Invariant: every number in the verdict is one of the report's.
  */
 import { count, counted } from '../base/count.js';
+import { refuse, requireNames } from '../base/options.js';
 import { createCopiedRuns } from './copied-runs.js';
 import { createNearIndex, LONGEST_COMPARED } from './near.js';
 
+/** How much of what a model writes it has from its training text. */
 export interface NoveltyReport {
   readonly samples: number;
   readonly distinct: number;
@@ -39,8 +41,13 @@ const PASSAGE = 30;
 export function novelty(
   samples: readonly string[],
   training: readonly string[],
-  { whole = false }: { readonly whole?: boolean | undefined } = {},
+  options: { readonly whole?: boolean | undefined } = {},
 ): NoveltyReport {
+  for (const [name, list] of Object.entries({ samples, training })) {
+    if (!Array.isArray(list)) refuse(name, list, 'a list of texts');
+  }
+  requireNames('novelty', options, { whole: true });
+  const { whole = false } = options;
   const index = createNearIndex(training);
   const distinct = new Set(samples);
   const runs = createCopiedRuns(samples);

@@ -8,6 +8,7 @@ export interface Calibration {
   percentile(bitsPerCharacter: number): number;
 }
 
+/** From the scores of known texts, in bits per character. */
 export function calibration(bitsPerCharacter: readonly number[]): Calibration {
   const sorted = Float64Array.from(bitsPerCharacter).sort();
   return {

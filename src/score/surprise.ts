@@ -47,6 +47,7 @@ export function rank(logits: ArrayLike<number>, at: number, vocabSize: number, t
   return before;
 }
 
+/** A token and how likely it is to come next. */
 export interface NextToken {
   readonly id: number;
   readonly probability: number;

@@ -19,11 +19,13 @@ import { largestSurprise, NATS_PER_BIT, surprise } from './surprise.js';
 /** Nats to say which character of Unicode it is (surrogates are none). */
 export const WHICH_CHARACTER = log(1_112_064);
 
+/** How surprising a character is. */
 export interface CharacterScore {
   readonly text: string;
   readonly bits: number;
 }
 
+/** How surprising a text is to a model. */
 export interface TextScore {
   readonly text: string;
   /** Surprise of the whole text and of its end, in bits. */

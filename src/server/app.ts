@@ -19,7 +19,7 @@ import type { LogLine } from './options.js';
 import { PAGE_FILES, PAGE_HEADERS } from './page.js';
 import { PLAYGROUND, type PlaygroundFolder, playgroundAnswer } from './playground.js';
 import { overloaded, Refusal, refusalOf } from './refusal.js';
-import { type Cutter, isBug, json, modelEntry, PREFLIGHT, refused, textResponse } from './responses.js';
+import { type Cutter, EXPOSED, isBug, json, modelEntry, PREFLIGHT, refused, textResponse } from './responses.js';
 import { ClientGone, CutShort, eventStream, SSE_HEADERS } from './sse.js';
 
 export interface AppParts {
@@ -109,18 +109,23 @@ export function createApp(parts: AppParts): App {
     const path = new URL(c.req.url).pathname;
     const route = routeOf(path);
     if (KNOWN.includes(route)) throw new Refusal(405, 'method_not_allowed', `${c.req.method} is not for ${route}`);
-    throw new Refusal(404, 'not_found', 'there is no such path here');
+    const message = 'there is no such path here; there are /v1/models, /v1/completions and /v1/chat/completions';
+    throw new Refusal(404, 'not_found', message);
   });
   app.onError((error) => {
     throw error;
   });
 
   /** What is asked of the model, answered when its turn comes. */
-  async function answer(trace: Trace, plan: (body: Body, compute: Compute) => Planned): Promise<Response> {
+  async function answer(
+    trace: Trace,
+    plan: (body: Body, compute: Compute, isScripted: boolean) => Planned,
+  ): Promise<Response> {
     refuseEarly();
     const body = await readJson(trace.request, REQUEST_LIMITS.bodyBytes);
     const fault = startFault(trace, body.value);
-    const planned = plan(body, fault?.reply === undefined ? compute : scripted(compute, fault.reply));
+    const reply = fault?.reply;
+    const planned = plan(body, reply === undefined ? compute : scripted(compute, reply), reply !== undefined);
     trace.model = planned.model;
     trace.tokens = () => planned.counter.completion;
     const taking: Taking = { samples: planned.samples, chunks: 0, asked: true };
@@ -206,7 +211,8 @@ export function createApp(parts: AppParts): App {
     let ticket: Ticket;
     try {
       if (fault !== null) await before(fault, signal);
-      if (!compute.ready()) throw overloaded('the models are being loaded again');
+      if (!compute.ready())
+        throw admission.draining() ? drainingRefusal() : overloaded('the models are being loaded again');
       ticket = await admission.enter(trace.key, signal, taking);
     } catch (error) {
       forget();
@@ -307,6 +313,7 @@ export function createApp(parts: AppParts): App {
     const origin = guard.allowedOrigin(request);
     if (origin !== null) {
       response.headers.set('access-control-allow-origin', origin);
+      response.headers.set('access-control-expose-headers', EXPOSED);
       response.headers.append('vary', 'Origin');
     }
     return response;

@@ -4,6 +4,7 @@
  */
 import { sha256 } from '../base/sha256.js';
 import type { Compute } from '../engine/compute.js';
+import type { ChatModel } from '../engine/conversation.js';
 import type { Model } from '../engine/plan.js';
 import type { Demands } from '../generate/constraints/acceptor.js';
 import { readPrompt } from '../tokenizer/small-letters.js';
@@ -28,7 +29,7 @@ export interface Planned {
 
 export interface FoundModel {
   readonly name: string;
-  readonly model: Model;
+  readonly model: ChatModel;
 }
 
 /** The model of that name; the first one without a name. Names are keys of a map, never paths. @throws Refusal 404 */
@@ -121,10 +122,15 @@ const literal = (text: string): string => text.replace(/[\^$\\.*+?()[\]{}|]/g, '
 export const idOf = (prefix: string, body: string): string =>
   `${prefix}-${sha256(new TextEncoder().encode(`${prefix}\n${body}`)).slice(0, 24)}`;
 
-/** What a model does not know of texts, as a header of the answer. */
+/** What a model does not read of texts as it stands, as headers of the answer. */
 export function notesOf({ tokenizer }: Model, texts: readonly string[]): Record<string, string> {
-  const unknown = new Set(texts.flatMap((text) => readPrompt(tokenizer, text).unknown));
-  return unknown.size === 0 ? {} : { 'x-microgpt-unknown-characters': String(unknown.size) };
+  const read = texts.map((text) => readPrompt(tokenizer, text));
+  const folded = new Set(read.flatMap((one) => one.folded));
+  const unknown = new Set(read.flatMap((one) => one.unknown));
+  return {
+    ...(folded.size > 0 ? { 'x-microgpt-small-letters': String(folded.size) } : {}),
+    ...(unknown.size > 0 ? { 'x-microgpt-unknown-characters': String(unknown.size) } : {}),
+  };
 }
 
 export function tooLong(param: string, tokens: number, context: number, why = ''): Refusal {

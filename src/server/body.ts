@@ -10,6 +10,7 @@ import { LIMITS } from '../base/limits.js';
 import { REQUEST_LIMITS } from './limits.js';
 import { Refusal } from './refusal.js';
 
+/** What JSON can hold. */
 export type Plain = null | boolean | number | string | readonly Plain[] | { readonly [name: string]: Plain };
 
 export interface Body {

@@ -5,27 +5,28 @@
  * Refuses to know: HTTP. Invariant: the chunks of a stream, put together, are the answer without streaming.
  */
 import type { Compute, Job } from '../engine/compute.js';
-import { chatPrompt, type Turn } from '../engine/conversation.js';
+import { chatPrompt, exchangesOf, lastExchanges, type Turn } from '../engine/conversation.js';
 import type { Model } from '../engine/plan.js';
 import { demandsOf, findChatModel, idOf, maxTokensOf, notesOf, type Planned, samplingOf, tooLong } from './asking.js';
 import type { Body } from './body.js';
-import { type ChatFields, chatFields, checkFields } from './fields.js';
+import { type ChatFields, CONTENT, chatFields, checkFields, shown } from './fields.js';
 import { REQUEST_LIMITS } from './limits.js';
 import { badValue } from './refusal.js';
 import { type Counter, inTurns, type Piece, pieces, type ScoredToken, usageOf } from './writing.js';
 
-/** @throws Refusal 400, 404 */
-export function planChat({ value, text: bodyText }: Body, compute: Compute): Planned {
+/** `isScripted`: the text is given, so that it may have any form. @throws Refusal 400, 404 */
+export function planChat({ value, text: bodyText }: Body, compute: Compute, isScripted = false): Planned {
   const fields = checkFields(chatFields, value);
   const { name, model } = findChatModel(compute, fields.model);
-  refuseUnsupported(fields);
+  refuseUnsupported(fields, isScripted);
   const turns = turnsOf(fields);
   const sampling = samplingOf(fields, model);
   const maxTokens =
     maxTokensOf(fields.max_completion_tokens, 'max_completion_tokens', model.config.blockSize) ?? sampling.maxTokens;
   if (maxTokens === 0)
     throw badValue('max_tokens', `max_tokens must be a whole number from 1 to ${model.config.blockSize}, got 0`);
-  const promptTokens = tokensOf(turns, model, maxTokens);
+  const read = lastExchanges(turns, exchangesOf(model));
+  const promptTokens = tokensOf(read, model, maxTokens);
   const logprobs = fields.logprobs === true ? (fields.top_logprobs ?? 0) : undefined;
   if (logprobs === undefined && fields.top_logprobs != null) {
     throw badValue('top_logprobs', 'top_logprobs needs logprobs: true');
@@ -35,7 +36,7 @@ export function planChat({ value, text: bodyText }: Body, compute: Compute): Pla
   const job: Job = { kind: 'reply', turns, options };
   const counter: Counter = { completion: 0 };
   const id = idOf('chatcmpl', bodyText);
-  const leftOut = fields.messages.length - turns.length;
+  const leftOut = fields.messages.length - read.length;
 
   const written = (signal: AbortSignal) => inTurns(pieces(compute.ask(name, job, signal), model, counter), samples);
   const logprobsOf = (tokens: readonly ScoredToken[]) =>
@@ -47,7 +48,7 @@ export function planChat({ value, text: bodyText }: Body, compute: Compute): Pla
     notes: {
       ...notesOf(
         model,
-        turns.map((turn) => turn.content),
+        read.map((turn) => turn.content),
       ),
       ...(leftOut > 0 ? { 'x-microgpt-messages-left-out': String(leftOut) } : {}),
     },
@@ -81,19 +82,24 @@ export function planChat({ value, text: bodyText }: Body, compute: Compute): Pla
   };
 }
 
-function refuseUnsupported({ response_format: format, tool_choice: choice }: ChatFields): void {
-  if (format != null && format.type !== 'text') {
+function refuseUnsupported({ response_format: format, ...fields }: ChatFields, isScripted: boolean): void {
+  if (format != null && format.type !== 'text' && !isScripted) {
     throw badValue('response_format', 'response_format can only be text: use choices or guided_regex for a form');
   }
-  if (choice != null && choice !== 'none' && choice !== 'auto') {
-    throw badValue('tool_choice', 'tool_choice can only be none or auto: these models call no tools');
+  for (const name of ['tool_choice', 'function_call'] as const) {
+    const choice = fields[name];
+    if (choice == null || choice === 'none' || choice === 'auto') continue;
+    throw badValue(name, `${name} can only be none or auto: these models call no tools`);
   }
 }
 
 function turnsOf({ messages }: ChatFields): Turn[] {
   const turns: Turn[] = [];
   let length = 0;
-  for (const { role, content } of messages) {
+  for (const [i, { role, content }] of messages.entries()) {
+    if (content == null && role !== 'assistant') {
+      throw badValue(`messages[${i}].content`, `messages[${i}].content must be ${CONTENT}, got ${shown(content)}`);
+    }
     const text =
       content == null ? '' : typeof content === 'string' ? content : content.map((part) => part.text).join('');
     length += text.length;

@@ -11,7 +11,7 @@ import type { Body } from './body.js';
 import { type CompletionFields, checkFields, completionFields } from './fields.js';
 import { REQUEST_LIMITS } from './limits.js';
 import { badValue } from './refusal.js';
-import { type Counter, inTurns, pieces, type ScoredToken, usageOf, written } from './writing.js';
+import { type Counter, inTurns, pieces, type ScoredToken, unknown, usageOf, written } from './writing.js';
 
 /** OpenAI's, for completions. */
 const MAX_TOKENS = 16;
@@ -157,8 +157,7 @@ async function collect(source: AsyncIterable<Choice>, at: number, samples: numbe
 }
 
 function promptToken({ token, text, logprob, likely }: PromptToken, model: Model): ScoredToken {
-  const shown =
-    token === null ? { text, bytes: [...new TextEncoder().encode(text)], logprob } : written(model, token, logprob);
+  const shown = token === null ? unknown(text, logprob) : written(model, token, logprob);
   return { ...shown, likely: likely.map((one) => written(model, one.token, one.logprob)) };
 }
 
@@ -181,8 +180,11 @@ function legacyLogprobs(tokens: readonly ScoredToken[], offset: number, count: n
     top_logprobs:
       count === 0
         ? null
-        : tokens.map(({ logprob, likely }) =>
-            logprob === null ? null : Object.fromEntries(likely.map((one) => [one.text, one.logprob])),
+        : tokens.map((token) =>
+            // The token itself is always among them: `count` + 1 where it is none of the likeliest.
+            token.logprob === null
+              ? null
+              : Object.fromEntries([...token.likely, token].map((one) => [one.text, one.logprob])),
           ),
     text_offset: offsets,
   };

@@ -32,6 +32,25 @@ test('rules: the first that fits, as often as it says; then the model answers ag
   expect(streamed.map((event) => event.choices[0].delta.content ?? '').join('')).toBe('It is sunny. 🌞');
 });
 
+test('a reply that is given needs no model: prompts of any length, any form; stop, log-probabilities as ever', async () => {
+  const one = server({ rules: [{ reply: '{"Ö": 1} and more' }] });
+  const long = say('a'.repeat(5000), { response_format: { type: 'json_object' }, max_tokens: 1000, stop: [' and'] });
+  const json = (await (await post(one, CHAT, long)).json()) as Answer;
+  expect([json.choices[0].message.content, json.choices[0].finish_reason]).toEqual(['{"Ö": 1}', 'stop']);
+  const scored = (await (await post(one, CHAT, { ...long, logprobs: true, top_logprobs: 3 })).json()) as Answer;
+  const { content } = scored.choices[0].logprobs;
+  expect(content.map((token: Answer) => token.token).join('')).toBe('{"Ö": 1}');
+  expect(content[2]).toMatchObject({ token: 'Ö', logprob: 0, bytes: [0xc3, 0x96], top_logprobs: [{ token: 'Ö' }] });
+  const asked = { prompt: 'x'.repeat(500), echo: true, logprobs: 1, max_tokens: 3 };
+  const { choices } = (await (await post(one, '/v1/completions', asked)).json()) as Answer;
+  expect(choices[0].text).toBe(`${asked.prompt}{"Ö`);
+  expect(choices[0].logprobs.tokens.join('')).toBe(choices[0].text);
+  expect(choices[0].logprobs.text_offset.at(-1)).toBe(502);
+  // Whom a rule does not answer the model does, and it has its limits.
+  const unscripted = await post(server({}), CHAT, long);
+  expect(unscripted.status).toBe(400);
+});
+
 test('by header, where that is allowed; elsewhere the header means nothing', async () => {
   const open = server({ faults: true });
   const fault = async (text: string, more: object = {}) =>
@@ -59,7 +78,19 @@ test('by header, where that is allowed; elsewhere the header means nothing', asy
   }
   const closed = server({});
   expect((await post(closed, CHAT, say('hi'), { 'x-microgpt-fault': 'status=500' })).status).toBe(200);
-  expect(() => server({ rules: [{ status: 418 }] })).toThrow('expected one of 400, 401');
+  const wrong: [object, string][] = [
+    [{ status: 418 }, 'rules[1]: status is 418, expected one of 400, 401'],
+    [{ status: '429' }, 'rules[1]: status is "429", expected one of'],
+    [{ contain: 'x' }, 'rules[1] has no option "contain"'],
+    [{ reply: 5 }, 'rules[1]: reply is 5, expected a text'],
+    [{ times: '2' }, 'rules[1]: times is "2", expected a whole number'],
+    [{ hang: 1 }, 'rules[1]: hang is 1, expected true or false'],
+  ];
+  for (const [rule, message] of wrong) {
+    expect(() => server({ rules: [{}, rule] })).toThrow(
+      expect.objectContaining({ code: 'MG_OPTION_VALUE', message: expect.stringContaining(message) }),
+    );
+  }
 });
 
 test('an answer that never comes: the client gives up, and nothing is left', async () => {

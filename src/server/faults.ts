@@ -2,11 +2,14 @@
  * Answers as a test wants them: errors, waits, slow tokens, a cut in the middle, texts by rule; and a record of what was asked.
  * Refuses to know: routes. Invariant: without rules, and without the header being allowed, nothing here changes an answer.
  */
+import { MicrogptError } from '../base/errors.js';
+import { type OptionNames, requireNames } from '../base/options.js';
 import type { Compute } from '../engine/compute.js';
 import type { SampleEvent } from '../engine/samples.js';
 import type { Plain } from './body.js';
 import { badValue, Refusal, type RefusalStatus } from './refusal.js';
 import { ClientGone, CutShort } from './sse.js';
+import { UNKNOWN } from './writing.js';
 
 /** What is done to an answer. */
 export interface Fault {
@@ -70,7 +73,6 @@ export interface Faults {
 }
 
 export function createFaults(rules: readonly Rule[], byHeader: boolean): Faults {
-  for (const rule of rules) requireFault(rule, 'rules');
   const left = rules.map((rule) => rule.times ?? Number.POSITIVE_INFINITY);
   return {
     any: byHeader || rules.length > 0,
@@ -114,7 +116,8 @@ function parseFault(header: string): Fault {
     else if (['status', 'delay', 'slow', 'cut'].includes(name)) fault[name] = Number(value);
     else throw badValue(FAULT_HEADER, `${FAULT_HEADER} has ${JSON.stringify(part.slice(0, 40))}, which means nothing`);
   }
-  requireFault(fault, FAULT_HEADER);
+  const wrong = wrongIn(fault);
+  if (wrong !== null) throw badValue(FAULT_HEADER, `${FAULT_HEADER}: ${wrong}`);
   return fault;
 }
 
@@ -126,16 +129,47 @@ function decodeText(value: string): string {
   }
 }
 
-function requireFault(fault: Fault & { readonly times?: number | undefined }, where: string): void {
-  const { status } = fault;
-  if (status !== undefined && STATUSES[status] === undefined) {
-    throw badValue(where, `${where}: status is ${status}, expected one of ${Object.keys(STATUSES).join(', ')}`);
+const NUMBERS = ['retryAfter', 'delay', 'slow', 'cut', 'times'];
+const TEXTS = ['reply', 'path', 'model', 'contains'];
+
+const RULE_NAMES: OptionNames<Rule> = {
+  path: true,
+  model: true,
+  contains: true,
+  times: true,
+  status: true,
+  retryAfter: true,
+  delay: true,
+  hang: true,
+  slow: true,
+  cut: true,
+  reply: true,
+};
+
+/** @throws MG_OPTION_VALUE */
+export function requireRule(rule: Rule, where: string): void {
+  requireNames(where, rule, RULE_NAMES);
+  const wrong = wrongIn(rule as Readonly<Record<string, unknown>>);
+  if (wrong === null) return;
+  throw new MicrogptError('MG_OPTION_VALUE', `${where}: ${wrong}`, 'docs/server.md says what a rule is');
+}
+
+/** What is wrong with a fault or a rule, in words; null when nothing is. */
+function wrongIn(fault: Readonly<Record<string, unknown>>): string | null {
+  for (const [name, value] of Object.entries(fault)) {
+    if (value === undefined) continue;
+    const is = `${name} is ${typeof value === 'number' ? value : JSON.stringify(value)}, expected`;
+    if (name === 'status') {
+      if (typeof value !== 'number' || STATUSES[value] === undefined)
+        return `${is} one of ${Object.keys(STATUSES).join(', ')}`;
+    } else if (NUMBERS.includes(name)) {
+      const whole = typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MOST_MS;
+      if (!whole) return `${is} a whole number from 0 to ${MOST_MS}`;
+    } else if (TEXTS.includes(name)) {
+      if (typeof value !== 'string') return `${is} a text`;
+    } else if (typeof value !== 'boolean') return `${is} true or false`; // hang
   }
-  for (const name of ['retryAfter', 'delay', 'slow', 'cut', 'times'] as const) {
-    const value = fault[name];
-    if (value === undefined || (Number.isInteger(value) && value >= 0 && value <= MOST_MS)) continue;
-    throw badValue(where, `${where}: ${name} is ${value}, expected a whole number from 0 to ${MOST_MS}`);
-  }
+  return null;
 }
 
 /** What comes before the answer. @throws Refusal, ClientGone */
@@ -177,22 +211,35 @@ export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> 
   });
 }
 
-/** A compute that writes a given text instead of what the models would, a token at a time. */
+/** More than any prompt has tokens. */
+const ANY_LENGTH = 2 ** 20;
+
+/**
+ * A compute that writes a given text instead of what the models would, a character at a time, until a stop string or as many as were asked
+ * for. The models read nothing, so prompts may have any length, and all log-probabilities are 0.
+ */
 export function scripted(compute: Compute, reply: string): Compute {
+  const models = [...compute.models].map(
+    ([name, model]) => [name, { ...model, config: { ...model.config, blockSize: ANY_LENGTH } }] as const,
+  );
   return {
     ...compute,
+    models: new Map(models),
     async *ask(name, job, signal): AsyncGenerator<SampleEvent, void, undefined> {
       const { tokenizer } = compute.models.get(name)!;
-      const { maxTokens = Number.POSITIVE_INFINITY, samples = 1 } = job.options;
-      const characters = [...reply];
+      const { maxTokens = Number.POSITIVE_INFINITY, samples = 1, stop = [], logprobs = 0 } = job.options;
+      const ends = (typeof stop === 'string' ? [stop] : stop).map((one) => reply.indexOf(one)).filter((at) => at >= 0);
+      const characters = [...reply.slice(0, Math.min(reply.length, ...ends))];
       for (let sample = 0; sample < samples; sample++) {
         for (const text of characters.slice(0, maxTokens)) {
           if (signal.aborted) return;
-          const token = tokenizer.kind === 'char' ? (tokenizer.encode(text).ids[0] ?? -1) : -1;
-          yield { sample, text, token, logprob: 0, likely: [], end: null };
+          const token = tokenizer.kind === 'char' ? (tokenizer.encode(text).ids[0] ?? UNKNOWN) : UNKNOWN;
+          yield { sample, text, token, logprob: 0, likely: logprobs > 0 ? [{ token, logprob: 0 }] : [], end: null };
         }
         yield { sample, text: '', token: null, end: characters.length > maxTokens ? 'length' : 'token' };
       }
     },
+    promptLogprobs: async (_name, text) =>
+      [...text].map((character) => ({ token: null, text: character, logprob: 0, likely: [] })),
   };
 }

@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import type { Plain } from './body.js';
 import { REQUEST_LIMITS as L } from './limits.js';
-import { badValue } from './refusal.js';
+import { badValue, Refusal } from './refusal.js';
 
 /** A number with its bounds; what is expected stands in the complaint and in the document. */
 const whole = (least: number, most: number) => {
@@ -28,7 +28,12 @@ const texts = (most: number, each: number) => {
 };
 
 const stops = `a text of at most ${L.stopLength} characters, or a list of at most ${L.stops}`;
-const stop = z.union([text(L.stopLength), z.array(text(L.stopLength)).max(L.stops)], { error: stops }).nullish();
+const stop = z
+  .union([text(L.stopLength), z.array(text(L.stopLength)).max(L.stops, { error: stops })], { error: stops })
+  .nullish();
+
+const biasError = 'a number from -100 to 100';
+const bias = z.number({ error: biasError }).min(-100, { error: biasError }).max(100, { error: biasError });
 
 /** How tokens are drawn, and how much; the same for both. */
 const sampling = {
@@ -43,11 +48,7 @@ const sampling = {
   seed: whole(0, 2 ** 32 - 1),
   presence_penalty: decimal(-2, 2),
   frequency_penalty: decimal(-2, 2),
-  logit_bias: z
-    .record(z.string(), z.number({ error: 'numbers from -100 to 100' }).min(-100).max(100), {
-      error: 'an object of token ids with numbers from -100 to 100',
-    })
-    .nullish(),
+  logit_bias: z.record(z.string(), bias, { error: 'an object of token ids with numbers from -100 to 100' }).nullish(),
   user: text(512).nullish(),
   // Beyond OpenAI's fields.
   top_k: whole(0, 65_536),
@@ -61,9 +62,11 @@ const sampling = {
 
 const promptError = `a text, or a list of 1 to ${L.prompts} texts, of at most ${L.text} characters together`;
 
+const prompts = z.array(text(L.text)).min(1, { error: promptError }).max(L.prompts, { error: promptError });
+
 export const completionFields = z.object({
   ...sampling,
-  prompt: z.union([text(L.text), z.array(text(L.text)).min(1).max(L.prompts)], { error: promptError }).nullish(),
+  prompt: z.union([text(L.text), prompts], { error: promptError }).nullish(),
   echo: flag,
   logprobs: whole(0, L.logprobs),
   best_of: whole(1, L.n),
@@ -73,12 +76,15 @@ export type CompletionFields = z.infer<typeof completionFields>;
 
 const ROLES = ['system', 'developer', 'user', 'assistant'] as const;
 const roles = `one of ${ROLES.join(', ')}`;
-const part = z.object({ type: z.literal('text', { error: '"text": nothing else can be read' }), text: text(L.text) });
-const content = `a text of at most ${L.text} characters, or a list of parts of the type text`;
+const part = z.object(
+  { type: z.literal('text', { error: '"text": nothing else can be read' }), text: text(L.text) },
+  { error: 'an object with type and text' },
+);
+export const CONTENT = `a text of at most ${L.text} characters, or a list of at most ${L.messages} parts of the type text`;
 const message = z.object(
   {
     role: z.enum(ROLES, { error: roles }),
-    content: z.union([text(L.text), z.array(part).max(L.messages)], { error: content }).nullish(),
+    content: z.union([text(L.text), z.array(part).max(L.messages, { error: CONTENT })], { error: CONTENT }).nullish(),
   },
   { error: 'an object with role and content' },
 );
@@ -94,8 +100,9 @@ export const chatFields = z.object({
   max_completion_tokens: whole(1, L.maxTokens),
   logprobs: flag,
   top_logprobs: whole(0, L.logprobs),
-  response_format: z.object({ type: z.string() }, { error: 'an object with a type' }).nullish(),
+  response_format: z.object({ type: text(64) }, { error: 'an object with a type' }).nullish(),
   tool_choice: z.unknown().optional(),
+  function_call: z.unknown().optional(),
 });
 export type ChatFields = z.infer<typeof chatFields>;
 export type SamplingFields = Pick<ChatFields, keyof typeof sampling>;
@@ -103,15 +110,22 @@ export type SamplingFields = Pick<ChatFields, keyof typeof sampling>;
 /** The value with its fields checked. @throws Refusal 400 naming the first field that is wrong */
 export function checkFields<T>(schema: z.ZodType<T>, value: Plain): T {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw badValue('', `the body has to be an object, got ${shown(value)}`);
+    throw new Refusal(400, 'invalid_value', `the body has to be an object, got ${shown(value)}`);
   }
   const checked = schema.safeParse(value);
   if (checked.success) return checked.data;
-  const [issue] = checked.error.issues;
-  const param = issue.path
+  const { path, message } = placed(checked.error.issues[0]);
+  const param = path
     .map((name, i) => (typeof name === 'number' ? `[${name}]` : `${i > 0 ? '.' : ''}${String(name)}`))
     .join('');
-  throw badValue(param, `${param} must be ${issue.message}, got ${shown(at(value, issue.path))}`);
+  throw badValue(param, `${param} must be ${message}, got ${shown(at(value, path))}`);
+}
+
+/** What is wrong, as close to it as can be said: of a list where a text may stand, too, that is the element. */
+function placed({ path, message, ...issue }: z.core.$ZodIssue): Pick<z.core.$ZodIssue, 'path' | 'message'> {
+  if (!('errors' in issue)) return { path, message };
+  const within = issue.errors.flatMap(([first]) => (first.path.length > 0 ? [placed(first)] : []))[0];
+  return within === undefined ? { path, message } : { path: [...path, ...within.path], message: within.message };
 }
 
 function at(value: unknown, path: readonly PropertyKey[]): unknown {

@@ -36,4 +36,5 @@ export interface LoadLimits {
   readonly perKey: number;
 }
 
+/** What a server does at once unless `limits` says otherwise. */
 export const LOAD_LIMITS: LoadLimits = { active: 32, behind: 64, queued: 64, waitMs: 30_000, perKey: 16 };

@@ -1,13 +1,15 @@
 /**
- * What a server can be given.
+ * What a server can be given, and the checks of it.
  */
+import { type OptionNames, refuse, requireNames } from '../base/options.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import type { Compute } from '../engine/compute.js';
 import type { ConnectionLimits } from '../node/listen.js';
-import type { Rule } from './faults.js';
-import type { LoadLimits } from './limits.js';
+import { type Rule, requireRule } from './faults.js';
+import { LOAD_LIMITS, type LoadLimits } from './limits.js';
 import type { PlaygroundFolder } from './playground.js';
 
+/** What a server can be given. */
 export interface ServerOptions {
   /** Models by the names that requests call them by; the first one answers requests without a name. */
   readonly models?: Readonly<Record<string, Checkpoint>> | undefined;
@@ -33,6 +35,52 @@ export interface ServerOptions {
   /** Called once for each request when its answer has ended. */
   readonly log?: ((line: LogLine) => void) | undefined;
 }
+
+const NAMES: OptionNames<ServerOptions> = {
+  models: true,
+  compute: true,
+  keys: true,
+  origins: true,
+  hosts: true,
+  limits: true,
+  connections: true,
+  rules: true,
+  faults: true,
+  record: true,
+  playground: true,
+  log: true,
+};
+
+const CONNECTION_NAMES: OptionNames<ConnectionLimits> = {
+  headerBytes: true,
+  headersMs: true,
+  requestMs: true,
+  checkMs: true,
+  keepAliveMs: true,
+  idleWriteMs: true,
+  requestsPerSocket: true,
+  connections: true,
+  perAddress: true,
+};
+
+/** @throws MG_OPTION_VALUE */
+export function requireServer(options: ServerOptions): void {
+  requireNames('createServer', options, NAMES);
+  const { limits = {}, connections = {}, rules = [] } = options;
+  requireNames('limits', limits, named(LOAD_LIMITS));
+  requireNames('connections', connections, CONNECTION_NAMES);
+  for (const [name, value] of Object.entries({ ...limits, ...connections })) {
+    if (value !== undefined && !(typeof value === 'number' && value >= 0)) refuse(name, value, 'a number from 0');
+  }
+  for (const name of ['keys', 'origins', 'hosts'] as const) {
+    const list: unknown = options[name] ?? [];
+    if (!Array.isArray(list) || list.some((one) => typeof one !== 'string')) refuse(name, list, 'a list of texts');
+  }
+  if (!Array.isArray(rules)) refuse('rules', rules, 'a list of rules');
+  for (const [i, rule] of rules.entries()) requireRule(rule, `rules[${i}]`);
+}
+
+const named = (record: object) => Object.fromEntries(Object.keys(record).map((name) => [name, true as const]));
 
 /** What is logged of a request: never its text, never a key. */
 export interface LogLine {

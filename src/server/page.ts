@@ -48,7 +48,7 @@ main { max-width: 42rem; margin: 2rem auto; padding: 0 1rem; }
 form { display: grid; gap: .75rem; }
 label { display: grid; gap: .25rem; }
 textarea, input, select, button { font: inherit; padding: .3rem .5rem; }
-dl { display: flex; gap: 2rem; }
+dl { display: flex; flex-wrap: wrap; gap: .5rem 2rem; }
 dd { margin: 0; font-size: 1.5rem; font-variant-numeric: tabular-nums; }
 pre { min-height: 4rem; padding: .75rem; border: 1px solid; border-radius: .3rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 `;
@@ -98,6 +98,7 @@ get('ask').addEventListener('submit', async (event) => {
   get('stop').disabled = false;
   const out = get('out');
   out.textContent = get('prompt').value;
+  out.ariaBusy = 'true'; // read out when it is whole
   try {
     const body = { model: get('model').value, prompt: get('prompt').value, temperature: Number(get('temperature').value),
       seed: Number(get('seed').value), max_tokens: Number(get('most').value) || null, stream: true };
@@ -120,7 +121,10 @@ get('ask').addEventListener('submit', async (event) => {
   } catch (error) {
     if (!own.signal.aborted) out.textContent += '\\n' + error.message;
   } finally {
-    if (running === own) get('stop').disabled = true;
+    if (running === own) {
+      get('stop').disabled = true;
+      out.ariaBusy = 'false';
+    }
   }
 });
 get('stop').addEventListener('click', () => running?.abort());

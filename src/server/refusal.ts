@@ -61,7 +61,10 @@ export function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   if (error instanceof MicrogptError) {
     const code = ASKED_WRONG[error.code];
-    if (code !== undefined) return new Refusal(400, code, `${error.message}: ${error.remedy}`);
+    if (code !== undefined) {
+      const param = code === 'invalid_pattern' ? 'guided_regex' : undefined; // the only pattern that is asked for
+      return new Refusal(400, code, `${error.message}: ${error.remedy}`, { param });
+    }
     if (error.code === 'MG_SERVE_LOST') return overloaded(error.message);
   }
   return new Refusal(500, 'internal_error', 'something went wrong in the server; the log says more');

@@ -10,11 +10,16 @@ export interface Cutter {
   cut?(): void;
 }
 
+/** Clients in pages send headers of their own (x-stainless-lang); a star does not stand for authorization. */
 export const PREFLIGHT = {
   'access-control-allow-methods': 'GET, POST',
-  'access-control-allow-headers': 'authorization, content-type, x-request-id, x-microgpt-fault',
+  'access-control-allow-headers': 'authorization, *',
   'access-control-max-age': '600',
 };
+
+/** What a page may read of an answer. */
+export const EXPOSED =
+  'retry-after, x-request-id, x-microgpt-messages-left-out, x-microgpt-small-letters, x-microgpt-unknown-characters';
 
 export const modelEntry = (id: string) => ({ id, object: 'model', created: 0, owned_by: 'microgpt' });
 

@@ -113,6 +113,11 @@ describe('completions', () => {
     });
     expect(sums[0]).toBeGreaterThan(sums[1]);
     expect(choices[0].logprobs).toMatchObject({ tokens: ['a', 'n', 'n', 'a'], text_offset: [0, 1, 2, 3] });
+    // The token itself is among the likeliest, as OpenAI has it: one more where it is none of them.
+    for (const { tokens, token_logprobs, top_logprobs } of choices.map(({ logprobs }: Answer) => logprobs)) {
+      expect(top_logprobs.map((top: Answer, i: number) => top[tokens[i]])).toEqual(token_logprobs);
+    }
+    expect(choices[1].logprobs.top_logprobs.map((top: Answer) => Object.keys(top).length)).toContain(2);
     expect(choices.map((choice: Answer) => choice.finish_reason)).toEqual(['length', 'length', 'length']);
   });
 
@@ -234,6 +239,19 @@ describe('chat', () => {
     expect(((await response.json()) as Answer).choices).toEqual(plain.choices);
   });
 
+  test('a model of single exchanges reads the last one: what came before takes no room, and the answer says so', async () => {
+    const server = serverFor({ models: { short: { ...chat, run: { exchanges: 1 } } } });
+    const earlier = ['a'.repeat(60), 'hello'].map((content, i) => ({ role: i === 0 ? 'user' : 'assistant', content }));
+    const alone = await ask(server, '/v1/chat/completions', { messages, temperature: 0 });
+    const body = { messages: [...earlier, ...messages], temperature: 0 };
+    const response = await post(server, '/v1/chat/completions', body);
+    const { choices, usage } = (await response.json()) as Answer;
+    expect({ choices, usage }).toEqual({ choices: alone.choices, usage: alone.usage });
+    expect(response.headers.get('x-microgpt-messages-left-out')).toBe('2');
+    const other = await ask(serverFor({ models: { chat } }), '/v1/chat/completions', body);
+    expect(other.error.code).toBe('context_length_exceeded'); // one of whole conversations reads them all
+  });
+
   test('content may be parts of text; unknown characters are counted; several answers', async () => {
     const server = serverFor();
     const body = {
@@ -299,6 +317,14 @@ describe('chat', () => {
 });
 
 describe('the rest', () => {
+  test('who asks while it closes, or afterwards, hears that it shuts down', async () => {
+    const server = serverFor();
+    const asked = ask(server, '/v1/completions', { prompt: 'a' });
+    await server.close();
+    const codes = [(await asked).error.code, (await ask(server, '/v1/completions', { prompt: 'a' })).error.code];
+    expect(codes).toEqual(['server_shutdown', 'server_shutdown']);
+  });
+
   test('models, health, readiness, metrics, document, page', async () => {
     const server = serverFor();
     const get = async (path: string) => await server.fetch(path);

@@ -3,6 +3,7 @@
  * Invariants: what is asked in-process and over a port gets the same bytes; `close` leaves nothing behind.
  */
 import { MicrogptError } from '../base/errors.js';
+import { requireNames } from '../base/options.js';
 import { type Compute, createLocalCompute } from '../engine/compute.js';
 import { createAdmission } from './admission.js';
 import { createApp, type Stop } from './app.js';
@@ -11,8 +12,9 @@ import { createGuard, type Peer } from './guard.js';
 import { LOAD_LIMITS } from './limits.js';
 import { createMetrics } from './metrics.js';
 import { isAny, isLoopback, requireLoopback } from './open-address.js';
-import type { ServerOptions } from './options.js';
+import { requireServer, type ServerOptions } from './options.js';
 
+/** A server of models. A program goes on until it is closed, if it listens or computes in another thread. */
 export interface Server {
   /** Answers a request, without a port. The second form takes what the global `fetch` takes. */
   fetch(request: Request | string | URL, init?: RequestInit): Promise<Response>;
@@ -32,6 +34,7 @@ export interface Server {
   close(): Promise<void>;
 }
 
+/** Where to listen. */
 export interface ListenOptions {
   /** 127.0.0.1 if left out. */
   readonly host?: string | undefined;
@@ -39,6 +42,7 @@ export interface ListenOptions {
   readonly insecure?: boolean | undefined;
 }
 
+/** Where a server listens. */
 export interface Listening {
   readonly host: string;
   readonly port: number;
@@ -54,9 +58,10 @@ interface Listener extends Listening {
 
 const MOST_RECORDED = 1000;
 
-/** @throws MG_OPTION_VALUE when there are no models */
+/** @throws MG_OPTION_VALUE when there are no models, or what is given is none of the options */
 export function createServer(options: ServerOptions): Server {
-  const { keys = [], origins = [], hosts = [], rules = [], faults = false, log } = options;
+  requireServer(options);
+  const { keys = [], origins = [], hosts = [], rules = [], faults = false, connections, log } = options;
   const compute = options.compute ?? localCompute(options);
   const limits = { ...LOAD_LIMITS, ...options.limits };
   const admission = createAdmission(limits);
@@ -102,7 +107,9 @@ export function createServer(options: ServerOptions): Server {
       if (request.signal.aborted) throw request.signal.reason; // as the global one
       return response;
     },
-    async listen(port = 0, { host = '127.0.0.1', insecure = false } = {}) {
+    async listen(port = 0, options = {}) {
+      requireNames('listen', options, { host: true, insecure: true });
+      const { host = '127.0.0.1', insecure = false } = options;
       if (listener !== null) {
         throw new MicrogptError(
           'MG_OPTION_VALUE',
@@ -115,7 +122,7 @@ export function createServer(options: ServerOptions): Server {
       const started: Listener = await listen((request: Request, peer: Peer) => app(request, peer), {
         host,
         port,
-        limits: options.connections,
+        limits: connections,
       });
       listener = started;
       guard.allowHosts([...namesOf(host).map((name) => `${name}:${started.port}`), ...hosts]);

@@ -29,6 +29,9 @@ export interface Piece {
   readonly finish: 'stop' | 'length' | null;
 }
 
+/** In the place of a token that the model does not have, such as of a text that was not written by it. */
+export const UNKNOWN = -1;
+
 /** Counts the tokens of all samples of an answer. */
 export interface Counter {
   completion: number;
@@ -65,12 +68,11 @@ interface Sample {
 
 function pieceOf({ sample, text, token, logprob, likely, end }: SampleEvent, state: Sample, model: Model): Piece {
   if (token !== null && logprob !== undefined) {
-    const scored = {
-      ...written(model, token, logprob),
-      likely: (likely ?? []).map((one: TokenLogprob) => written(model, one.token, one.logprob)),
-    };
+    const shown = (one: TokenLogprob) =>
+      one.token === UNKNOWN ? unknown(text, one.logprob) : written(model, one.token, one.logprob);
+    const scored = { ...shown({ token, logprob }), likely: (likely ?? []).map(shown) };
     state.held.push({ at: state.drawn, token: scored });
-    state.drawn += state.decoder.push(token).length;
+    state.drawn += token === UNKNOWN ? text.length : state.decoder.push(token).length;
   }
   state.given += text.length;
   const all = end !== null && end !== 'stopped'; // no stop string cut anything off
@@ -83,6 +85,13 @@ function pieceOf({ sample, text, token, logprob, likely, end }: SampleEvent, sta
     finish: end === null ? null : end === 'length' || end === 'context' ? 'length' : 'stop',
   };
 }
+
+/** How a character is shown that is no token of the model. */
+export const unknown = (text: string, logprob: number | null): WrittenToken => ({
+  text,
+  bytes: [...new TextEncoder().encode(text)],
+  logprob,
+});
 
 /** How a token is shown: its text; bytes that are no text alone as OpenAI shows them; special tokens by their names. */
 export function written(model: Model, token: number, logprob: number | null): WrittenToken {

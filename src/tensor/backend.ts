@@ -15,7 +15,9 @@ export interface Tensor {
   readonly type: 'float' | 'int';
 }
 
+/** How vectors are brought to the same length; see `ModelConfig`. */
 export type NormKind = 'rmsnorm' | 'layernorm';
+/** What stands between the two products of a block; see `ModelConfig`. */
 export type ActivationKind = 'relu' | 'relu2' | 'gelu';
 
 export type Op =

@@ -6,7 +6,7 @@
 import { type ActivationKind, type NormKind, sizeOf, type Tensor } from './backend.js';
 import { type Node, newNode, record, type Tape } from './tape.js';
 
-/** out[r] = tokenTable[tokens[r]] + positionTable[positions[r]] */
+/** out[r] = tokenTable[tokens[r]] + positionTable[positions[r]]: ids [R] with tables [V,C] and [N,C] give [R,C]. */
 export function embed(tape: Tape, tokens: Tensor, positions: Tensor, tokenTable: Node, positionTable: Node): Node {
   const out = newNode(tape, [sizeOf(tokens.shape), tokenTable.value.shape[1]]); // [R,C]
   record(
@@ -44,7 +44,7 @@ export function norm(tape: Tape, kind: NormKind, x: Node): Node {
   return out;
 }
 
-/** x·wᵀ + bias */
+/** x·wᵀ + bias: [R,I] with w [O,I] and bias [O] gives [R,O]. */
 export function linear(tape: Tape, x: Node, w: Node, bias: Node | null): Node {
   const out = newNode(tape, [x.value.shape[0], w.value.shape[0]]); // [R,O]
   record(tape, { op: 'linear', x: x.value, w: w.value, bias: bias?.value ?? null, out: out.value }, out, (grad) => [
@@ -132,6 +132,7 @@ export function attentionStep(
   return out;
 }
 
+/** relu, relu² (So et al., 2021) or gelu (Hendrycks & Gimpel, 2016) of every element, in any shape. */
 export function activation(tape: Tape, kind: ActivationKind, x: Node): Node {
   const out = newNode(tape, x.value.shape);
   record(tape, { op: 'activation', kind, x: x.value, out: out.value }, out, (grad) => [
@@ -140,6 +141,7 @@ export function activation(tape: Tape, kind: ActivationKind, x: Node): Node {
   return out;
 }
 
+/** a + b, of the same shape: the residual connection. Its gradient goes to both as it is. */
 export function add(tape: Tape, a: Node, b: Node): Node {
   const out = newNode(tape, a.value.shape);
   record(tape, { op: 'add', a: a.value, b: b.value, out: out.value }, out, (grad) => [
@@ -155,6 +157,7 @@ export interface DropoutPlace {
   readonly scale: Tensor; // [1]
 }
 
+/** Zeroes elements by the mask of the place and scales the others (Srivastava et al., 2014), so that their mean stays. In any shape. */
 export function dropout(tape: Tape, { key, scale }: DropoutPlace, x: Node): Node {
   const out = newNode(tape, x.value.shape);
   record(tape, { op: 'dropout', x: x.value, key, scale, out: out.value }, out, (grad) => [

@@ -4,6 +4,7 @@
  */
 import type { Tokenizer } from './tokenizer.js';
 
+/** A prompt as the model reads it, and what had to be changed for that. */
 export interface PromptReading {
   readonly ids: readonly number[];
   /** What the model reads, as text. */
@@ -14,6 +15,7 @@ export interface PromptReading {
   readonly unknown: readonly string[];
 }
 
+/** The ids of a text, read with small letters where the tokenizer knows only those; what it knows neither way is left out and named. */
 export function readPrompt(tokenizer: Tokenizer, text: string): PromptReading {
   const strict = tokenizer.encode(text);
   const { ids, unknown } = strict.unknown.length === 0 ? strict : tokenizer.encode(inSmallLetters(tokenizer, text));

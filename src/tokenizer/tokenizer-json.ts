@@ -11,6 +11,7 @@ import { createByteTokenizer } from './byte.js';
 import { createCharTokenizer } from './char.js';
 import type { RoleTokens, Tokenizer } from './tokenizer.js';
 
+/** A tokenizer as plain JSON. */
 export type TokenizerJson =
   | {
       readonly kind: 'char';
@@ -20,6 +21,7 @@ export type TokenizerJson =
     }
   | { readonly kind: 'byte'; readonly specials: 'none' | 'bos' | 'chat' };
 
+/** A tokenizer as plain JSON, for `tokenizerFromJson`. @throws MG_TOKENIZER_INVALID for a char tokenizer without BOS, which the form cannot hold. */
 export function tokenizerToJson(tokenizer: Tokenizer): TokenizerJson {
   const { kind, bos, roles, pieces } = tokenizer;
   if (kind === 'byte') return { kind, specials: bos === null ? 'none' : roles === null ? 'bos' : 'chat' };

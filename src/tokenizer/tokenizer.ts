@@ -29,6 +29,7 @@ export interface RoleTokens {
   readonly end: number;
 }
 
+/** Turns tokens into text as they come; never gives half a character. */
 export interface TextStream {
   /** The text that is certain once this token has arrived; '' while a character is incomplete. */
   push(id: number): string;

@@ -5,6 +5,7 @@
  */
 import type { WarningCode } from '../base/warnings.js';
 
+/** A step is done. */
 export interface StepEvent {
   readonly type: 'step';
   /** Steps finished, from 1. */
@@ -19,6 +20,7 @@ export interface StepEvent {
   readonly predictions: number;
 }
 
+/** The held-out text was looked at. */
 export interface EvalEvent {
   readonly type: 'eval';
   readonly step: number;
@@ -30,6 +32,7 @@ export interface EvalEvent {
   readonly bestStep: number;
 }
 
+/** Something about the run is worth knowing; it goes on. */
 export interface WarningEvent {
   readonly type: 'warning';
   readonly code: WarningCode;
@@ -40,6 +43,7 @@ export interface WarningEvent {
   readonly remedy: string;
 }
 
+/** The last event of a run: why it ended. */
 export interface StoppedEvent {
   readonly type: 'stopped';
   /** All steps done, aborted by the signal, or no better validation loss for as long as `patience` allows. */
@@ -48,4 +52,5 @@ export interface StoppedEvent {
   readonly steps: number;
 }
 
+/** What happens in training, by its `type`. */
 export type TrainEvent = StepEvent | EvalEvent | WarningEvent | StoppedEvent;

@@ -5,6 +5,7 @@
  */
 import { pow } from '../base/math.js';
 
+/** The numbers of AdamW. */
 export interface AdamSettings {
   readonly learningRate: number;
   readonly beta1: number;

@@ -21,6 +21,7 @@ export interface Transport {
   close(): void;
 }
 
+/** Where the part of each rank begins in a list of numbers, and how long it is. */
 export interface Layout {
   readonly from: Int32Array;
   readonly count: Int32Array;

@@ -5,6 +5,7 @@
 import { DEFAULT_CONFIG } from '../model/config.js';
 import type { Settings } from './settings.js';
 
+/** Settings with a name. */
 export interface Recipe extends Settings {
   readonly name: string;
   readonly about: string;
@@ -79,7 +80,9 @@ const standard: Recipe = {
   temperature: 0.8,
 };
 
+/** Settings to start from, by name: those of the earlier programs, and `standard`, whose sizes suit the text. */
 export const RECIPES = { canonical, persistence, scenario, standard } as const satisfies Record<string, Recipe>;
+/** The name of a recipe. */
 export type RecipeName = keyof typeof RECIPES;
 
 export function isRecipe(name: string): name is RecipeName {

@@ -9,6 +9,7 @@ import { ACTIVATIONS } from '../model/config.js';
 import { isRecipe, RECIPES, type RecipeName } from './recipes.js';
 import { DATA_FORMATS, HEADERS, type Overrides, type Settings } from './settings.js';
 
+/** A text and the settings to train on it with. */
 export interface Scenario {
   readonly name: string;
   readonly description: string;

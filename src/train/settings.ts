@@ -10,9 +10,11 @@ import type { AdamSettings } from './optimizer.js';
 import type { Schedule } from './schedules.js';
 
 export const DATA_FORMATS = ['lines', 'chunked', 'bytes', 'chat', 'csv', 'tsv'] as const;
+/** How a text becomes examples. */
 export type DataFormat = (typeof DATA_FORMATS)[number];
 
 export const HEADERS = ['yes', 'no'] as const;
+/** Whether the first row of a table has names. */
 export type Header = (typeof HEADERS)[number];
 
 /** How a file becomes examples. */
@@ -38,6 +40,7 @@ export interface DataSettings {
   readonly header?: Header | undefined;
 }
 
+/** Everything that decides what a run computes, besides its seed, its backend and its text. */
 export interface Settings {
   readonly data: DataSettings;
   readonly model: Omit<ModelConfig, 'vocabSize'>;

@@ -81,6 +81,7 @@ const USUAL_TOKENS = 1_000_000;
 const HEAD = 16;
 const LEAST_HEADS = 4;
 
+/** Sizes for a text and the seconds there are; null for no limit of time, which means the usual sizes. */
 export function sizesFor(text: TextSize, seconds: number | null): Sizes {
   const rung = seconds === null ? USUAL : (LADDER.find((one) => seconds <= one.seconds) ?? USUAL);
   const whole = text.format === 'bytes' || text.format === 'chunked';

@@ -193,13 +193,15 @@ test('other fields: what is not a text, too long, too many, or not supported', a
   const cases: [string, object, string][] = [
     [COMPLETIONS, { prompt: 5 }, 'prompt'],
     [COMPLETIONS, { prompt: [] }, 'prompt'],
-    [COMPLETIONS, { prompt: [1, 2] }, 'prompt'],
+    [COMPLETIONS, { prompt: [1, 2] }, 'prompt[0]'],
+    [COMPLETIONS, { prompt: ['a', 3] }, 'prompt[1]'],
     [COMPLETIONS, { prompt: Array(65).fill('a') }, 'prompt'],
     [COMPLETIONS, { prompt: Array(3).fill('a'.repeat(30_000)) }, 'prompt'],
     [COMPLETIONS, { prompt: Array(64).fill('a'), n: 2 }, 'n'],
     [COMPLETIONS, { prompt: '', stop: ['a', 'b', 'c', 'd', 'e'] }, 'stop'],
     [COMPLETIONS, { prompt: '', stop: 'x'.repeat(65) }, 'stop'],
     [COMPLETIONS, { prompt: '', stop: '' }, 'stop'],
+    [COMPLETIONS, { prompt: '', stop: ['a', 3] }, 'stop[1]'],
     [COMPLETIONS, { prompt: '', stream: 'yes' }, 'stream'],
     [COMPLETIONS, { prompt: '', suffix: 'x' }, 'suffix'],
     [COMPLETIONS, { prompt: '', best_of: 2 }, 'best_of'],
@@ -219,12 +221,23 @@ test('other fields: what is not a text, too long, too many, or not supported', a
     [
       CHAT,
       { messages: [...messages, { role: 'user', content: [{ type: 'image_url', image_url: 'http://x' }] }] },
-      'messages[1].content',
+      'messages[1].content[0].type',
     ],
+    [CHAT, { messages: [{ role: 'user', content: ['x'] }] }, 'messages[0].content[0]'],
+    [CHAT, { messages: [{ role: 'user', content: [{ type: 'text' }] }] }, 'messages[0].content[0].text'],
+    [
+      CHAT,
+      { messages: [{ role: 'user', content: Array(257).fill({ type: 'text', text: '' }) }] },
+      'messages[0].content',
+    ],
+    [CHAT, { messages: [...messages, { role: 'user' }] }, 'messages[1].content'],
+    [CHAT, { messages: [{ role: 'system', content: null }, ...messages] }, 'messages[0].content'],
     [CHAT, { messages, top_logprobs: 2 }, 'top_logprobs'],
     [CHAT, { messages, max_tokens: 0 }, 'max_tokens'],
     [CHAT, { messages, response_format: { type: 'json_object' } }, 'response_format'],
+    [CHAT, { messages, response_format: {} }, 'response_format.type'],
     [CHAT, { messages, tool_choice: 'required' }, 'tool_choice'],
+    [CHAT, { messages, function_call: { name: 'f' } }, 'function_call'],
   ];
   for (const [path, body, param] of cases) {
     const found = await refusal(await post(server, path, path === CHAT ? { model: 'chat', ...body } : body));
@@ -234,9 +247,14 @@ test('other fields: what is not a text, too long, too many, or not supported', a
       'invalid_value',
       param,
     ]);
+    expect(found[3]).not.toMatch(/invalid|too (?:small|big)|expected/i); // the checker's own words
   }
+  // A call that was made says nothing, and is no error.
+  const spoken = [...messages, { role: 'assistant', content: null }, ...messages];
+  expect((await post(server, CHAT, { model: 'chat', messages: spoken })).status).toBe(200);
+  expect((await refusal(await post(server, COMPLETIONS, []))).slice(0, 3)).toEqual([400, 'invalid_value', null]);
   const pattern = await refusal(await post(server, COMPLETIONS, { prompt: '', guided_regex: '(a' }));
-  expect(pattern.slice(0, 2)).toEqual([400, 'invalid_pattern']);
+  expect(pattern.slice(0, 3)).toEqual([400, 'invalid_pattern', 'guided_regex']);
   const impossible = await refusal(await post(server, COMPLETIONS, { prompt: '', guided_regex: '[0-9]' }));
   expect(impossible.slice(0, 2)).toEqual([400, 'impossible']);
 });

@@ -46,6 +46,19 @@ describeFullWith(NO_BROWSER, 'the status page', () => {
       await page.fill('#most', '2');
       await generate('j');
       await shows('#out', /^j[a-z]{2}$/);
+      // By keys alone, and on a phone: nothing lies beyond its edge.
+      await page.setViewportSize({ width: 320, height: 640 });
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(320);
+      await page.fill('#prompt', 'k');
+      await page.focus('#model');
+      for (const id of ['prompt', 'temperature', 'seed', 'most', 'key']) {
+        await page.keyboard.press('Tab');
+        expect(await page.evaluate('document.activeElement.id')).toBe(id);
+      }
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('Enter');
+      await shows('#out', /^k[a-z]{2}$/);
+      await page.locator('#out[aria-busy="false"]').waitFor();
       await page.fill('#most', '');
       await generate('zz');
       await shows('#out', /^zz<img/);

@@ -25,6 +25,8 @@ export const CLASSIC = '918235a223f811ad1c5438fc1126902394d7f64ee45bb1dce4489f37
 export const STEPS = 600;
 export const QUICK = `text=names&dial=1&seed=42&steps=${STEPS}`;
 
+const OWN = 'rex\nbella\nmilo\nluna\nrocky\nbruno\nnala\nsimba\n';
+
 export const hash = ({ parameters }: Checkpoint) =>
   createHash('sha256')
     .update(new Uint8Array(Float32Array.from(parameters).buffer))
@@ -95,6 +97,14 @@ export function setUpPlayground() {
   const upload = async (page: Page, button: string, ...payloads: FilePayload[]) =>
     page.locator(`input[type=file][aria-label="${button}"]`).setInputFiles(payloads);
 
+  /** A small text of one's own, pasted. */
+  async function pasteOwn(page: Page, text = OWN): Promise<void> {
+    await page.locator('input[name=corpus]').nth(3).check();
+    await page.getByRole('textbox', { name: 'Your text' }).fill(text);
+    await press(page, 'Use this text');
+    await page.getByText('pasted.txt').first().waitFor();
+  }
+
   async function trainAt(page: Page, place: string): Promise<string> {
     await page.goto(`${isolated.address}#${place}`);
     return trainToTheEnd(page);
@@ -111,8 +121,9 @@ export function setUpPlayground() {
     await page.goto(`${isolated.address}#use/generate`);
     await press(page, 'Generate');
     await page.getByRole('button', { name: 'Generate', exact: true }).waitFor();
-    const lines = await page.locator('.drawn .characters').allTextContents();
-    return lines.map((line) => line.replace(/the end$/, ''));
+    const lines = await page.locator('.drawn .characters').all();
+    const tokens = await Promise.all(lines.map((line) => line.locator('button:not(.end, .cut)').allTextContents()));
+    return tokens.map((texts) => texts.join(''));
   }
 
   return {
@@ -130,6 +141,7 @@ export function setUpPlayground() {
     problems,
     within,
     upload,
+    pasteOwn,
     trainAt,
     save,
     generated,

@@ -7,10 +7,10 @@ import { generate } from '../../src/index.js';
 import { PLAYGROUND_HEADERS } from '../../src/node/playground.js';
 import { createServer } from '../../src/server/index.js';
 import { microgpt, ROOT, temporaryFolder } from '../cli.js';
-import { hashOf, isPastStep, openPlayground, press, stepsDone, trainToTheEnd } from '../playground-page.js';
+import { dropFile, hashOf, isPastStep, openPlayground, press, stepsDone, trainToTheEnd } from '../playground-page.js';
 import { CLASSIC, hash, type Playground, payload, QUICK, quick, STEPS, trained } from './set-up.js';
 
-export function trainingTests({ files, generated, isolated, plain, upload, within }: Playground): void {
+export function trainingTests({ files, generated, isolated, pasteOwn, plain, upload, within }: Playground): void {
   test('microgpt playground serves it until Ctrl-C, and says when a port is in use', async () => {
     const cwd = temporaryFolder();
     const child = spawn(process.execPath, [join(ROOT, 'bin/microgpt.js'), 'playground', '--port', '0'], { cwd });
@@ -96,12 +96,7 @@ export function trainingTests({ files, generated, isolated, plain, upload, withi
   test('own text: pasted, from a csv, from conversations; what cannot be used is said with the way out', async () => {
     await within(async (page) => {
       await openPlayground(page, isolated.address);
-      await page.locator('input[name=corpus]').nth(3).check();
-      await page
-        .getByRole('textbox', { name: 'Your text' })
-        .fill('rex\nbella\nmilo\nluna\nrocky\nbruno\nnala\nsimba\n');
-      await press(page, 'Use this text');
-      await page.getByText('pasted.txt').waitFor();
+      await pasteOwn(page);
       await hashOf(page);
       await press(page, 'One step');
       await page.getByRole('button', { name: 'Go on' }).waitFor();
@@ -114,7 +109,10 @@ export function trainingTests({ files, generated, isolated, plain, upload, withi
       await page.keyboard.press('Tab');
       await page.getByText('6 examples').waitFor();
 
-      await page.evaluate(dropText, 'hexagon\nheptagon\noctagon\npentagon\n');
+      await page.evaluate(dropFile, {
+        name: 'dropped.txt',
+        bytes: [...Buffer.from('hexagon\nheptagon\noctagon\npentagon\n')],
+      });
       await page.getByText('dropped.txt').waitFor();
       await page.getByText('4 examples').waitFor();
 
@@ -208,20 +206,6 @@ export function trainingTests({ files, generated, isolated, plain, upload, withi
 /** Runs in the page and its worker; the browser is started so that they can. */
 function collectGarbage(): void {
   (globalThis as unknown as { gc(): void }).gc();
-}
-
-/** What a browser does when a file is dropped on the page; runs there. */
-function dropText(text: string): void {
-  const { DataTransfer, DragEvent, document } = globalThis as unknown as {
-    DataTransfer: new () => { items: { add(file: File): void } };
-    DragEvent: new (type: string, options: object) => Event;
-    document: { body: EventTarget };
-  };
-  const dataTransfer = new DataTransfer();
-  dataTransfer.items.add(new File([text], 'dropped.txt'));
-  for (const type of ['dragover', 'drop']) {
-    document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
-  }
 }
 
 /** Until the browser has kept a run with a step in it; runs in the page. */

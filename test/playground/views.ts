@@ -10,7 +10,7 @@ import { type Playground, QUICK, trained } from './set-up.js';
 const DARK = ['train', 'see-attention'];
 const PHONE = ['train', 'see-attention', 'use-generate'];
 
-export function viewTests({ isolated, within }: Playground): void {
+export function viewTests({ isolated, pasteOwn, within }: Playground): void {
   test('a model of conversations chats; others say why they do not', async () => {
     await within(async (page) => {
       await openPlayground(page, isolated.address, 'text=names&dial=0');
@@ -180,12 +180,7 @@ export function viewTests({ isolated, within }: Playground): void {
       'train-own',
       'train',
       async (page) => {
-        await page.locator('input[name=corpus]').nth(3).check();
-        await page
-          .getByRole('textbox', { name: 'Your text' })
-          .fill('rex\nbella\nmilo\nluna\nrocky\nbruno\nnala\nsimba\n');
-        await press(page, 'Use this text');
-        await page.getByText('pasted.txt').waitFor();
+        await pasteOwn(page);
         await hashOf(page);
       },
     ],

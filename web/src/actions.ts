@@ -126,7 +126,10 @@ let trained = 0; // ms, without the pauses
 export async function train(steps: number | null): Promise<void> {
   const { run } = current();
   if (run.prepared === null || run.progress.state === 'running') return;
-  if (run.progress.state === 'ready') trained = 0;
+  if (run.progress.state === 'ready') {
+    trained = 0;
+    update({ model: LIVE }); // what is trained now is what one means to look at
+  }
   startedAt = performance.now();
   updateRun({ progress: { ...run.progress, state: 'running' }, hash: null });
   update({ said: '' });

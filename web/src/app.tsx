@@ -3,6 +3,7 @@
  */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { attempt, openFiles, pause, setTheme, train } from './actions';
+import { useHandingOn } from './parts/press';
 import { Problem } from './parts/problem';
 import { Explanation } from './parts/term';
 import { type App as State, update, useApp } from './state';
@@ -78,13 +79,17 @@ export function App() {
 
 /** The run from everywhere but its own view: what one looks at changes while it learns. */
 function Runner() {
-  const run = useApp((app) => app.run);
-  const { state, step } = run.progress;
-  if (run.prepared === null || run.preparing || state === 'done') return null;
+  const { prepared, preparing, progress } = useApp((app) => app.run);
+  if (prepared === null || preparing || progress.state === 'done') return null;
+  return <Running state={progress.state} share={progress.step / prepared.settings.steps} />;
+}
+
+function Running({ state, share }: { state: 'ready' | 'running' | 'paused'; share: number }) {
+  const place = useHandingOn<HTMLParagraphElement>();
   const [name, act] = state === 'running' ? [t.train.pause, pause] : [start(state), () => train(null)];
   return (
-    <p class="runner">
-      <span>{t.train.share(percent(step / run.prepared.settings.steps))}</span>
+    <p class="runner" ref={place}>
+      <span>{t.train.share(percent(share))}</span>
       <button type="button" class="primary" onClick={() => attempt(act)}>
         {name}
       </button>

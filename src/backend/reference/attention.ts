@@ -38,6 +38,7 @@ function dot(size: number, a: Float64Array, aAt: number, b: Float64Array, bAt: n
   return sum;
 }
 
+/** softmax(Q·Kᵀ/√D)·V of each head, where a token sees itself and what came before it (Vaswani et al., 2017). */
 export function attention(
   shape: Shape,
   qkv: Float64Array, // [B,T,3C]
@@ -69,12 +70,13 @@ export function attention(
   }
 }
 
+/** Through the softmax: dScore = p·(dp − Σ p·dp); then to Q, K and V as products. */
 export function attentionBackward(
   shape: Shape,
-  qkv: Float64Array,
-  probs: Float64Array,
-  dOut: Float64Array,
-  dQkv: Float64Array,
+  qkv: Float64Array, // [B,T,3C]
+  probs: Float64Array, // [B,H,T,T]
+  dOut: Float64Array, // [B,T,C]
+  dQkv: Float64Array, // [B,T,3C]
 ): void {
   const { B, T, C, H } = shape;
   const D = C / H;
@@ -108,6 +110,7 @@ export function attentionBackward(
   }
 }
 
+/** One token of each of R sequences: its K and V go into the cache, and its Q looks at all that is there. */
 export function attentionStep(
   { N, C, H }: { readonly N: number; readonly C: number; readonly H: number },
   qkv: Float64Array, // [R,3C]

@@ -7,14 +7,17 @@ import type { ActivationKind, NormKind } from '../../tensor/backend.js';
 
 const NORM_EPS = 1e-5;
 
+/** out = a + b, in any shape. */
 export function add(a: Float64Array, b: Float64Array, out: Float64Array): void {
   for (let i = 0; i < out.length; i++) out[i] = a[i] + b[i];
 }
 
+/** into += x */
 export function accumulate(x: Float64Array, into: Float64Array): void {
   for (let i = 0; i < x.length; i++) into[i] += x[i];
 }
 
+/** The row of a token and the row of its place, added up. */
 export function embed(
   C: number,
   tokens: Int32Array, // [R]
@@ -28,13 +31,14 @@ export function embed(
   }
 }
 
+/** Each row's gradient goes to the two rows that it was made of; a token that comes twice gets both. */
 export function embedBackward(
   C: number,
-  tokens: Int32Array,
-  positions: Int32Array,
-  dOut: Float64Array,
-  dTokenTable: Float64Array,
-  dPositionTable: Float64Array,
+  tokens: Int32Array, // [R]
+  positions: Int32Array, // [R]
+  dOut: Float64Array, // [R,C]
+  dTokenTable: Float64Array, // [V,C]
+  dPositionTable: Float64Array, // [N,C]
 ): void {
   for (let r = 0; r < tokens.length; r++) {
     for (let c = 0; c < C; c++) {
@@ -44,6 +48,7 @@ export function embedBackward(
   }
 }
 
+/** (x − mean)·rstd for layernorm, x·rstd for rmsnorm, row by row, with rstd = 1/√(mean of squares + 1e-5). */
 export function norm(
   kind: NormKind,
   C: number,
@@ -72,8 +77,8 @@ export function normBackward(
   C: number,
   out: Float64Array, // y [R,C]
   rstd: Float64Array, // [R]
-  dOut: Float64Array,
-  dX: Float64Array,
+  dOut: Float64Array, // [R,C]
+  dX: Float64Array, // [R,C]
 ): void {
   for (let r = 0; r < rstd.length; r++) {
     const row = r * C;
@@ -89,6 +94,7 @@ export function normBackward(
   }
 }
 
+/** out = x·wᵀ + bias */
 export function linear(
   I: number,
   O: number,
@@ -107,15 +113,16 @@ export function linear(
   }
 }
 
+/** dX = dOut·w, dW = dOutᵀ·x, dBias = the sum of dOut's rows. */
 export function linearBackward(
   I: number,
   O: number,
-  x: Float64Array,
-  w: Float64Array,
-  dOut: Float64Array,
-  dX: Float64Array,
-  dW: Float64Array,
-  dBias: Float64Array | null,
+  x: Float64Array, // [R,I]
+  w: Float64Array, // [O,I]
+  dOut: Float64Array, // [R,O]
+  dX: Float64Array, // [R,I]
+  dW: Float64Array, // [O,I]
+  dBias: Float64Array | null, // [O]
 ): void {
   const R = dOut.length / O;
   for (let r = 0; r < R; r++) {
@@ -134,6 +141,7 @@ export function linearBackward(
 const GELU_SCALE = 0.7978845608;
 const GELU_CUBE = 0.044715;
 
+/** Element by element, in any shape. */
 export function activation(kind: ActivationKind, x: Float64Array, out: Float64Array): void {
   for (let i = 0; i < x.length; i++) out[i] = activate(kind, x[i]);
 }
@@ -149,6 +157,7 @@ function activate(kind: ActivationKind, x: number): number {
   }
 }
 
+/** dX = dOut·f′(x), element by element; at 0 the slope of relu is taken as 0. */
 export function activationBackward(kind: ActivationKind, x: Float64Array, dOut: Float64Array, dX: Float64Array): void {
   for (let i = 0; i < x.length; i++) dX[i] += dOut[i] * activationSlope(kind, x[i]);
 }

@@ -3,6 +3,7 @@
  */
 import { exp, log } from '../../base/math.js';
 
+/** losses[r] = −ln p of the target, in nats; loss = Σ weights[r]·losses[r]. */
 export function crossEntropy(
   V: number,
   logits: Float64Array, // [R,V]
@@ -29,12 +30,13 @@ export function crossEntropy(
   }
 }
 
+/** dLogits += weights[r]·(probs − one-hot of the target). */
 export function crossEntropyBackward(
   V: number,
-  probs: Float64Array,
-  targets: Int32Array,
-  weights: Float64Array,
-  dLogits: Float64Array,
+  probs: Float64Array, // [R,V]
+  targets: Int32Array, // [R]
+  weights: Float64Array, // [R]
+  dLogits: Float64Array, // [R,V]
 ): void {
   for (let r = 0; r < targets.length; r++) {
     for (let v = 0; v < V; v++) dLogits[r * V + v] += weights[r] * probs[r * V + v];

@@ -10,6 +10,7 @@ export function dropout(x: Float64Array, key: Int32Array, scale: Float64Array, i
   for (let i = 0; i < x.length; i++) into[i] += x[i] * (keeps(place, threshold, i) ? scale[0] : 0);
 }
 
+/** norm[0] = √(Σ g²) over all gradients together, summed in blocks of 4,096 as every backend does. */
 export function gradNorm(grads: Float64Array, norm: Float64Array): void {
   let sum = 0;
   for (let from = 0; from < grads.length; from += 4096) {
@@ -20,6 +21,7 @@ export function gradNorm(grads: Float64Array, norm: Float64Array): void {
   norm[0] = Math.sqrt(sum);
 }
 
+/** Scales all gradients so that their norm is at most limit[0]; leaves them alone where the norm is not finite. */
 export function clip(grads: Float64Array, norm: Float64Array, limit: Float64Array): void {
   if (!Number.isFinite(norm[0])) return;
   const scale = Math.min(1, limit[0] / norm[0]);

@@ -3,8 +3,9 @@
  */
 import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
+import { values } from '../../../test/backend-inputs.js';
 import { nodeThreads, startThread } from '../../node/threads.js';
-import { type Op, type Tensor, view } from '../../tensor/backend.js';
+import { type Op, sizeOf, type Tensor, view } from '../../tensor/backend.js';
 import { createWasmBackend, SHARED_WORK, type WasmBackend } from './index.js';
 import type { StartThread } from './pool.js';
 import { workOf } from './work.js';
@@ -167,6 +168,54 @@ describe('threads', () => {
       alone.close();
     },
   );
+
+  /** Elements of every output that nobody wrote, in runs of the large model of test/same-bits.test.ts; outputs begin as zeros. */
+  function untouched(count: number, start: StartThread): Record<string, number> {
+    const [B, T, C, H] = [16, 32, 96, 4];
+    const backend = createWasmBackend({ threads: { count, start, patience: 5000, sharedWork: 0 } });
+    const filled = (...shape: number[]) => {
+      const x = backend.alloc(shape);
+      backend.write(x, values(sizeOf(shape), shape.length));
+      return x;
+    };
+    const empty = (...shape: number[]) => {
+      const x = backend.alloc(shape);
+      backend.run([{ op: 'zero', x }]);
+      return x;
+    };
+    const [x, w, dOut, qkv] = [filled(B * T, C), filled(4 * C, C), filled(B * T, 4 * C), filled(B, T, 3 * C)];
+    const outputs = {
+      out: empty(B * T, 4 * C),
+      normed: empty(B * T, C),
+      activated: empty(B * T, C),
+      mixed: empty(B, T, C),
+      dX: empty(B * T, C),
+      dW: empty(4 * C, C),
+    };
+    const { out, normed, activated, mixed, dX, dW } = outputs;
+    backend.run([
+      { op: 'linear', x, w, bias: null, out },
+      { op: 'norm', kind: 'layernorm', x, out: normed, rstd: empty(B * T) },
+      { op: 'activation', kind: 'gelu', x, out: activated },
+      { op: 'attention', heads: H, qkv, probs: empty(B, H, T, T), out: mixed },
+      { op: 'linearBackward', x, w, dOut, dX, dW, dBias: null },
+    ]);
+    const left = Object.entries(outputs).map(([name, t]) => [name, backend.read(t).filter((v) => v === 0).length]);
+    backend.close();
+    return Object.fromEntries(left);
+  }
+
+  test.each([2, 3, 4, 8])('of %i threads each computes a part of its own of every op', (count) => {
+    const none = { out: 0, normed: 0, activated: 0, mixed: 0, dX: 0, dW: 0 };
+    expect(untouched(count, startThread)).toEqual(none);
+    for (let idle = 1; idle < count; idle++) {
+      // It meets the others, but does what thread 0 does.
+      const start: StartThread = (source, data) =>
+        startThread(source, data.worker === idle ? { ...data, worker: 0 } : data);
+      for (const [name, left] of Object.entries(untouched(count, start)))
+        expect(left, `${name} without thread ${idle}`).toBeGreaterThan(0);
+    }
+  });
 
   test('work is shared from the size on that is asked for, and else from SHARED_WORK on', () => {
     const threads = { count: 2, start: startThread, patience: 5000 };

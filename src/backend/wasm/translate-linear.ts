@@ -8,7 +8,7 @@ import * as code from './opcodes.js';
 import { bytesAt, type Planner } from './planner.js';
 import { forwards, toInputs, toWeights } from './products.js';
 
-/** Above these, packing pays for itself (docs/decisions/0005). Below, tiles read the matrices where they lie. */
+/** Above these, packing pays for itself (docs/decisions/0004). Below, tiles read the matrices where they lie. */
 const PACK_ROWS = 48;
 const PACK_ELEMENTS = 4096;
 

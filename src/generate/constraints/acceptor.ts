@@ -8,6 +8,7 @@ import { type Alphabet, type Automaton, compile, intervalOf, tooLarge } from './
 import { ANY_TEXT, literal, type Pattern, parsePattern, sequence } from './pattern.js';
 import { bytesOf } from './utf8.js';
 
+/** What a text has to be like. */
 export interface Demands {
   /** In characters (code points), prompt included. */
   readonly minLength?: number | undefined;

@@ -7,16 +7,19 @@
 import { readFileSync } from 'node:fs';
 import type { Products } from '../../backend/wasm/products.js';
 import { counted } from '../../base/count.js';
+import { requireNames } from '../../base/options.js';
 import { type Found, firstLibrary, firstLine, type Library, loadForeign } from '../foreign.js';
 import { coreType } from './core-type.js';
 import { gemmOf, isSound } from './gemm.js';
 
+/** A BLAS that was found and tried out: for `products` of `createTraining`. */
 export interface Blas extends Products {
   /** What was found, for people: library, kernels, threads. */
   readonly about: string;
   readonly threads: number;
 }
 
+/** Which BLAS, and on how many threads. */
 export interface BlasOptions {
   /** Threads that it may use. They work while ours rest, so this is the number of ours. */
   readonly threads: number;
@@ -42,7 +45,10 @@ const LIBRARIES: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>> =
 export const LEAST = 32_768; // multiply-adds
 const LEAST_ROWS = 16;
 
-export async function openBlas({ threads, libraries, foreign }: BlasOptions): Promise<Found<Blas>> {
+/** Finds the system's BLAS, or says in words why there is none. */
+export async function openBlas(options: BlasOptions): Promise<Found<Blas>> {
+  requireNames('openBlas', options, { threads: true, libraries: true, foreign: true });
+  const { threads, libraries, foreign } = options;
   const koffi = await loadForeign(foreign);
   if ('missing' in koffi) return koffi;
   const named = process.env[BLAS_VARIABLE];

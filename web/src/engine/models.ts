@@ -61,7 +61,7 @@ function infoOf(id: ModelId, name: string, checkpoint: Checkpoint, notes: readon
     name,
     config,
     parameters: parameterTable(config).total,
-    chats: tokenizer.roles !== null,
+    roles: tokenizer.roles,
     tokens: tokenizer.kind,
     step: typeof step === 'number' ? step : null,
     resumable: optimizer?.moments != null && run?.['loop'] !== undefined,

@@ -46,8 +46,8 @@ export interface Job {
 
 export type TrainState = 'ready' | 'running' | 'paused' | 'done';
 
-/** Whether the browser keeps the run; 'elsewhere': it keeps that of another window. */
-export type Kept = 'kept' | 'nowhere' | 'elsewhere';
+/** Whether the browser keeps the run; 'cramped': without its weights over training time; 'elsewhere': it keeps that of another window. */
+export type Kept = 'kept' | 'cramped' | 'nowhere' | 'elsewhere';
 
 /** What the model wrote after so many steps. */
 export interface Samples {
@@ -98,7 +98,8 @@ export interface ModelInfo {
   readonly name: string;
   readonly config: ModelConfig;
   readonly parameters: number;
-  readonly chats: boolean;
+  /** Special tokens of conversations; null for a model that does not chat. */
+  readonly roles: Checkpoint['tokenizer']['roles'];
   /** Whether a character is a token, or a byte. */
   readonly tokens: 'char' | 'byte';
   readonly step: number | null;
@@ -125,11 +126,15 @@ export interface Next {
   readonly probability: number;
 }
 
-export interface Seen {
-  readonly tokens: readonly { readonly id: number; readonly text: string | null }[];
+/** What a model does not read of a text as it stands. */
+export interface Unread {
   readonly unknown: readonly string[];
   /** Capitals that were read as small letters. */
   readonly folded: readonly string[];
+}
+
+export interface Seen extends Unread {
+  readonly tokens: readonly { readonly id: number; readonly text: string | null }[];
   /** The text is longer than the context. */
   readonly cut: boolean;
   readonly next: readonly (readonly Next[])[];
@@ -195,7 +200,10 @@ export interface Calls {
   resume: [{ readonly model: ModelId; readonly source: Source }, Prepared];
   close: [{ readonly model: ModelId }, null];
   save: [{ readonly model: ModelId; readonly as: SaveKind; readonly name: string }, Saved];
-  see: [{ readonly model: ModelId; readonly text: string }, Seen];
+  /** `moment`: with the weights of the model in training as they were then; null for those of now. */
+  see: [{ readonly model: ModelId; readonly text: string; readonly moment: number | null }, Seen];
+  /** How many tokens a text is, the one before it counted. */
+  read: [{ readonly model: ModelId; readonly text: string }, Unread & { readonly length: number }];
   weightNames: [null, WeightNames | null];
   weights: [{ readonly tensor: string; readonly moment: number; readonly gradient: boolean }, WeightMap];
   neuron: [{ readonly model: ModelId; readonly text: string; readonly shown: number }, Neuron];

@@ -14,7 +14,15 @@ import {
   type Training,
 } from 'microgpt';
 import { type BrowserThreads, browserThreads } from 'microgpt/browser';
-import { clearAutosave, readAutosave, writeAutosave } from './autosave';
+import {
+  clearAutosave,
+  forgetMoments,
+  type Moment,
+  readAutosave,
+  readMoments,
+  thinned,
+  writeAutosave,
+} from './autosave';
 import { setLive } from './models';
 import type {
   EngineEvent,
@@ -49,7 +57,7 @@ interface Session {
   readonly losses: number[];
   readonly evals: EvalEvent[];
   readonly samples: Samples[];
-  readonly moments: { readonly step: number; readonly weights: Float32Array; readonly gradients: Float32Array }[];
+  readonly moments: Moment[];
   state: TrainState;
   /** The reader has had it forgotten: it is not kept again. */
   forgotten: boolean;
@@ -164,6 +172,7 @@ function begin(job: Job, training: Training, say: Say): Prepared {
     speed: null,
   };
   setLive(() => ({ name: nameOf(job.source.name), checkpoint: training.checkpoint() }));
+  forgetMoments();
   look(session, say);
   return prepared;
 }
@@ -280,15 +289,10 @@ function progressOf({ state, training, speed }: Session): Progress {
 
 async function autosave(of: Session, say: Say): Promise<void> {
   if (session !== of || of.forgotten) return;
-  const kept = await writeAutosave({
-    version: 1,
-    savedAt: Date.now(),
-    job: of.job,
-    checkpoint: encodeSafetensors(of.training.checkpoint({ optimizer: true })),
-    losses: Float32Array.from(of.losses),
-    evals: of.evals,
-    samples: of.samples,
-  });
+  const { job, training, losses, evals, samples, moments } = of;
+  const checkpoint = encodeSafetensors(training.checkpoint({ optimizer: true }));
+  const record = { savedAt: Date.now(), job, checkpoint, losses: Float32Array.from(losses), evals, samples };
+  const kept = await writeAutosave({ ...record, version: 1 }, moments);
   say({ type: 'autosave', kept });
 }
 
@@ -319,6 +323,11 @@ export async function recover(say: Say): Promise<Recovered | null> {
     session?.evals.push(...saved.evals);
     const { job, savedAt, losses, evals } = saved;
     const step = checkpoint.optimizer?.step ?? 0;
+    const before = (await readMoments(saved.moments ?? [], checkpoint.parameters.length)).filter(
+      (one) => one.step < step,
+    );
+    const moments = session?.moments ?? [];
+    moments.splice(0, moments.length, ...thinned([...before, ...moments], LOOKS + 2));
     session?.samples.unshift(...(saved.samples ?? []).filter((one) => one.step !== step));
     return { prepared, job, step, savedAt, losses, evals, samples: session?.samples ?? [] };
   } catch {
@@ -349,6 +358,13 @@ export function weightsAt(offset: number, rows: number, columns: number, moment:
   const found = session?.moments[moment];
   const values = (gradient ? found?.gradients : found?.weights)?.slice(offset, offset + rows * columns);
   return { rows, columns, values: values ?? new Float32Array(rows * columns) };
+}
+
+/** The model in training as it was at one of the moments that were kept. */
+export function modelAt(moment: number): Checkpoint | null {
+  const weights = session?.moments[moment]?.weights;
+  if (session === null || weights === undefined) return null;
+  return { ...session.training.checkpoint(), parameters: Float64Array.from(weights) };
 }
 
 export const liveConfig = () => session?.prepared.config ?? null;

@@ -2,7 +2,15 @@
  * The engine's side of the page: takes calls, answers each once, and lets no error pass without saying so.
  * Refuses to know: what is on the screen. Invariant: an answer or a problem comes for every call.
  */
-import { createScorer, createService, guessFormat, MicrogptError, parameterTable, type SampleEvent } from 'microgpt';
+import {
+  createScorer,
+  createService,
+  guessFormat,
+  MicrogptError,
+  parameterTable,
+  readPrompt,
+  type SampleEvent,
+} from 'microgpt';
 import { whyNoThreads } from 'microgpt/browser';
 import { neuron, see, tensorsOf } from './looks';
 import { closeModel, keepModel, liveInfo, modelOf, openModel, saveModel } from './models';
@@ -55,7 +63,11 @@ async function streamed(
   try {
     const { samples: _, prompt: __, chain: ___, ...reply } = all;
     const events = ask === 'generate' ? service.stream(all) : service.reply(ask.turns, reply);
-    for await (const event of events) say({ type: 'sample', stream, event: shortened(event, options.top) });
+    const { bos } = modelOf(model).tokenizer;
+    for await (const event of events) {
+      const drawn = event.end === 'token' && ask === 'generate' ? { ...event, token: bos } : event;
+      say({ type: 'sample', stream, event: shortened(drawn, options.top) });
+    }
   } finally {
     service.close();
     streams.delete(stream);
@@ -63,7 +75,7 @@ async function streamed(
   return null;
 }
 
-/** As many of the likeliest tokens as are shown, and the one that was drawn. */
+/** As many of the likeliest tokens as are shown, and the one that was drawn, the end too. */
 function shortened(event: SampleEvent, most: number | undefined): SampleEvent {
   if (event.top === undefined || most === undefined) return event;
   const top = event.top.slice(0, most);
@@ -101,7 +113,12 @@ const calls: { [N in CallName]: (argument: Asked<N>) => Answered<N> | Promise<An
     return null;
   },
   save: ({ model, as, name }) => saveModel(model, as, name, session.resumable),
-  see: ({ model, text }) => see(modelOf(model), text),
+  see: ({ model, text, moment }) => see((moment === null ? null : session.modelAt(moment)) ?? modelOf(model), text),
+  read({ model, text }) {
+    const { tokenizer } = modelOf(model);
+    const { ids, unknown, folded } = readPrompt(tokenizer, text);
+    return { unknown, folded, length: ids.length + (tokenizer.bos === null ? 0 : 1) };
+  },
   weightNames() {
     const config = session.liveConfig();
     return config === null ? null : session.weightNames(tensorsOf(config));

@@ -1,5 +1,5 @@
 /** Words that explain themselves: a button in the text, and the card that says what the word means in two sentences. */
-import type { ComponentChildren } from 'preact';
+import { type ComponentChildren, Fragment } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { update, useApp } from '../state';
 import { glossary, type Term as Name, t } from '../texts';
@@ -27,10 +27,10 @@ export function Words({ of }: { of: readonly Name[] }) {
     <span class="explained">
       {t.explained}{' '}
       {of.map((name, i) => (
-        <span key={name}>
+        <Fragment key={name}>
           {i > 0 && ' · '}
           <Term of={name} />
-        </span>
+        </Fragment>
       ))}
     </span>
   );

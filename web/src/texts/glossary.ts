@@ -18,7 +18,7 @@ export const glossary = {
   },
   boundary: {
     word: 'Begin and end',
-    text: 'A special token that stands before and after every text. When the model draws it, the text is over.',
+    text: 'A special token that stands before and after every text: when the model draws it, the text is over. Models that chat have others, for who speaks and for where a turn ends.',
   },
   seed: {
     word: 'Seed',
@@ -31,6 +31,14 @@ export const glossary = {
   parameter: {
     word: 'Parameters',
     text: 'The numbers that the model consists of, also called weights. They begin at random, and training changes nothing else.',
+  },
+  tensor: {
+    word: 'Tensor',
+    text: 'A table of numbers with a name; [27, 32] means 27 rows of 32 numbers. All parameters of the model stand in a few such tables.',
+  },
+  deviation: {
+    word: 'Standard deviation',
+    text: 'How far numbers usually lie from their mean. Where it grows, the numbers have moved apart.',
   },
   gradient: {
     word: 'Gradient',

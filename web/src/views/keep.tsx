@@ -5,6 +5,7 @@ import { ask } from '../engine/client';
 import { LIVE, type ModelInfo, type SaveKind, type Source } from '../engine/protocol';
 import { linkTo } from '../links';
 import { ModelChoice, modelName, NoModel, useModel } from '../parts/model-choice';
+import { useHandingOn } from '../parts/press';
 import { CORPORA, type Corpus, current, update, useApp } from '../state';
 import { t } from '../texts';
 import { count, size } from '../texts/numbers';
@@ -143,6 +144,7 @@ function Open() {
 
 function Opened({ model }: { model: ModelInfo }) {
   const own = useApp((app) => app.own);
+  const place = useHandingOn<HTMLLIElement>();
   const known = CORPORA.filter((name) => name !== 'own' || own !== null);
   const guess = known.find((name) => name !== 'own' && model.name.startsWith(name)) ?? (own === null ? 'names' : 'own');
   const [corpus, setCorpus] = useState<Corpus>(guess);
@@ -152,11 +154,11 @@ function Opened({ model }: { model: ModelInfo }) {
   };
   const { nEmbd, nLayer } = model.config;
   return (
-    <li>
+    <li ref={place}>
       <p>
         <strong>{modelName(model)}</strong>
         <small>
-          {t.train.parameters(count(model.parameters))}, {nLayer} × {nEmbd}
+          {t.train.parameters(count(model.parameters))}, {K.shape(nLayer, count(nEmbd))}
         </small>
       </p>
       {model.notes.map((note) => (

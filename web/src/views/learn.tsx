@@ -1,6 +1,7 @@
 /** Lessons that check themselves against the reader's own model, and what the words mean. */
 import { useState } from 'preact/hooks';
 import { fail } from '../actions';
+import { Press } from '../parts/press';
 import { glossary, type Lesson, lessons, t } from '../texts';
 import { checks, type Outcome } from './learn/checks';
 
@@ -97,9 +98,9 @@ function LessonCard({
         <a class="button" href={`#${go}`}>
           {L.go}
         </a>
-        <button type="button" class="primary" disabled={checking} onClick={check}>
+        <Press class="primary" off={checking} onClick={check}>
           {checking ? L.checking : L.check}
-        </button>
+        </Press>
       </div>
       <p class={`outcome ${outcome?.passed ? 'passed' : ''}`} role="status">
         {outcome?.said ?? ''}

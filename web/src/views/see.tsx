@@ -2,13 +2,14 @@
 import { useEffect, useState } from 'preact/hooks';
 import { fail } from '../actions';
 import { ask } from '../engine/client';
-import type { Seen } from '../engine/protocol';
+import { LIVE, type Seen } from '../engine/protocol';
 import { ModelChoice, NoModel, Parts, useModel } from '../parts/model-choice';
 import { Words } from '../parts/term';
-import { Tokens } from '../parts/tokens';
+import { Otherwise, Tokens } from '../parts/tokens';
 import { update, useApp } from '../state';
 import { t } from '../texts';
 import { Attention } from './see/attention';
+import { useMoments } from './see/moments';
 import { NextToken } from './see/next-token';
 import { Path } from './see/path';
 import { Scalar } from './see/scalar';
@@ -30,25 +31,27 @@ export function See() {
   const model = useModel();
   const [seen, setSeen] = useState<Seen | null>(null);
   const [at, setAt] = useState<number | null>(null);
+  const { moment, last, chooser } = useMoments(step);
   const reads = part === 'next' || part === 'attention' || part === 'path';
   const age = running ? 'now' : step;
+  const past = model?.id === LIVE && moment < last ? moment : null;
 
   useEffect(() => {
     if (model === null || !reads) return;
     let current = true;
     const look = () =>
-      ask('see', { model: model.id, text }).then(
+      ask('see', { model: model.id, text, moment: past }).then(
         (answer) => current && setSeen(answer),
         (error) => current && fail(error),
       );
     look();
     // A model in training changes while one looks at it.
-    const again = running ? setInterval(look, LIVE_LOOK) : undefined;
+    const again = running && past === null ? setInterval(look, LIVE_LOOK) : undefined;
     return () => {
       current = false;
       clearInterval(again);
     };
-  }, [model?.id, text, age, run, reads]);
+  }, [model?.id, text, age, run, reads, past]);
 
   if (model === null)
     return (
@@ -63,6 +66,7 @@ export function See() {
         {S.text}
         <input
           value={text}
+          dir="auto"
           spellcheck={false}
           onInput={(event) => {
             update({ text: event.currentTarget.value });
@@ -76,10 +80,10 @@ export function See() {
           <p class="note">
             {S.tokensLead} <Words of={['token', 'boundary']} />
           </p>
-          <Tokens tokens={seen.tokens} chosen={chosen} choose={setAt} />
-          {seen.folded.length > 0 && <p class="note">{S.folded(seen.folded.join(' '))}</p>}
-          {seen.unknown.length > 0 && <p class="note">{S.unknown(seen.unknown.join(' '))}</p>}
+          <Tokens tokens={seen.tokens} model={model} chosen={chosen} choose={setAt} />
+          <Otherwise unknown={seen.unknown} folded={seen.folded} />
           {seen.cut && <p class="note">{S.cut}</p>}
+          {model.id === LIVE && last > 0 && <div class="row">{chooser}</div>}
         </div>
       )}
     </div>
@@ -87,9 +91,9 @@ export function See() {
   return (
     <Frame part={part}>
       {reads && asked}
-      {part === 'next' && seen !== null && <NextToken seen={seen} at={chosen} tokens={model.config.vocabSize} />}
-      {part === 'attention' && seen !== null && <Attention seen={seen} at={chosen} choose={setAt} />}
-      {part === 'path' && seen !== null && <Path seen={seen} at={chosen} tokens={model.config.vocabSize} />}
+      {part === 'next' && seen !== null && <NextToken seen={seen} at={chosen} model={model} />}
+      {part === 'attention' && seen !== null && <Attention seen={seen} at={chosen} model={model} choose={setAt} />}
+      {part === 'path' && seen !== null && <Path seen={seen} at={chosen} model={model} />}
       {part === 'weights' && <Weights />}
       {part === 'scalar' && <Scalar model={model.id} text={text} asked={asked} />}
     </Frame>

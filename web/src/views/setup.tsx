@@ -110,6 +110,7 @@ function Own() {
         aria-label={T.own.label}
         placeholder={T.own.placeholder}
         value={text}
+        dir="auto"
         onInput={(event) => setText(event.currentTarget.value)}
       />
       <div class="buttons">

@@ -1,8 +1,9 @@
 /** The first view: what to learn from, for how long, and the run as it goes. */
 import { again, attempt, pause, reset, train } from '../actions';
 import { Chart } from '../parts/chart';
+import { Press, useHandingOn } from '../parts/press';
 import { Term } from '../parts/term';
-import { update, useApp } from '../state';
+import { type Recovered as RunBack, update, useApp } from '../state';
 import { t, warnings } from '../texts';
 import { count, duration, fixed } from '../texts/numbers';
 import { Setup } from './setup';
@@ -31,15 +32,19 @@ export function Train() {
 
 function Recovered() {
   const recovered = useApp((app) => app.recovered);
-  if (recovered === null) return null;
-  const time = new Date(recovered.savedAt).toLocaleTimeString('en', {
+  return recovered === null ? null : <Back run={recovered} />;
+}
+
+function Back({ run }: { run: RunBack }) {
+  const place = useHandingOn<HTMLDivElement>();
+  const time = new Date(run.savedAt).toLocaleTimeString('en', {
     hour: '2-digit',
     minute: '2-digit',
     hour12: false,
   });
   return (
-    <div class="banner" role="status">
-      <p>{T.recovered(recovered.name, count(recovered.step), time)}</p>
+    <div class="banner" role="status" ref={place}>
+      <p>{T.recovered(run.name, count(run.step), time)}</p>
       <button type="button" onClick={() => attempt(reset)}>
         {T.startNew}
       </button>
@@ -62,34 +67,27 @@ function Controls() {
   return (
     <div class="controls" data-run={run.number} data-state={state}>
       <div class="buttons">
-        {state === 'running' ? (
-          <button type="button" class="primary" onClick={() => attempt(pause)}>
-            {T.pause}
-          </button>
-        ) : (
-          <button
-            type="button"
-            class="primary"
-            disabled={!ready}
-            onClick={() => attempt(() => (state === 'done' ? again().then(() => train(null)) : train(null)))}
-          >
-            {state === 'paused' ? T.resume : state === 'done' ? T.again : T.start}
-          </button>
-        )}
-        <button
-          type="button"
-          disabled={!ready || state === 'running' || state === 'done'}
-          onClick={() => attempt(() => train(1))}
+        <Press
+          class="primary"
+          off={!ready}
+          onClick={() =>
+            attempt(() => {
+              if (state === 'running') return pause();
+              return state === 'done' ? again().then(() => train(null)) : train(null);
+            })
+          }
         >
+          {{ running: T.pause, paused: T.resume, done: T.again, ready: T.start }[state]}
+        </Press>
+        <Press off={!ready || state === 'running' || state === 'done'} onClick={() => attempt(() => train(1))}>
           {T.step}
-        </button>
-        <button
-          type="button"
-          disabled={!ready || state === 'ready'}
+        </Press>
+        <Press
+          off={!ready || state === 'ready'}
           onClick={() => attempt(state === 'running' ? () => pause().then(reset) : reset)}
         >
           {T.reset}
-        </button>
+        </Press>
         {state === 'done' && step > 0 && step >= steps && (
           <span class="onwards">
             {(['see', 'use', 'keep'] as const).map((view) => (
@@ -208,7 +206,9 @@ function Samples() {
               <span class="texts">
                 {texts.map((text, i) => (
                   // The place of a sample is what it is called.
-                  <q key={String(i)}>{text || <em>{t.use.nothing}</em>}</q>
+                  <q key={String(i)} dir="auto">
+                    {text || <em>{t.use.nothing}</em>}
+                  </q>
                 ))}
               </span>
             </li>

@@ -27,7 +27,7 @@ export const checks: Record<Lesson, () => Promise<Outcome>> = {
   async mask() {
     const model = modelId();
     if (model === null) return missing('mask');
-    const { tokens, attention, heads } = await ask('see', { model, text: current().text });
+    const { tokens, attention, heads } = await ask('see', { model, text: current().text, moment: null });
     const T = tokens.length;
     if (T < 5) return { passed: false, said: lessons.mask.failed };
     let [above, wrong, worst] = [0, 0, 0];

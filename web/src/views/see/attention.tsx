@@ -1,9 +1,9 @@
 /** Attention of every layer and head over the text, one of them large, with the row of the chosen token in words. */
 import { useState } from 'preact/hooks';
-import type { Seen } from '../../engine/protocol';
+import type { ModelInfo, Seen } from '../../engine/protocol';
 import { Matrix } from '../../parts/matrix';
 import { Words } from '../../parts/term';
-import { tokenText } from '../../parts/tokens';
+import { quoted, tokenName } from '../../parts/tokens';
 import { t } from '../../texts';
 import { count, percent } from '../../texts/numbers';
 
@@ -11,7 +11,14 @@ const A = t.see.attention;
 const LABELLED = 40; // tokens that have room for their names
 const ROOMY = 7; // as many columns have room for a word
 
-export function Attention({ seen, at, choose }: { seen: Seen; at: number; choose: (at: number) => void }) {
+interface Shown {
+  readonly seen: Seen;
+  readonly at: number;
+  readonly model: ModelInfo;
+  readonly choose: (at: number) => void;
+}
+
+export function Attention({ seen, at, model, choose }: Shown) {
   const [chosen, setChosen] = useState({ layer: 0, head: 0 });
   const [cell, setCell] = useState<{ readonly row: number; readonly column: number } | null>(null);
   const T = seen.tokens.length;
@@ -19,11 +26,11 @@ export function Attention({ seen, at, choose }: { seen: Seen; at: number; choose
   const head = Math.min(chosen.head, seen.heads - 1);
   const map = (l: number, h: number) => seen.attention[l].subarray(h * T * T, (h + 1) * T * T);
   const large = map(layer, head);
-  const names = seen.tokens.map(({ text }, i) => tokenText(text, i === 0));
+  const names = seen.tokens.map((token, i) => tokenName(token, model, i === 0));
   const row = Array.from(large.subarray(at * T, at * T + at + 1), (share, i) => ({ i, share }));
   const looks = row.sort((a, b) => b.share - a.share).slice(0, 4);
   const said = (row: number, column: number) => {
-    const [from, to] = [`“${names[row]}”`, column === row ? A.itself : `“${names[column]}”`];
+    const [from, to] = [quoted(names[row]), column === row ? A.itself : quoted(names[column])];
     return column > row ? A.masked(from, to) : A.cell(from, to, percent(large[row * T + column]));
   };
   return (
@@ -89,11 +96,11 @@ export function Attention({ seen, at, choose }: { seen: Seen; at: number; choose
             </div>
           </div>
           <p class="looks" aria-live="polite">
-            {A.looks(`“${names[at]}”`)}{' '}
+            {A.looks(quoted(names[at]))}{' '}
             {looks.map(({ i, share }, k) => (
               <span key={String(i)}>
                 {k > 0 && ', '}
-                {i === at ? A.itself : `“${names[i]}”`} <b>{percent(share)}</b>
+                {i === at ? A.itself : quoted(names[i])} <b>{percent(share)}</b>
               </span>
             ))}
           </p>

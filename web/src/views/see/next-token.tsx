@@ -1,14 +1,14 @@
 /** What the model expects after a token. */
-import type { Seen } from '../../engine/protocol';
+import type { ModelInfo, Seen } from '../../engine/protocol';
 import { Bars } from '../../parts/bars';
 import { Words } from '../../parts/term';
-import { tokenText } from '../../parts/tokens';
+import { quoted, tokenName } from '../../parts/tokens';
 import { t } from '../../texts';
 
 const N = t.see.next;
 
-export function NextToken({ seen, at, tokens }: { seen: Seen; at: number; tokens: number }) {
-  const heading = N.heading(`“${tokenText(seen.tokens[at].text, at === 0)}”`);
+export function NextToken({ seen, at, model }: { seen: Seen; at: number; model: ModelInfo }) {
+  const heading = N.heading(quoted(tokenName(seen.tokens[at], model, at === 0)));
   return (
     <section class="panel">
       <h2>{heading}</h2>
@@ -17,12 +17,12 @@ export function NextToken({ seen, at, tokens }: { seen: Seen; at: number; tokens
       </p>
       <Bars
         label={heading}
-        others={tokens - seen.next[at].length}
-        bars={seen.next[at].map(({ id, text, probability }) => ({
-          key: String(id),
-          name: tokenText(text),
-          share: probability,
-          strong: seen.tokens[at + 1]?.id === id,
+        others={model.config.vocabSize - seen.next[at].length}
+        bars={seen.next[at].map((token) => ({
+          key: String(token.id),
+          name: tokenName(token, model),
+          share: token.probability,
+          strong: seen.tokens[at + 1]?.id === token.id,
         }))}
       />
     </section>

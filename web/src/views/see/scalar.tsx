@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { fail } from '../../actions';
 import { ask } from '../../engine/client';
+import { Press } from '../../parts/press';
 import { Words } from '../../parts/term';
 import { t } from '../../texts';
 import { count, fixed } from '../../texts/numbers';
@@ -50,12 +51,12 @@ export function Scalar({ model, text, asked }: { model: string; text: string; as
           </select>
         </label>
         <div class="buttons">
-          <button type="button" disabled={step === 0} onClick={() => setStep(step - 1)}>
+          <Press off={step === 0} onClick={() => setStep(step - 1)}>
             {S.back}
-          </button>
-          <button type="button" class="primary" disabled={step === calculation.steps} onClick={() => setStep(step + 1)}>
+          </Press>
+          <Press class="primary" off={step === calculation.steps} onClick={() => setStep(step + 1)}>
             {S.step}
-          </button>
+          </Press>
           <button type="button" onClick={() => setStep(step === calculation.steps ? 0 : calculation.steps)}>
             {step === calculation.steps ? S.again : S.all}
           </button>

@@ -1,54 +1,39 @@
 /** Weights and gradients of the model in training as colour maps, at the moments that were kept on the way. */
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { fail } from '../../actions';
 import { ask } from '../../engine/client';
-import { LIVE, type WeightMap, type WeightNames } from '../../engine/protocol';
+import { LIVE, type ModelInfo, type WeightMap } from '../../engine/protocol';
 import { usualMost } from '../../parts/colours';
 import { Matrix } from '../../parts/matrix';
 import { Words } from '../../parts/term';
-import { tokenText } from '../../parts/tokens';
+import { quoted, tokenName } from '../../parts/tokens';
 import { useApp } from '../../state';
 import { t } from '../../texts';
 import { count, fixed } from '../../texts/numbers';
+import { useMoments } from './moments';
 
 const W = t.see.weights;
-const FRAME = 350; // ms for each moment
 
 export function Weights() {
-  const kept = useApp((app) => app.run.samples.length);
+  const { names, moment, chooser } = useMoments();
+  const roles = useApp((app) => app.models.find(({ id }) => id === LIVE)?.roles ?? null);
   const run = useApp((app) => app.run.prepared?.run);
-  const [names, setNames] = useState<WeightNames | null>(null);
   const [tensor, setTensor] = useState('wte');
-  const [chosen, setChosen] = useState<number | null>(null);
   const [gradient, setGradient] = useState(false);
-  const [map, setMap] = useState<WeightMap | null>(null);
-  const [playing, setPlaying] = useState(false);
+  const [map, setMap] = useState<(WeightMap & { readonly moment: number }) | null>(null);
   const [cell, setCell] = useState<readonly [row: number, column: number] | null>(null);
   const [pieces, setPieces] = useState<readonly (string | null)[]>([]);
-  const shown = useRef(0);
-  const moments = names?.moments ?? [];
-  const moment = Math.min(chosen ?? moments.length - 1, moments.length - 1);
 
   useEffect(() => {
-    ask('weightNames', null).then(setNames, fail);
     ask('pieces', { model: LIVE }).then(setPieces, () => setPieces([])); // before the first run there is none
-  }, [kept, run]);
-  shown.current = moment;
-  useEffect(() => {
-    if (!playing) return;
-    const timer = setInterval(() => {
-      if (shown.current >= moments.length - 1) setPlaying(false);
-      else setChosen(shown.current + 1);
-    }, FRAME);
-    return () => clearInterval(timer);
-  }, [playing, moments.length]);
+  }, [run]);
   useEffect(() => {
     if (names === null || moment < 0) return;
     const known = names.tensors.some(({ name }) => name === tensor) ? tensor : names.tensors[0].name;
-    ask('weights', { tensor: known, moment, gradient }).then(setMap, fail);
+    ask('weights', { tensor: known, moment, gradient }).then((found) => setMap({ ...found, moment }), fail);
   }, [names, tensor, moment, gradient]);
 
-  if (names === null || moments.length === 0)
+  if (names === null || moment < 0)
     return (
       <section class="panel">
         <p>{W.none}</p>
@@ -61,7 +46,7 @@ export function Weights() {
     <section class="panel">
       <h2>{W.heading}</h2>
       <p class="note">
-        {W.lead} <Words of={['parameter', 'gradient']} />
+        {W.lead} <Words of={['parameter', 'gradient', 'tensor', 'deviation']} />
       </p>
       <div class="row">
         <label class="field">
@@ -85,34 +70,11 @@ export function Weights() {
             <option value="gradients">{W.gradients}</option>
           </select>
         </label>
-        <button
-          type="button"
-          disabled={moments.length < 2}
-          onClick={() => {
-            if (!playing && moment === moments.length - 1) setChosen(0);
-            setPlaying(!playing);
-          }}
-        >
-          {playing ? W.stop : W.play}
-        </button>
-        <label class="field grow">
-          {W.moment}: {W.at(count(moments[moment]))}
-          <input
-            type="range"
-            min={0}
-            max={moments.length - 1}
-            value={moment}
-            aria-valuetext={W.at(count(moments[moment]))}
-            onInput={(event) => {
-              setPlaying(false);
-              setChosen(Number(event.currentTarget.value));
-            }}
-          />
-        </label>
+        {chooser}
       </div>
       <p class="note">{W.about(tensor)}</p>
       {map !== null && map.rows > 0 && (
-        <figure class="weights" style={{ '--columns': map.columns }}>
+        <figure class="weights" data-moment={map.moment} style={{ '--columns': map.columns }}>
           <Matrix
             values={map.values}
             rows={map.rows}
@@ -125,7 +87,7 @@ export function Weights() {
           <figcaption class="note">
             {described(map.values)}
             <br />
-            <span aria-hidden="true">{cell === null ? W.point : pointed(map, tensor, cell, pieces)}</span>
+            <span aria-hidden="true">{cell === null ? W.point : pointed(map, tensor, cell, pieces, roles)}</span>
           </figcaption>
         </figure>
       )}
@@ -139,13 +101,16 @@ function pointed(
   tensor: string,
   [row, column]: readonly [row: number, column: number],
   pieces: readonly (string | null)[],
+  roles: ModelInfo['roles'],
 ): string {
   if (row >= rows || column >= columns) return W.point;
   const number = fixed(values[row * columns + column], 4);
   const place = rows === 1 ? '' : tensor === 'wpe' ? W.place(count(row + 1)) : W.row(count(row + 1));
-  const piece = pieces[row];
+  const text = pieces[row] ?? null;
   const named =
-    (tensor === 'wte' || tensor === 'lm_head') && row < pieces.length ? `“${tokenText(piece ?? null)}”` : place;
+    (tensor === 'wte' || tensor === 'lm_head') && row < pieces.length
+      ? quoted(tokenName({ id: row, text }, { roles }))
+      : place;
   const where = [named, W.column(count(column + 1))].filter((part) => part !== '').join(', ');
   return `${where}: ${number}`;
 }

@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { choose, fail, go } from '../../actions';
 import { stream } from '../../engine/client';
 import type { ModelInfo } from '../../engine/protocol';
+import { Press } from '../../parts/press';
 import { t } from '../../texts';
 import { FIRST_DRAWING, SamplingFields, samplingOf } from './sampling';
 
@@ -18,7 +19,7 @@ export function Chat({ model }: { model: ModelInfo }) {
   useEffect(() => setTurns([]), [model.id]);
   useEffect(() => end.current?.scrollIntoView({ block: 'nearest' }), [turns]);
 
-  if (!model.chats) {
+  if (model.roles === null) {
     return (
       <div class="panel nothing">
         <p>{C.not}</p>
@@ -61,7 +62,7 @@ export function Chat({ model }: { model: ModelInfo }) {
         {turns.map(({ role, content }, i) => (
           <li key={String(i)} class={role} ref={i === turns.length - 1 ? end : null}>
             <small>{role === 'user' ? C.you : C.model}</small>
-            <p>{content || '…'}</p>
+            <p dir="auto">{content || '…'}</p>
           </li>
         ))}
       </ol>
@@ -74,20 +75,24 @@ export function Chat({ model }: { model: ModelInfo }) {
       >
         <label class="field grow">
           {C.say}
-          <input value={text} placeholder={C.placeholder} onInput={(event) => setText(event.currentTarget.value)} />
+          <input
+            value={text}
+            dir="auto"
+            placeholder={C.placeholder}
+            onInput={(event) => setText(event.currentTarget.value)}
+          />
         </label>
-        {stop === null ? (
-          <button type="submit" class="primary" disabled={text.trim() === ''}>
-            {C.send}
-          </button>
-        ) : (
-          <button type="button" onClick={stop}>
-            {t.use.stop}
-          </button>
-        )}
-        <button type="button" disabled={turns.length === 0} onClick={() => setTurns([])}>
+        <Press
+          type={stop === null ? 'submit' : 'button'}
+          class={stop === null ? 'primary' : ''}
+          off={stop === null && text.trim() === ''}
+          onClick={stop ?? undefined}
+        >
+          {stop === null ? C.send : t.use.stop}
+        </Press>
+        <Press off={turns.length === 0} onClick={() => setTurns([])}>
           {C.clear}
-        </button>
+        </Press>
       </form>
       <div class="row">
         <SamplingFields

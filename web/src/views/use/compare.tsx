@@ -87,12 +87,12 @@ export function Compare({ model }: { model: ModelInfo }) {
               />
             </div>
             {drawn[i].length === 0 ? (
-              <p class="empty">{U.empty}</p>
+              <p class="empty">{U.compare.empty}</p>
             ) : (
               <ol class="drawn" aria-busy={drawn[i].some(({ ended }) => !ended)}>
                 {drawn[i].map((sample, k) => (
                   <li key={String(k)}>
-                    <q>{textOf(sample)}</q>
+                    <q dir="auto">{textOf(sample)}</q>
                   </li>
                 ))}
               </ol>

@@ -4,6 +4,8 @@ import { stream } from '../../engine/client';
 import type { SamplingStream } from '../../engine/protocol';
 
 export interface Place {
+  /** Why it stands there; 'cut': the sample had no more room. */
+  readonly kind: 'given' | 'drawn' | 'end' | 'cut';
   /** Of one token; special ones have none. */
   readonly text: string;
   readonly token: number | null;
@@ -25,8 +27,15 @@ export function draw(request: SamplingStream, show: (samples: readonly Drawn[]) 
   };
   const drawing = stream(request, ({ sample, text, token, top, end }) => {
     for (let i = samples.length; i <= sample; i++) samples.push({ places: [], ended: false });
-    if (text !== '' || token !== null) samples[sample].places.push({ text, token, top: top ?? [] });
-    if (end !== null) samples[sample].ended = true;
+    const { places } = samples[sample];
+    const push = (kind: Place['kind'], text: string, token: number | null) =>
+      places.push({ kind, text, token, top: (token === null ? undefined : top) ?? [] });
+    if (end === null) push(token === null ? 'given' : 'drawn', text, token);
+    else {
+      if (text !== '') push('drawn', text, null); // bytes that make no character
+      if (end !== 'cancelled') push(end === 'token' ? 'end' : 'cut', '', token);
+      samples[sample].ended = true;
+    }
     if (!asked) requestAnimationFrame(give);
     asked = true;
   });

@@ -2,23 +2,29 @@
 import { useEffect, useState } from 'preact/hooks';
 import { fail } from '../../actions';
 import { ask } from '../../engine/client';
-import type { ModelInfo } from '../../engine/protocol';
+import type { Answered, ModelInfo } from '../../engine/protocol';
 import { Bars } from '../../parts/bars';
+import { byArrows } from '../../parts/press';
 import { Words } from '../../parts/term';
-import { tokenText } from '../../parts/tokens';
+import { Otherwise, tokenName } from '../../parts/tokens';
 import { t } from '../../texts';
+import { count } from '../../texts/numbers';
 import { type Drawn, draw, type Place } from './drawn';
 import { type Drawing, FIRST_DRAWING, SamplingFields, samplingOf } from './sampling';
 
 const U = t.use;
 const TOP = 12;
+/** Of a longer beginning, each sample shows so many characters of its end. */
+const MOST_GIVEN = 40;
 let kept: Drawing = FIRST_DRAWING; // while one looks at other views
 
 export function Generate({ model }: { model: ModelInfo }) {
+  const { blockSize } = model.config;
   const [drawing, setDrawing] = useState(kept);
   const [drawnBy, setDrawnBy] = useState(kept);
   const [samples, setSamples] = useState<readonly Drawn[]>([]);
   const [stop, setStop] = useState<(() => void) | null>(null);
+  const [reading, setReading] = useState<Answered<'read'> | null>(null);
   const [at, setAt] = useState<readonly [number, number] | null>(null);
   const [pieces, setPieces] = useState<ReadonlyMap<number, string | null>>(new Map());
   useEffect(() => {
@@ -38,6 +44,14 @@ export function Generate({ model }: { model: ModelInfo }) {
     running.done.catch(fail).finally(() => setStop(null));
     ask('pieces', { model: model.id }).then((list) => setPieces(new Map(list.map((text, id) => [id, text]))), fail);
   };
+  useEffect(() => {
+    let current = true;
+    const { prompt } = drawing;
+    ask('read', { model: model.id, text: prompt }).then((answer) => current && setReading(answer), fail);
+    return () => {
+      current = false;
+    };
+  }, [model.id, drawing.prompt]);
   const place = at === null ? null : (samples[at[0]]?.places[at[1]] ?? null);
   return (
     <>
@@ -54,6 +68,13 @@ export function Generate({ model }: { model: ModelInfo }) {
           change={change}
           fields={['prompt', 'temperature', 'topK', 'topP', 'samples', 'seed']}
         />
+        {reading !== null &&
+          (reading.folded.length > 0 || reading.unknown.length > 0 || reading.length >= blockSize) && (
+            <div class="wide">
+              <Otherwise unknown={reading.unknown} folded={reading.folded} />
+              {reading.length >= blockSize && <p class="note">{U.long(count(blockSize))}</p>}
+            </div>
+          )}
         {stop === null ? (
           <button type="submit" class="primary">
             {U.go}
@@ -72,7 +93,13 @@ export function Generate({ model }: { model: ModelInfo }) {
             <ol class="drawn">
               {samples.map((sample, i) => (
                 <li key={String(i)}>
-                  <Characters sample={sample} at={at?.[0] === i ? at[1] : null} choose={(k) => setAt([i, k])} />
+                  <Characters
+                    name={U.sample(count(i + 1))}
+                    model={model}
+                    sample={sample}
+                    at={at?.[0] === i ? at[1] : null}
+                    choose={(k) => setAt([i, k])}
+                  />
                 </li>
               ))}
             </ol>
@@ -80,10 +107,14 @@ export function Generate({ model }: { model: ModelInfo }) {
         </section>
         <section class="panel" aria-label={U.choice.heading}>
           <h2>{U.choice.heading}</h2>
-          {place === null || place.top.length === 0 ? (
+          {place === null ? (
             <p class="empty">{U.choice.none}</p>
+          ) : place.top.length === 0 ? (
+            <p class="empty">
+              {place.kind === 'cut' ? U.choice.cut : place.kind === 'given' ? U.choice.given : U.choice.bytes}
+            </p>
           ) : (
-            <Choices place={place} drawing={drawnBy} pieces={pieces} tokens={model.config.vocabSize} />
+            <Choices place={place} drawing={drawnBy} pieces={pieces} model={model} />
           )}
         </section>
       </div>
@@ -91,24 +122,41 @@ export function Generate({ model }: { model: ModelInfo }) {
   );
 }
 
-function Characters({ sample, at, choose }: { sample: Drawn; at: number | null; choose: (k: number) => void }) {
+interface Chosen {
+  readonly name: string;
+  readonly model: ModelInfo;
+  readonly sample: Drawn;
+  readonly at: number | null;
+  readonly choose: (k: number) => void;
+}
+
+function Characters({ name, model, sample, at, choose }: Chosen) {
   return (
-    <span class="characters">
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for a form
+    <span class="characters" role="group" aria-label={name} dir="auto" onKeyDown={byArrows}>
       {sample.places.map((place, k) => (
         <button
           type="button"
           key={String(k)}
           aria-pressed={k === at}
-          disabled={place.token === null}
-          class={place.token === null ? 'given' : ''}
+          tabIndex={k === (at ?? 0) ? 0 : -1}
+          class={place.kind === 'drawn' && place.text === '' ? 'drawn special' : place.kind}
           onClick={() => choose(k)}
         >
-          {place.text === '' ? '·' : place.text}
+          {writtenAs(place, model)}
         </button>
       ))}
-      {sample.ended && sample.places.length === 0 && <em>{U.nothing}</em>}
     </span>
   );
+}
+
+function writtenAs({ kind, text, token }: Place, { roles }: ModelInfo): string {
+  if (kind === 'end') return t.see.end;
+  if (token !== null && Object.values(roles ?? {}).includes(token))
+    return tokenName({ id: token, text: null }, { roles });
+  if (kind === 'cut') return '…';
+  if (kind === 'given' && text.length > MOST_GIVEN) return `…${[...text].slice(-MOST_GIVEN).join('')}`;
+  return text === '' ? '·' : text;
 }
 
 /** Which of the likeliest are left by top k and top p, in that order, as the library filters. */
@@ -128,12 +176,12 @@ function Choices({
   place,
   drawing,
   pieces,
-  tokens,
+  model,
 }: {
   place: Place;
   drawing: Drawing;
   pieces: ReadonlyMap<number, string | null>;
-  tokens: number;
+  model: ModelInfo;
 }) {
   const left = drawing.temperature === 0 ? 1 : allowed(place.top, drawing);
   return (
@@ -143,10 +191,10 @@ function Choices({
       </p>
       <Bars
         label={U.choice.heading}
-        others={tokens - place.top.length}
+        others={model.config.vocabSize - place.top.length}
         bars={place.top.map(({ token, probability }, i) => ({
           key: String(token),
-          name: tokenText(pieces.get(token) ?? null),
+          name: tokenName({ id: token, text: pieces.get(token) ?? null }, model),
           share: probability,
           strong: token === place.token,
           faded: i >= left && token !== place.token,

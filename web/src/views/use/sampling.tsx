@@ -36,6 +36,7 @@ export function SamplingFields({ drawing, change, fields, id }: Fields) {
           <input
             id={`${id}-prompt`}
             value={drawing.prompt}
+            dir="auto"
             spellcheck={false}
             onInput={(event) => change({ prompt: event.currentTarget.value })}
           />

@@ -42,6 +42,7 @@ export function Score({ model }: { model: ModelInfo }) {
             <textarea
               rows={4}
               value={text}
+              dir="auto"
               spellcheck={false}
               onInput={(event) => {
                 kept = event.currentTarget.value;
@@ -84,7 +85,7 @@ function Scored({ score }: { score: TextScore }) {
   const all = [...characters, { text: S.end, bits: score.endBits, end: true }];
   return (
     <>
-      <span class="scored">
+      <span class="scored" dir="auto">
         {all.map(({ text, bits, end }, k) => (
           <span
             key={String(k)}
@@ -98,7 +99,7 @@ function Scored({ score }: { score: TextScore }) {
       </span>
       <details>
         <summary class="bits">{S.bits(fixed(score.bitsPerCharacter, 2))}</summary>
-        <p class="numbers">
+        <p class="numbers each">
           {all.map(({ text, bits }, k) => (
             <span key={String(k)}>
               <b class="mono">{tokenText(text)}</b> {fixed(bits, 1)}
