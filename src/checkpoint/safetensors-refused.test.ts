@@ -2,7 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { codeOf } from '../../test/refusals.js';
 import { dissect, joined, rebuilt, whole } from '../../test/whole-checkpoint.js';
+import { parameterTable } from '../model/parameters.js';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.js';
+import { readContainer } from './safetensors-container.js';
 
 const file = encodeSafetensors(whole());
 const decode = (bytes: Uint8Array) => decodeSafetensors(bytes, 'x');
@@ -231,4 +233,21 @@ describe('files that are no sound checkpoints are refused, each with its code', 
       ).toBe('MG_CKPT_TRUNCATED');
     }
   });
+});
+
+test('a gap is refused as such, where nothing is missing', () => {
+  const at = (from: number) => ({ dtype: 'I8', shape: [1], data_offsets: [from, from + 1] });
+  const container = (second: number) =>
+    readContainer(joined(JSON.stringify({ a: at(0), b: at(second) }), new Uint8Array(second + 1)), 'x');
+  expect([...container(1).tensors.keys()]).toEqual(['a', 'b']);
+  expect(() => container(2)).toThrow('leaves a gap of 1 bytes before it');
+});
+
+test('a tokenizer with fewer tokens than the model has rows belongs to another model', () => {
+  const { config, tokenizer } = whole();
+  const larger = { ...config, vocabSize: tokenizer.size + 1 };
+  const parameters = new Float64Array(parameterTable(larger).total);
+  expect(() => decode(encodeSafetensors({ config: larger, tokenizer, parameters }))).toThrow(
+    expect.objectContaining({ code: 'MG_CKPT_TOKENIZER' }),
+  );
 });

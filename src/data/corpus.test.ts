@@ -210,6 +210,13 @@ test('a table’s column, by name or by number', () => {
   expect(() => corpusFromText('a\n"b', { format: 'csv', column: 'a' })).toThrow(
     'row 2: a quote is left open until the end',
   );
+  expect(textsOf(corpusFromText('a\n5" wide\nx""y', { format: 'csv', column: 'a' }))).toEqual(['5" wide', 'x""y']);
+  expect(textsOf(corpusFromText('"a,b";c\n1;23', { format: 'csv', column: 'c' }))).toEqual(['23']);
+  expect(textsOf(corpusFromText('2,1\nxz,y', { format: 'csv', column: '2', header: true }))).toEqual(['xz']); // by its name
+  for (const end of ['\n', '\r\n', '\r'])
+    expect(() => corpusFromText(`a${end}1${end}"b`, { format: 'csv', column: 'a' })).toThrow(
+      'row 3: a quote is left open',
+    );
   expect(() => corpusFromText('a\n"b"c', { format: 'csv', column: 'a' })).toThrow('text after the quote');
 });
 

@@ -4,6 +4,9 @@ import type { MicrogptError } from '../base/errors.js';
 import { charTokenizerFrom, createCharTokenizer } from '../tokenizer/char.js';
 import { collate, encodeDocuments, sequentialBatches, splitBatch } from './batches.js';
 import { decodeUtf8, documentsFromLines, strip } from './documents.js';
+import { recogniseFile } from './file-kinds.js';
+import { guessFormat } from './guess-format.js';
+import { createUtf8Decoder } from './utf8.js';
 
 test('documents are lines, stripped by Python’s rules', () => {
   expect(strip('\t\u001c\u0085\u00a0\u3000a b\u2028\r\n')).toBe('a b');
@@ -117,4 +120,37 @@ test('a split batch: whole sequences, their rows and weights as they were, in th
       }
     }),
   );
+});
+
+test('zeros everywhere are no UTF-16; damaged text is bytes, unless it is to be read as text', () => {
+  expect(recogniseFile(new Uint8Array(512))).toBeNull();
+  expect(recogniseFile(Uint8Array.from({ length: 512 }, (_, i) => (i % 2 === 0 ? 0x61 : 0)))).toMatchObject({
+    name: 'UTF-16 text (little-endian, without a mark)',
+  });
+  const latin1 = Uint8Array.from('café olé\n'.repeat(20), (c) => c.charCodeAt(0));
+  expect(guessFormat('menu.txt', latin1)).toEqual({ format: 'bytes', because: 'it is not text in UTF-8' });
+  expect(guessFormat('menu.txt', latin1, true).format).toBe('lines');
+});
+
+test('where UTF-8 is cut changes neither the text, nor what is counted, nor the place of an error', () => {
+  const read = (bytes: Uint8Array, cuts: readonly number[], encoding: 'strict' | 'lossy') => {
+    const decoder = createUtf8Decoder('f', encoding);
+    try {
+      const parts = [0, ...cuts].map((from, i) => decoder.push(bytes.subarray(from, cuts[i] ?? bytes.length)));
+      return [parts.join('') + decoder.end(), decoder.bom(), decoder.replaced()];
+    } catch (error) {
+      return (error as MicrogptError).message;
+    }
+  };
+  const bytes = [...new TextEncoder().encode('\ufeffé\n\ufeff😀\n\ufffd\nb'), 0xff, 0x61];
+  const damaged = Uint8Array.from(bytes);
+  const sound = damaged.subarray(0, -2);
+  expect(read(sound, [], 'strict')).toEqual(['é\n\ufeff😀\n\ufffd\nb', true, 0]);
+  expect(read(damaged, [], 'strict')).toContain(`offset ${damaged.length - 2} (line 4)`);
+  expect(read(damaged, [], 'lossy')).toEqual(['é\n\ufeff😀\n\ufffd\nb\ufffda', true, 1]);
+  for (const whole of [sound, damaged])
+    for (const encoding of ['strict', 'lossy'] as const)
+      for (let a = 0; a <= whole.length; a++)
+        for (let b = a; b <= whole.length; b++)
+          expect(read(whole, [a, b], encoding)).toEqual(read(whole, [], encoding));
 });

@@ -17,6 +17,17 @@ test('any text survives as bytes, whole and as it streams', () => {
   );
 });
 
+test('a byte order mark is text like any other; no special token shows in a stream', () => {
+  for (const specials of ['none', 'bos', 'chat'] as const) {
+    const tokenizer = createByteTokenizer(specials);
+    const { ids } = tokenizer.encode('\ufeffa');
+    expect(tokenizer.decode(ids)).toBe('\ufeffa');
+    const stream = tokenizer.decoder();
+    const all = [...ids, ...Array.from({ length: tokenizer.size - 256 }, (_, i) => 256 + i)];
+    expect(all.map((id) => stream.push(id)).join('') + stream.end()).toBe('\ufeffa');
+  }
+});
+
 test('a character that is cut off shows at the end only; special tokens have no text', () => {
   const tokenizer = createByteTokenizer('chat');
   const stream = tokenizer.decoder();
