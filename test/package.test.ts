@@ -37,6 +37,8 @@ describeFull('as a user gets it', () => {
       'datasets/names.txt',
       'scenarios/names.json',
       'docs/training.md', // the README leads there
+      'examples/own-text.ts',
+      'SECURITY.md',
       'LICENSE',
     ]) {
       expect(existsSync(join(cwd, 'node_modules/microgpt', wanted)), wanted).toBe(true);
