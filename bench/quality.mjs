@@ -6,7 +6,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { stepsThatFit } from '../dist/cli/train-time.js';
+import { stepsThatFit } from '../dist/cli/train/time.js';
 import { createTraining } from '../dist/index.js';
 import { DOWNLOADS, fetchCorpus, openCorpus } from '../dist/node/index.js';
 import { nodeThreads } from '../dist/node/threads.js';

@@ -1,6 +1,6 @@
 // microgpt bench as a user runs it. What it prints has a shape; how fast this machine is, is not tested.
 import { expect, test } from 'vitest';
-import { roughly } from '../src/cli/bench-table.js';
+import { roughly } from '../src/cli/bench/table.js';
 import { microgpt, temporaryFolder } from './cli.js';
 
 const tiny = '--n-embd 8 --n-head 2 --block-size 4 --runs 1'.split(' ');

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { createReading } from '../src/cli/train-text.js';
+import { createReading } from '../src/cli/train/text.js';
 import { loadModel } from '../src/node/models.js';
 import { microgpt, ROOT, temporaryFolder } from './cli.js';
 

@@ -15,7 +15,7 @@ import { readFileBounded } from '../node/files.js';
 import { runDataOf } from '../node/run-data.js';
 import type { Evaluation } from '../score/evaluate.js';
 import { sanityNextAtOffset, sanityNextFromData } from '../score/sanity.js';
-import { addModelFlags, type ModelFlags, openModel } from './generate.js';
+import { addModelFlags, type ModelFlags, openModel } from './generate/generate.js';
 import { counted, note, result } from './output.js';
 import { eitherOf, oneOf, path, seed, whole, written } from './values.js';
 

@@ -8,7 +8,7 @@ import { htmlPage } from '../export/html.js';
 import { encodeOnnx } from '../export/onnx.js';
 import { writeFileDurably } from '../node/files.js';
 import { pageModules } from '../node/page-modules.js';
-import { addModelFlags, type ModelFlags, openModel } from './generate.js';
+import { addModelFlags, type ModelFlags, openModel } from './generate/generate.js';
 import { count, say, size, unused } from './output.js';
 import { path } from './values.js';
 

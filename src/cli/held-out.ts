@@ -5,7 +5,7 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { openCorpus } from '../node/corpus.js';
 import { type RunData, runDataOf, unchangedText } from '../node/run-data.js';
-import { corpusOptions } from './train-flags.js';
+import { corpusOptions } from './train/flags.js';
 
 /** More lines would not make a percentile any better. */
 const MOST_LINES = 10_000;

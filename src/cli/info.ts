@@ -6,7 +6,7 @@ import type { Checkpoint, FormatName, JsonValue, RunState } from '../checkpoint/
 import { computedBy } from '../engine/run-state.js';
 import { parameterTable } from '../model/parameters.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
-import { addModelFlags, type ModelFlags, openModel } from './generate.js';
+import { addModelFlags, type ModelFlags, openModel } from './generate/generate.js';
 import { count, counted, printable, result } from './output.js';
 import { eitherOf } from './values.js';
 

@@ -12,21 +12,21 @@ type Add = (program: Command, exit: (code: number) => void) => void;
 
 /** The commands, in the order in which --help shows them. Only the one that is called is loaded. */
 const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
-  train: async () => (await import('./train.js')).addTrain,
-  generate: async () => (await import('./generate.js')).addGenerate,
-  chat: async () => (await import('./chat.js')).addChat,
+  train: async () => (await import('./train/train.js')).addTrain,
+  generate: async () => (await import('./generate/generate.js')).addGenerate,
+  chat: async () => (await import('./chat/chat.js')).addChat,
   score: async () => (await import('./score.js')).addScore,
-  serve: async () => (await import('./serve.js')).addServe,
+  serve: async () => (await import('./serve/serve.js')).addServe,
   eval: async () => (await import('./eval.js')).addEval,
   novelty: async () => (await import('./novelty.js')).addNovelty,
-  inspect: async () => (await import('./inspect.js')).addInspect,
+  inspect: async () => (await import('./inspect/inspect.js')).addInspect,
   info: async () => (await import('./info.js')).addInfo,
   convert: async () => (await import('./convert.js')).addConvert,
   export: async () => (await import('./export.js')).addExport,
-  data: async () => (await import('./data.js')).addData,
-  bench: async () => (await import('./bench.js')).addBench,
+  data: async () => (await import('./data/data.js')).addData,
+  bench: async () => (await import('./bench/bench.js')).addBench,
   report: async () => (await import('./report.js')).addReport,
-  sweep: async () => (await import('./sweep.js')).addSweep,
+  sweep: async () => (await import('./sweep/sweep.js')).addSweep,
   playground: async () => (await import('./playground.js')).addPlayground,
 };
 

@@ -9,7 +9,7 @@ import { readDocuments } from '../node/corpora.js';
 import { lineBatches } from '../node/lines.js';
 import { MOST_SAMPLE_UNITS } from '../score/copied-runs.js';
 import { type NoveltyReport, novelty } from '../score/novelty.js';
-import { addModelFlags, type ModelFlags, openModel } from './generate.js';
+import { addModelFlags, type ModelFlags, openModel } from './generate/generate.js';
 import { trainingLines, trainingText } from './held-out.js';
 import { count, counted, printable, result, say, unused } from './output.js';
 import { decimal, oneOf, path, seed, whole, written } from './values.js';

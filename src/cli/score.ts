@@ -15,7 +15,7 @@ import type { Calibration } from '../score/percentiles.js';
 import type { TextScore } from '../score/text.js';
 import { readPrompt } from '../tokenizer/small-letters.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
-import { addModelFlags, type ModelFlags, openModel } from './generate.js';
+import { addModelFlags, type ModelFlags, openModel } from './generate/generate.js';
 import { heldOutLines } from './held-out.js';
 import { counted, note, printable, say } from './output.js';
 import { path } from './values.js';
