@@ -7,7 +7,7 @@ import type { Turn } from './conversation.js';
 import type { GenerateOptions } from './generate-options.js';
 import type { SampleEvent } from './samples.js';
 import { score } from './score.js';
-import { createService, type ModelService } from './service.js';
+import { createService, type ModelService, type StreamOptions } from './service.js';
 import { generate } from './text.js';
 
 const names = decodeModel(
@@ -240,4 +240,16 @@ test('prompts are read in bounded pieces: who draws goes on meanwhile', async ()
   })();
   await Promise.all([short, long]);
   expect(order.indexOf('long')).toBe(20);
+});
+
+test('at the end, what else could have come: where a token ended it, not where it was cut', async () => {
+  const lastOf = async (options: StreamOptions) => {
+    const events: SampleEvent[] = [];
+    for await (const event of serviceFor(names).stream({ seed: 42n, top: 3, ...options })) events.push(event);
+    return events.at(-1);
+  };
+  const end = await lastOf({ temperature: 0 });
+  expect([end?.end, end?.top?.length, end?.top?.[0].token]).toEqual(['token', 3, names.tokenizer.bos]);
+  const cut = await lastOf({ maxTokens: 1 });
+  expect([cut?.end, cut?.top]).toEqual(['length', undefined]);
 });
