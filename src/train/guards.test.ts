@@ -76,6 +76,11 @@ test('a loss far above what it was for five steps', () => {
   expect(codes(warnings(20, { loss: (step) => (step === 1 ? 3.3 : 1e6) }))).toEqual(['MG_TRAIN_SPIKE']);
 });
 
+test('a loss that stays at 0 is no fault of the learning rate', () => {
+  const [found] = warnings(200, { loss: () => 0 });
+  expect(found).toMatchObject({ code: 'MG_TRAIN_PLATEAU', remedy: expect.stringContaining('by heart') });
+});
+
 test.each<[string, Course, RegExp, number]>([
   ['no learning rate', { loss: falling, learningRate: 0 }, /learning rate is 0/, 1],
   ['no gradients', { loss: falling, norm: () => 0 }, /all gradients have been 0/, 5],

@@ -140,7 +140,7 @@ export function createGuards(state: GuardState, clip: number | null): Guards {
         'MG_TRAIN_PLATEAU',
         step,
         `the loss has been exactly ${figures(loss)} for ${WINDOW} steps, until step ${step}`,
-        remedy,
+        loss === 0 ? 'the text is known by heart: stop here, or give more of it' : remedy,
       );
     const first = state.firstMean ?? mean;
     if (state.windows !== 3 || mean < (1 - PROGRESS) * first) return SILENCE;
@@ -237,7 +237,8 @@ function middle(values: readonly number[]): number {
 }
 
 function figures(x: number): string {
-  return Number(x.toPrecision(4)).toLocaleString('en', { maximumSignificantDigits: 4 });
+  const rounded = Number(x.toPrecision(4));
+  return Math.abs(rounded) < 1 ? String(rounded) : count(rounded);
 }
 
 function join(a: readonly WarningEvent[], b: readonly WarningEvent[]): readonly WarningEvent[] {
