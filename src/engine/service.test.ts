@@ -241,3 +241,16 @@ test('prompts are read in bounded pieces: who draws goes on meanwhile', async ()
   await Promise.all([short, long]);
   expect(order.indexOf('long')).toBe(20);
 });
+
+test('the event loop turns between tokens', async () => {
+  let [turns, tokens] = [0, 0];
+  let next = setImmediate(function turn() {
+    turns++;
+    next = setImmediate(turn);
+  });
+  const asked = { chain: true, stopAtBos: false, maxTokens: 256 };
+  for await (const { token } of serviceFor(names).stream(asked)) if (token !== null) tokens++;
+  clearImmediate(next);
+  expect(tokens).toBe(256);
+  expect(turns).toBeGreaterThan(200);
+});
