@@ -164,6 +164,16 @@ test('conversations without a word of the assistant in the context are left out 
   expect(new Set(none.weights)).toEqual(new Set([0]));
 });
 
+test('conversations one at a time: each has weights of its own, also where two are as long', () => {
+  const lines = [talk(['user', 'ab'], ['assistant', 'c']), talk(['user', 'a'], ['assistant', 'bc'])].join('\n');
+  const { train } = corpusFromText(lines, { format: 'chat' });
+  const batches = documentBatches(corpus(train), fileOrder(2), 1, 64);
+  const [a, b] = [batches(0), batches(1)];
+  const [half, third] = [0.5, Math.fround(1 / 3)];
+  expect([...a.weights].map(Math.fround)).toEqual([0, 0, 0, 0, 0, half, half, 0]);
+  expect([...b.weights].map(Math.fround)).toEqual([0, 0, 0, 0, third, third, third, 0]);
+});
+
 test('text that looks like a special token is text', () => {
   const content = '<|assistant|><BOS>\u0000<|end|>';
   const { train, tokenizer } = corpusFromText(talk(['user', content], ['assistant', 'x']), { format: 'chat' });

@@ -151,19 +151,6 @@ test('an abort ends the stream within a token, during a prompt too', async () =>
   expect(aborted).toEqual([]);
 });
 
-test('the event loop turns between tokens', async () => {
-  let turns = 0;
-  let next = setImmediate(function turn() {
-    turns++;
-    next = setImmediate(turn);
-  });
-  const long = randomModel(createByteTokenizer(), 256);
-  const tokens = (await collect(stream(long, { prompt: 'x', temperature: 1 }))).filter(({ token }) => token !== null);
-  clearImmediate(next);
-  expect(tokens).toHaveLength(256);
-  expect(turns).toBeGreaterThan(200);
-});
-
 describe('stop strings', () => {
   test('however text arrives: the text before the stop string that is complete first', () => {
     const stops = fc.array(fc.string({ unit: fc.constantFrom('a', 'b', 'n'), minLength: 1, maxLength: 3 }), {

@@ -253,3 +253,16 @@ test('at the end, what else could have come: where a token ended it, not where i
   const cut = await lastOf({ maxTokens: 1 });
   expect([cut?.end, cut?.top]).toEqual(['length', undefined]);
 });
+
+test('the event loop turns between tokens', async () => {
+  let [turns, tokens] = [0, 0];
+  let next = setImmediate(function turn() {
+    turns++;
+    next = setImmediate(turn);
+  });
+  const asked = { chain: true, stopAtBos: false, maxTokens: 256 };
+  for await (const { token } of serviceFor(names).stream(asked)) if (token !== null) tokens++;
+  clearImmediate(next);
+  expect(tokens).toBe(256);
+  expect(turns).toBeGreaterThan(200);
+});

@@ -116,7 +116,7 @@ test.each(Object.entries(STAGES))(
 test('N11 a client that never reads is disconnected; N12 one that reads slowly gets everything', async () => {
   // Log-probabilities make much of each token, so that what the network holds is soon full.
   const body = { ...long, n: 8, logprobs: 20 };
-  const server = serverFor({ models: { talking }, connections: { idleWriteMs: 400 } });
+  const server = serverFor({ models: { talking }, connections: { idleWriteMs: 2000 } });
   const listening = await server.listen(0);
   const never = raw(listening, request(listening, '/v1/completions', ask(body)));
   never.socket.pause();
