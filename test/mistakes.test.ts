@@ -12,6 +12,14 @@ import { atTerminal, noTerminal } from './pty.js';
 const FIXTURES = fileURLToPath(new URL('fixtures/', import.meta.url));
 const PETS = 'rex\nbella\nmilo\nluna\nrocky\nbruno\nnala\nsimba\n';
 
+/** Nothing on stdout, the exit code, and in what is said the answer. */
+async function refused(args: string[], cwd: string, code: number, answer: string | RegExp) {
+  const outcome = await microgpt(args, { cwd });
+  const said = typeof answer === 'string' ? expect.stringContaining(answer) : expect.stringMatching(answer);
+  expect([args, outcome.code, outcome.stdout, outcome.stderr]).toEqual([args, code, '', said]);
+  return outcome;
+}
+
 test('a mistake is answered with what to type instead', async () => {
   const cwd = temporaryFolder();
   mkdirSync(join(cwd, 'empty'));
@@ -38,13 +46,7 @@ test('a mistake is answered with what to type instead', async () => {
     [['train', '--data', 'my pets.txt', '--format', 'bytes', '--init-from', 'names'], 2, 'would be read as bytes'],
   ];
   for (const [args, code, answer] of answers) {
-    const outcome = await microgpt(args, { cwd });
-    expect([args, outcome.code, outcome.stdout, outcome.stderr]).toEqual([
-      args,
-      code,
-      '',
-      expect.stringContaining(answer),
-    ]);
+    const outcome = await refused(args, cwd, code, answer);
     expect(outcome.stderr, args.join(' ')).not.toContain('making');
   }
 });
@@ -122,13 +124,7 @@ test('what was typed is what an error speaks of, and what to type is in the way 
     [['generate', '-m', 'names', '--json', '--escape-bytes'], 2, /--escape-bytes and --json exclude each other/],
   ];
   for (const [args, code, answer] of answers) {
-    const outcome = await microgpt(args, { cwd });
-    expect([args, outcome.code, outcome.stdout, outcome.stderr]).toEqual([
-      args,
-      code,
-      '',
-      expect.stringMatching(answer),
-    ]);
+    await refused(args, cwd, code, answer);
   }
 });
 

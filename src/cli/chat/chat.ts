@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import { EXIT, MicrogptError } from '../../base/errors.js';
 import { createChat } from '../../engine/chat.js';
 import { exchangesOf } from '../../engine/conversation.js';
-import { addSamplingFlags, biasOf, type GenerateFlags, saysOfUnused, seedOf } from '../generate/flags.js';
+import { addSamplingFlags, type GenerateFlags, samplingOf, saysOfUnused, seedOf } from '../generate/flags.js';
 import { addModelFlags, type ModelFlags, openModel } from '../generate/generate.js';
 import { harmless, note, say } from '../output.js';
 import { oneOf, whole } from '../values.js';
@@ -61,13 +61,7 @@ async function run(flags: ChatFlags): Promise<number> {
     seed: seedOf(flags),
     maxTokens: flags.maxTokens,
     compat: flags.compat,
-    topK: flags.topK,
-    topP: flags.topP,
-    minP: flags.minP,
-    repetitionPenalty: flags.repetitionPenalty,
-    repetitionWindow: flags.repetitionWindow,
-    asciiOnly: flags.asciiOnly,
-    bias: flags.bias && biasOf(flags.bias, checkpoint.tokenizer),
+    ...samplingOf(flags, checkpoint.tokenizer),
   });
   saysOfUnused(flags);
   const conversation = createConversation(chat);

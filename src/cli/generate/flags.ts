@@ -5,6 +5,7 @@ import { randomInt } from 'node:crypto';
 import type { Command } from 'commander';
 import { MicrogptError } from '../../base/errors.js';
 import type { Checkpoint } from '../../checkpoint/checkpoint.js';
+import type { SamplingOptions } from '../../engine/generate-options.js';
 import { note, unused } from '../output.js';
 import { alias, decimal, oneOf, path, seed, whole } from '../values.js';
 
@@ -172,8 +173,22 @@ export function onOff(flag: string): (value: string | undefined) => boolean {
   };
 }
 
+/** The flags of `addSamplingFlags` as the library's options. @throws MG_CLI_VALUE as `biasOf` */
+export function samplingOf(flags: GenerateFlags, tokenizer: Checkpoint['tokenizer']): SamplingOptions {
+  const { topK, topP, minP, repetitionPenalty, repetitionWindow, asciiOnly, bias } = flags;
+  return {
+    topK,
+    topP,
+    minP,
+    repetitionPenalty,
+    repetitionWindow,
+    asciiOnly,
+    bias: bias && biasOf(bias, tokenizer),
+  };
+}
+
 /** Biases of characters as biases of tokens. @throws MG_CLI_VALUE when the model does not know one. */
-export function biasOf(biases: readonly Bias[], tokenizer: Checkpoint['tokenizer']): Map<number, number> {
+function biasOf(biases: readonly Bias[], tokenizer: Checkpoint['tokenizer']): Map<number, number> {
   const out = new Map<number, number>();
   for (const [text, amount] of biases) {
     const { ids, unknown } = tokenizer.encode(text);

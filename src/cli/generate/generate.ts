@@ -20,7 +20,7 @@ import { trainingLines } from '../held-out.js';
 import { note, unused } from '../output.js';
 import { saysOfReading } from '../prompt-notes.js';
 import { alias, oneOf, path, written } from '../values.js';
-import { addGenerateFlags, biasOf, type GenerateFlags, saysOfUnused, seedOf } from './flags.js';
+import { addGenerateFlags, type GenerateFlags, samplingOf, saysOfUnused, seedOf } from './flags.js';
 import { createSamplePrinter } from './sample-printer.js';
 
 export interface ModelFlags {
@@ -194,13 +194,7 @@ async function optionsOf(
     stop: flags.stop,
     stopTokens: flags.stopToken,
     stopAtBos: flags.stopAtBos,
-    topK: flags.topK,
-    topP: flags.topP,
-    minP: flags.minP,
-    repetitionPenalty: flags.repetitionPenalty,
-    repetitionWindow: flags.repetitionWindow,
-    asciiOnly: flags.asciiOnly,
-    bias: flags.bias && biasOf(flags.bias, model.tokenizer),
+    ...samplingOf(flags, model.tokenizer),
     minLength: flags.minLength,
     maxLength: flags.maxLength,
     startsWith: flags.startsWith,
